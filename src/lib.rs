@@ -1,0 +1,36 @@
+//! `ctr`: a container engine in one static binary.
+//!
+//! This page is the map. Arrows point down only: a module may use the ones below it, never the ones above.
+//!
+//! ```text
+//! cli          one file per command: a clap struct and a short call; errors → words, hints, exit codes; tables,
+//!              Go templates, progress. The only part that prints, exits, or reads the environment
+//! container    the container record and its life: create, start, exec, attach, logs, stop, rm, …
+//! monitor      the process beside each running container: log, terminal, attach, exit status
+//! runtime      an OCI runtime: runtime-spec in, process out; parent half and child half of the boundary
+//! network      none, host, container:NAME, user-mode; published ports
+//! volume       named and anonymous volumes; every kind of mount argument → a runtime-spec mount
+//! image        image-spec: reference, digest, platform, config; pull and import; layer tar ↔ directory
+//! registry     distribution-spec client: credentials, authentication, manifests, blobs. All async code lives here
+//! store        content-addressed store: blobs, references, layers, leases, prune, check
+//! rootfs       one root directory from a stack of layers: overlay, copy – behind one trait, as data
+//! userns       the user's id map: found, written, entered
+//! settings     what the command line and the environment decided, as data
+//! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
+//! ```
+//!
+//! Nothing below [`cli`] prints, exits, or reads the environment: what it needs arrives as arguments.
+
+pub mod cli;
+pub mod container;
+pub mod image;
+pub mod monitor;
+pub mod network;
+pub mod registry;
+pub mod rootfs;
+pub mod runtime;
+pub mod settings;
+pub mod store;
+pub mod sys;
+pub mod userns;
+pub mod volume;
