@@ -1,0 +1,34 @@
+//! Everything that is tested through the built program: one binary, one file per command or area.
+//!
+//! A scenario is written once, as a function over a [`TestEnv`](support::TestEnv), and becomes one trial per kind of user: `root::run::…`,
+//! `subids::run::…` and `nosubids::run::…`. Run as root, the suite makes the two unprivileged users it needs
+//! (`ctr-test`, `ctr-test-nosub`); run by anybody else, the trials of that user run and the others are reported as
+//! ignored with the reason.
+//!
+//! ```text
+//! cargo test --test all                          everything
+//! cargo test --test all -- nosubids::run         one area as one kind of user
+//! CTR_TEST_BINARY=/usr/bin/ctr cargo test …      another build of the program
+//! CTR_TEST_ENGINE=podman cargo test …            the scenarios that claim Docker's behaviour, against a peer
+//! CTR_TEST_KEEP=1 cargo test …                   leave the directories of failed scenarios behind
+//! ```
+//!
+//! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
+
+mod harness;
+mod layout;
+mod support;
+
+use std::process::ExitCode;
+
+use support::Scenario;
+
+/// The scenarios of each file.
+const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
+    ("harness", harness::scenarios),
+    ("layout", layout::scenarios),
+];
+
+fn main() -> ExitCode {
+    support::run(FILES)
+}

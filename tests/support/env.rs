@@ -1,0 +1,384 @@
+//! A scenario's world: a user, directories of its own, and the program under test.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, Mutex};
+
+use libtest_mimic::Failed;
+
+use super::busybox;
+use super::command::{IntoArgs, Invocation};
+use super::needs::find_program;
+use super::users::{Tier, User, is_root};
+
+/// The variable by which processes of one scenario are recognised; its value is the scenario's directory.
+const MARK: &str = "CTR_TEST_ENV";
+
+/// The program under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// `ctr`, in a place where every user can read it.
+    Ctr(PathBuf),
+    /// docker, podman or something else with the same command line.
+    Peer(PathBuf),
+}
+
+impl Engine {
+    /// What `CTR_TEST_ENGINE` and `CTR_TEST_BINARY` say, else the `ctr` that cargo has just built.
+    pub(crate) fn from_env() -> Engine {
+        match std::env::var_os("CTR_TEST_ENGINE") {
+            Some(peer) => Engine::Peer(peer.into()),
+            None => Engine::Ctr(SHARED.binary.clone()),
+        }
+    }
+
+    /// Whether it is somebody else's.
+    pub(crate) fn is_peer(&self) -> bool {
+        matches!(self, Engine::Peer(_))
+    }
+}
+
+/// Files that all scenarios of this run read.
+struct Shared {
+    directory: PathBuf,
+    binary: PathBuf,
+}
+
+static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+    let directory = make_directory("ctr-bin-").expect("a directory for the program under test");
+    let built =
+        std::env::var_os("CTR_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_ctr").into());
+    let binary = directory.join("ctr");
+    fs::copy(&built, &binary)
+        .unwrap_or_else(|error| panic!("cannot copy {}: {error}", built.display()));
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).expect("a file of ours");
+    Shared { directory, binary }
+});
+
+/// Removes what all scenarios shared.
+pub(super) fn remove_shared_files() {
+    if LazyLock::get(&SHARED).is_some() {
+        // Nothing depends on it any more, and a temporary directory is no reason to fail.
+        let _ = fs::remove_dir_all(&SHARED.directory);
+    }
+}
+
+/// A fresh directory that others may enter. Its name is short, for sockets in it have 107 bytes.
+fn make_directory(prefix: &str) -> std::io::Result<PathBuf> {
+    let directory = tempfile::Builder::new().prefix(prefix).tempdir()?.keep();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
+    Ok(directory)
+}
+
+/// One scenario's user and directories. Everything a scenario does goes through here:
+///
+/// ```ignore
+/// env.image("busybox");
+/// env.ctr("run --rm busybox echo hello").ok().stdout("hello\n").stderr("");
+/// env.ctr("exec nobody true").run().exits(1).stdout("").stderr("Error: No such container: nobody\n");
+/// ```
+pub(crate) struct TestEnv {
+    user: &'static User,
+    engine: Engine,
+    base: PathBuf,
+    closed: Mutex<bool>,
+}
+
+impl TestEnv {
+    pub(super) fn new(user: &'static User, engine: Engine) -> Result<TestEnv, Failed> {
+        let base = make_directory("ctr-")?;
+        let env = TestEnv {
+            user,
+            engine,
+            base,
+            closed: Mutex::new(false),
+        };
+        env.give_to_user(&env.base)?;
+        for directory in [
+            env.data(),
+            env.runtime(),
+            env.config(),
+            env.home(),
+            env.work(),
+            env.base.join("tmp"),
+        ] {
+            fs::create_dir(&directory)?;
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
+            env.give_to_user(&directory)?;
+        }
+        Ok(env)
+    }
+
+    fn give_to_user(&self, path: &Path) -> std::io::Result<()> {
+        if is_root() {
+            chown(path, Some(self.user.uid), Some(self.user.gid))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Who runs the commands.
+    pub(crate) fn user(&self) -> &'static User {
+        self.user
+    }
+
+    /// Whether docker or podman stands in for `ctr`, where a scenario has to allow for its ways.
+    #[allow(dead_code, reason = "used where a scenario differs")]
+    pub(crate) fn is_peer(&self) -> bool {
+        self.engine.is_peer()
+    }
+
+    /// `$XDG_DATA_HOME`; the store is in `ctr/` below it.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.base.join("data")
+    }
+
+    /// `$XDG_RUNTIME_DIR`.
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.base.join("run")
+    }
+
+    /// `$XDG_CONFIG_HOME`.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.base.join("config")
+    }
+
+    /// `$HOME`.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.base.join("home")
+    }
+
+    /// Where commands are run, and where scenarios put their files.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.base.join("work")
+    }
+
+    /// Writes a file into the work directory, owned by the user, and returns its path.
+    #[track_caller]
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.work().join(name);
+        for directory in path
+            .ancestors()
+            .skip(1)
+            .take_while(|directory| !directory.exists())
+            .collect::<Vec<_>>()
+            .iter()
+            .rev()
+        {
+            fs::create_dir(directory).expect("a directory in work");
+            self.give_to_user(directory).expect("a directory of ours");
+        }
+        fs::write(&path, content).expect("a file in work");
+        self.give_to_user(&path).expect("a file of ours");
+        path
+    }
+
+    /// The program under test.
+    pub(crate) fn ctr(&self, args: impl IntoArgs) -> Invocation {
+        let mut command = match &self.engine {
+            Engine::Ctr(binary) => {
+                let mut command = self.command(binary);
+                if self.user.tier == Tier::Root {
+                    // Root's store is /var/lib/ctr, whatever the environment says.
+                    command.arg("--root").arg(self.data().join("ctr"));
+                    command.arg("--runroot").arg(self.runtime().join("ctr"));
+                }
+                command
+            }
+            Engine::Peer(program) => self.command(program),
+        };
+        command.args(args.into_args());
+        Invocation::new(command)
+    }
+
+    /// The program under test as it is called in a shell script: `{ctr}` in `script` stands for it.
+    pub(crate) fn script(&self, script: &str) -> Invocation {
+        let ctr = match &self.engine {
+            Engine::Ctr(binary) if self.user.tier == Tier::Root => format!(
+                "{} --root {} --runroot {}",
+                binary.display(),
+                self.data().join("ctr").display(),
+                self.runtime().join("ctr").display()
+            ),
+            Engine::Ctr(binary) | Engine::Peer(binary) => binary.display().to_string(),
+        };
+        self.program("sh", ["-c", &script.replace("{ctr}", &ctr)])
+    }
+
+    /// Some other program, as the same user in the same environment.
+    pub(crate) fn program(&self, program: &str, args: impl IntoArgs) -> Invocation {
+        let found =
+            find_program(program).unwrap_or_else(|error| panic!("{error}; say so with `needs`"));
+        let mut command = self.command(&found);
+        command.args(args.into_args());
+        Invocation::new(command)
+    }
+
+    /// Path of the program under test.
+    pub(crate) fn binary(&self) -> &Path {
+        match &self.engine {
+            Engine::Ctr(binary) | Engine::Peer(binary) => binary,
+        }
+    }
+
+    /// Nothing of the caller's environment gets in, so that no setting of a developer's changes a result.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("HOME", self.home())
+            .env("USER", &self.user.name)
+            .env("LOGNAME", &self.user.name)
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC")
+            .env("TMPDIR", self.base.join("tmp"))
+            .env("XDG_DATA_HOME", self.data())
+            .env("XDG_RUNTIME_DIR", self.runtime())
+            .env("XDG_CONFIG_HOME", self.config())
+            .env(MARK, &self.base)
+            .current_dir(self.work());
+        if self.engine.is_peer() {
+            // How to reach a daemon is the peer's own affair.
+            command.envs(
+                std::env::vars_os()
+                    .filter(|(name, _)| name == "DOCKER_HOST" || name == "CONTAINERS_CONF"),
+            );
+        }
+        if is_root() && self.user.tier != Tier::Root {
+            // std drops the supplementary groups along with the uid.
+            command.uid(self.user.uid).gid(self.user.gid);
+        }
+        command
+    }
+
+    /// Imports the busybox image as `name`; see [`busybox::make_rootfs_tar`] for what is in it.
+    #[track_caller]
+    pub(crate) fn image(&self, name: &str) -> String {
+        let tar = busybox::rootfs_tar()
+            .unwrap_or_else(|reason| panic!("{reason}; say so with `Need::Busybox`"));
+        self.ctr(["import", "-", name]).stdin(tar).ok().line()
+    }
+
+    /// Ends every process of this scenario that is still there, and says how many they were.
+    ///
+    /// They are recognised by the mark in their environment: a monitor is in a session of its own, so neither
+    /// its group nor its parent tells where it came from. What runs in a container dies with its monitor.
+    pub(crate) fn end_leftovers(&self) -> usize {
+        let mark = format!("{MARK}={}", self.base.display()).into_bytes();
+        let mut ended = 0;
+        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
+            let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+                continue;
+            };
+            // First the descriptor, then the look, then the signal: the number may pass to another meanwhile.
+            let Ok(process) =
+                rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+            else {
+                continue;
+            };
+            let Ok(environment) = fs::read(entry.path().join("environ")) else {
+                continue;
+            };
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark)
+                && rustix::process::pidfd_send_signal(&process, rustix::process::Signal::KILL)
+                    .is_ok()
+            {
+                ended += 1;
+                // Readable once the process has ended, so that nothing writes into the directories we remove.
+                let mut ready = [rustix::event::PollFd::new(
+                    &process,
+                    rustix::event::PollFlags::IN,
+                )];
+                let limit = rustix::event::Timespec {
+                    tv_sec: 5,
+                    tv_nsec: 0,
+                };
+                let _ = rustix::event::poll(&mut ready, Some(&limit));
+            }
+        }
+        ended
+    }
+
+    /// Leaves the directories to be looked at.
+    pub(super) fn keep(&self) -> PathBuf {
+        *self.closed.lock().expect("no panic while held") = true;
+        self.end_leftovers();
+        self.base.clone()
+    }
+
+    /// Ends what still runs and removes everything.
+    pub(super) fn close(&self) -> Result<(), Failed> {
+        let mut closed = self.closed.lock().expect("no panic while held");
+        if std::mem::replace(&mut closed, true) {
+            return Ok(());
+        }
+        self.clean_peer();
+        while self.end_leftovers() > 0 {}
+        self.remove_all()
+    }
+
+    /// A peer's daemon, or its storage, outlives the scenario.
+    fn clean_peer(&self) {
+        if let Engine::Peer(program) = &self.engine {
+            let script = "for kind in ps images; do
+                 ids=$($0 $kind -aq); case $kind in ps) rm=rm;; *) rm=rmi;; esac
+                 [ -z \"$ids\" ] || $0 $rm -f $ids; done";
+            // What is left shows in the next scenario; there is nobody to tell here.
+            let _ = self
+                .command(Path::new("/bin/sh"))
+                .args(["-c", script])
+                .arg(program)
+                .output();
+        }
+    }
+
+    /// Removes the directories, with the files in them that belong to subordinate ids or deny their owner access.
+    fn remove_all(&self) -> Result<(), Failed> {
+        if fs::remove_dir_all(&self.base).is_ok() {
+            return Ok(());
+        }
+        let mut command = self.command(Path::new("unshare"));
+        command.args(["--user", "--map-root-user"]);
+        if self.user.tier == Tier::SubIds {
+            command.arg("--map-auto");
+        }
+        let output = command
+            .current_dir("/")
+            .args(["rm", "-rf"])
+            .arg(&self.base)
+            .output()?;
+        let _ = fs::remove_dir(&self.base);
+        if self.base.exists() {
+            return Err(format!(
+                "cannot remove {}: {}",
+                self.base.display(),
+                String::from_utf8_lossy(&output.stderr)
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        // Only reached unclosed when `close` itself panicked; then this is the best that can be done.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,20 @@
+//! What scenarios are written with; see [`TestEnv`] for the words.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "words of the harness that no scenario uses yet"
+)]
+
+pub(crate) mod busybox;
+mod command;
+mod env;
+mod needs;
+mod suite;
+mod users;
+
+pub(crate) use command::{Finished, IntoArgs, Invocation};
+pub(crate) use env::TestEnv;
+pub(crate) use needs::Need;
+pub(crate) use suite::{Scenario, once, run, scenario};
+pub(crate) use users::{Tier, User};

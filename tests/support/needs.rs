@@ -1,0 +1,53 @@
+//! What a scenario needs of the machine beyond the program under test.
+
+use std::path::PathBuf;
+
+use super::users::User;
+
+/// Something that may be missing; the scenario is then ignored, with the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(
+    dead_code,
+    reason = "the words are there before the first scenario that says them"
+)]
+pub(crate) enum Need {
+    /// A statically linked busybox, the content of the test image.
+    Busybox,
+    /// `pasta` or `slirp4netns`, for a network that reaches out.
+    UserModeNetwork,
+    /// Debian's `docker-registry`.
+    DockerRegistry,
+    /// A program in `PATH`.
+    Program(&'static str),
+    /// A device or file that has to be there.
+    File(&'static str),
+}
+
+impl Need {
+    /// Why it is missing for `user`.
+    pub(crate) fn check(self, _user: &User) -> Result<(), String> {
+        match self {
+            Need::Busybox => super::busybox::rootfs_tar()
+                .map(|_| ())
+                .map_err(str::to_owned),
+            Need::UserModeNetwork => find_program("pasta")
+                .or_else(|_| find_program("slirp4netns"))
+                .map(|_| ())
+                .map_err(|_| "neither pasta nor slirp4netns is installed".into()),
+            Need::DockerRegistry => find_program("docker-registry").map(|_| ()),
+            Need::Program(name) => find_program(name).map(|_| ()),
+            Need::File(path) if std::path::Path::new(path).exists() => Ok(()),
+            Need::File(path) => Err(format!("{path} is not here")),
+        }
+    }
+}
+
+/// Finds `name` in `PATH`, or in the places that an unprivileged `PATH` often lacks.
+pub(crate) fn find_program(name: &str) -> Result<PathBuf, String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from))
+        .map(|directory| directory.join(name))
+        .find(|candidate| candidate.is_file())
+        .ok_or_else(|| format!("{name} is not installed"))
+}
