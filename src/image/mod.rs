@@ -1,7 +1,15 @@
-//! Images as the image-spec has them: references, digests, platforms, configs, layers.
+//! Images as the image-spec has them: references, digests, platforms, manifests, configs, layers.
 
+pub mod config;
 mod digest;
+pub mod layer;
+pub mod limits;
+pub mod manifest;
+mod platform;
 mod reference;
+mod resolve;
 
 pub use digest::{Algorithm, Digest, DigestError};
+pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
+pub use resolve::{Error, Image, resolve, resolve_reference};

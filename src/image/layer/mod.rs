@@ -1,0 +1,122 @@
+//! Layers: a tar on the wire, a directory in overlayfs's own form on disk.
+//!
+//! | in the tar | in the directory |
+//! |---|---|
+//! | `.wh.NAME` | `NAME` as a character device 0:0 |
+//! | `DIR/.wh..wh..opq` | `user.overlay.opaque=y` on `DIR` |
+//! | an owner the id map does not have | the nearest owner there is, and the true one remembered; see [`owner`] |
+//! | xattr `user.overlay.X` | `user.overlay.overlay.X`: overlayfs shows it as `user.overlay.X` and never obeys it |
+//!
+//! Spec: image-spec, layer.md; overlayfs.rst, "whiteouts and opaque directories", "Nesting overlayfs mounts".
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::userns::IdMap;
+
+/// What an extractor may do here.
+#[derive(Debug, Clone)]
+pub struct UnpackOptions {
+    /// Whose ids exist.
+    pub owners: Owners,
+    /// Bytes of tar after which the layer is refused; see [`UnpackOptions::max_bytes_for_blob`].
+    pub max_bytes: u64,
+}
+
+/// Which owners a file can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// Only the user: every other owner is remembered.
+    Single,
+    /// Ids below these limits.
+    Below {
+        /// First user id that does not exist.
+        uids: u64,
+        /// First group id that does not exist.
+        gids: u64,
+    },
+}
+
+/// What came of a layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Sum of the sizes of its regular files, bytes.
+    pub size: u64,
+    /// Each once, for the user.
+    pub warnings: Vec<String>,
+}
+
+/// Why a layer was refused or could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tar stream itself.
+    #[error("cannot read the layer")]
+    Read(#[source] std::io::Error),
+    /// An entry nobody should make.
+    #[error("layer entry {path:?}: {problem}")]
+    Entry {
+        /// As it stands in the tar, shortened.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// More than a bound allows.
+    #[error("the layer has more than {limit} {what}")]
+    TooMuch {
+        /// `bytes`, `entries`.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+    },
+    /// A file operation for an entry.
+    #[error("cannot {action} {path:?}")]
+    Write {
+        /// `create`, `write`, `chown`, …
+        action: &'static str,
+        /// Of the entry, relative to the layer.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl UnpackOptions {
+    /// Returns the options for a process that runs inside `map` (see `userns::enter`).
+    pub fn new(map: &IdMap) -> Self {
+        let owners = match map.tier {
+            crate::userns::Tier::Single => Owners::Single,
+            _ => Owners::Below {
+                uids: IdMap::id_limit(&map.uids),
+                gids: IdMap::id_limit(&map.gids),
+            },
+        };
+        UnpackOptions {
+            owners,
+            max_bytes: super::limits::MAX_LAYER_BYTES,
+        }
+    }
+
+    /// Returns the same with the bound for a layer that came as a blob of `bytes` bytes: more is a decompression bomb.
+    pub fn max_bytes_for_blob(mut self, bytes: u64) -> Self {
+        use super::limits;
+        self.max_bytes = bytes
+            .saturating_mul(limits::MAX_EXPANSION)
+            .saturating_add(limits::FREE_LAYER_BYTES)
+            .min(limits::MAX_LAYER_BYTES);
+        self
+    }
+}
+
+/// Unpacks the *uncompressed* tar from `reader` into the empty directory `dir`, and reads `reader` to its end, so that
+/// whoever hashes it on the way has hashed all of it.
+///
+/// The process runs inside the user's id map. Nothing outside `dir` is touched, whatever the tar says.
+///
+/// # Errors
+///
+/// All of [`Error`]; `dir` is then half-filled and worth nothing.
+pub fn unpack(reader: impl Read, dir: &Path, options: &UnpackOptions) -> Result<Unpacked, Error> {
+    let _ = (reader, dir, options);
+    todo!("image: unpack")
+}

@@ -1,0 +1,219 @@
+//! From what a user types to an image of the store.
+
+use super::config::{ConfigError, ImageConfiguration};
+use super::manifest::{Descriptor, Document, Manifest, ManifestError};
+use super::{Digest, Platform, Reference, ReferenceError, limits};
+use crate::store::{self, Store};
+
+/// One image of the store, for one platform.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image {
+    /// What the reference points to: an index or the manifest.
+    pub target: Digest,
+    /// The manifest.
+    pub manifest_digest: Digest,
+    /// The manifest, parsed.
+    pub manifest: Manifest,
+    /// The image ID: digest of the config.
+    pub id: Digest,
+    /// The config, parsed. Its `rootfs.diff_ids` are the layers, lowest first.
+    pub config: ImageConfiguration,
+}
+
+/// Why there is no such image.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing of that name or ID. The words are Docker's.
+    #[error("No such image: {0}")]
+    NotFound(String),
+    /// Neither a reference nor an ID.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// More than one image ID begins like this.
+    #[error("multiple IDs found with provided prefix: {0}")]
+    AmbiguousId(String),
+    /// The image is here, but not for this platform. The words are Docker's.
+    #[error(
+        "image with reference {reference} was found but does not provide the specified platform ({wanted})"
+    )]
+    Platform {
+        /// As typed.
+        reference: String,
+        /// As asked for.
+        wanted: Platform,
+    },
+    /// A manifest of the store is broken.
+    #[error("manifest {digest}")]
+    Manifest {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// A config of the store is broken.
+    #[error("image config {digest}")]
+    Config {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: ConfigError,
+    },
+    /// Manifest and config do not have the same number of layers.
+    #[error("image {id}: the manifest has {manifest} layers, the config {config}")]
+    Layers {
+        /// Image ID.
+        id: Digest,
+        /// Layers of the manifest.
+        manifest: usize,
+        /// Layers of the config.
+        config: usize,
+    },
+    /// Indexes within indexes.
+    #[error("index {0} is nested deeper than {max}", max = limits::MAX_INDEX_DEPTH)]
+    Nesting(Digest),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Image {
+    /// Returns the layers' diff_ids, lowest first.
+    pub fn layers(&self) -> &[Digest] {
+        &self.config.rootfs.diff_ids
+    }
+
+    /// Reads the image whose index or manifest is `target`. Without `platform` the best that this machine can run is taken,
+    /// else the first whose blobs are here.
+    ///
+    /// # Errors
+    ///
+    /// All of [`Error`].
+    pub fn load(
+        store: &Store,
+        target: &Digest,
+        platform: Option<&Platform>,
+    ) -> Result<Image, Error> {
+        let (manifest_digest, manifest) =
+            find_manifest(store, target, platform, 0)?.ok_or_else(|| match platform {
+                Some(wanted) => Error::Platform {
+                    reference: target.to_string(),
+                    wanted: wanted.clone(),
+                },
+                None => Error::Store(store::Error::Missing(target.clone())),
+            })?;
+        let id = manifest.config.digest.clone();
+        let bytes = store.read_blob(&id, limits::MAX_CONFIG_BYTES)?;
+        let config = ImageConfiguration::parse(&bytes).map_err(|source| Error::Config {
+            digest: id.clone(),
+            source,
+        })?;
+        if config.rootfs.diff_ids.len() != manifest.layers.len() {
+            return Err(Error::Layers {
+                id,
+                manifest: manifest.layers.len(),
+                config: config.rootfs.diff_ids.len(),
+            });
+        }
+        if let Some(wanted) = platform
+            && !wanted.accepts(&config.platform())
+        {
+            return Err(Error::Platform {
+                reference: target.to_string(),
+                wanted: wanted.clone(),
+            });
+        }
+        Ok(Image {
+            target: target.clone(),
+            manifest_digest,
+            manifest,
+            id,
+            config,
+        })
+    }
+}
+
+/// Follows indexes down to a manifest whose config is in the store.
+fn find_manifest(
+    store: &Store,
+    digest: &Digest,
+    platform: Option<&Platform>,
+    depth: usize,
+) -> Result<Option<(Digest, Manifest)>, Error> {
+    let bytes = store.read_blob(digest, limits::MAX_MANIFEST_BYTES)?;
+    let document = Document::parse(&bytes, None).map_err(|source| Error::Manifest {
+        digest: digest.clone(),
+        source,
+    })?;
+    let index = match document {
+        Document::Manifest(manifest) => {
+            let here = store.has_blob(&manifest.config.digest);
+            return Ok(here.then(|| (digest.clone(), manifest)));
+        }
+        Document::Index(index) => index,
+    };
+    if depth == limits::MAX_INDEX_DEPTH {
+        return Err(Error::Nesting(digest.clone()));
+    }
+    let mut candidates: Vec<&Descriptor> = match platform {
+        Some(wanted) => index.for_platform(wanted),
+        None => index.for_host(&Platform::host()),
+    };
+    if platform.is_none() {
+        // An image of a foreign platform that somebody pulled on purpose is still an image.
+        let others = index
+            .manifests
+            .iter()
+            .filter(|d| !candidates.contains(d))
+            .collect::<Vec<_>>();
+        candidates.extend(others);
+    }
+    for candidate in candidates {
+        if store.has_blob(&candidate.digest)
+            && let Some(found) = find_manifest(store, &candidate.digest, platform, depth + 1)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Finds the image that `query` names: a reference (tag `latest` by default), a digest, an image ID or the beginning of one.
+///
+/// The order is Docker's: a name wins over an ID that is spelled the same.
+///
+/// # Errors
+///
+/// All of [`Error`].
+pub fn resolve(store: &Store, query: &str, platform: Option<&Platform>) -> Result<Image, Error> {
+    let _ = (store, query, platform);
+    todo!("image: resolve")
+}
+
+/// As [`resolve`], for a reference that is already parsed; never takes it for an ID.
+///
+/// # Errors
+///
+/// All of [`Error`].
+pub fn resolve_reference(
+    store: &Store,
+    reference: &Reference,
+    platform: Option<&Platform>,
+) -> Result<Image, Error> {
+    // `name:tag@digest` means the digest; the tag is for the reader.
+    let exact = match reference.digest() {
+        Some(digest) => reference.with_digest(digest.clone()),
+        None => reference.clone().with_default_tag(),
+    };
+    let target = store
+        .get_ref(&exact)?
+        .ok_or_else(|| Error::NotFound(exact.familiar()))?;
+    Image::load(store, &target, platform).map_err(|error| match error {
+        Error::Platform { wanted, .. } => Error::Platform {
+            reference: reference.familiar(),
+            wanted,
+        },
+        other => other,
+    })
+}
