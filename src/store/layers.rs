@@ -1,0 +1,125 @@
+//! Unpacked layers: `layers/<diff_id hex>/diff/`, and the number of their bytes in `layers/<…>/size`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::image::Digest;
+
+use super::files::{create_private_dir, exists, failed, read_bounded};
+use super::publish::{Kind, Verified};
+use super::staging::Staged;
+use super::{Error, Store};
+
+/// A `u64` in decimal and a line end.
+const MAX_SIZE_FILE: u64 = 21;
+
+/// A layer being unpacked; see [`Store::stage_layer`]. Dropped before it was committed, it is removed.
+#[derive(Debug)]
+pub struct LayerStage {
+    store: Store,
+    staged: Staged,
+    diff: PathBuf,
+}
+
+impl Store {
+    /// Returns the directory of an unpacked layer (its `diff/`), or where it would be.
+    pub fn layer_dir(&self, diff_id: &Digest) -> PathBuf {
+        self.layer_path(diff_id).join("diff")
+    }
+
+    pub(super) fn layer_path(&self, diff_id: &Digest) -> PathBuf {
+        self.root.join("layers").join(diff_id.hex())
+    }
+
+    /// Returns whether the layer is unpacked, whole.
+    pub fn has_layer(&self, diff_id: &Digest) -> bool {
+        exists(&self.layer_path(diff_id))
+    }
+
+    /// Returns the sum of the bytes of the layer's files; `None` where there is no such layer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn layer_size(&self, diff_id: &Digest) -> Result<Option<u64>, Error> {
+        let text = read_bounded(&self.layer_path(diff_id).join("size"), MAX_SIZE_FILE)?;
+        Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()))
+    }
+
+    /// Makes a fresh directory in `tmp/` to unpack a layer into.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn stage_layer(&self) -> Result<LayerStage, Error> {
+        let staged = Staged::directory(self, "layer")?;
+        let diff = staged.path().join("diff");
+        create_private_dir(&diff).map_err(failed("create", &diff))?;
+        // The root directory of a layer that does not name it, whatever the user's umask says.
+        fs::set_permissions(&diff, fs::Permissions::from_mode(0o755))
+            .map_err(failed("create", &diff))?;
+        Ok(LayerStage {
+            store: self.clone(),
+            staged,
+            diff,
+        })
+    }
+}
+
+impl LayerStage {
+    /// The empty directory to unpack into.
+    pub fn dir(&self) -> &Path {
+        &self.diff
+    }
+
+    /// Gives the layer its name, waiting for the disk. `size` is the sum of its files' bytes. Somebody else's identical
+    /// layer wins silently. Several at once are cheaper with [`LayerStage::finish`] and [`Store::publish`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn commit(self, diff_id: &Digest, size: u64) -> Result<(), Error> {
+        let store = self.store.clone();
+        store.publish(vec![self.finish(diff_id, size)?])
+    }
+
+    /// Ends the unpacking; the layer gets its name with the others of its set, by [`Store::publish`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn finish(self, diff_id: &Digest, size: u64) -> Result<Verified, Error> {
+        let path = self.staged.path().join("size");
+        fs::write(&path, format!("{size}\n")).map_err(failed("write", &path))?;
+        Ok(Verified::new(
+            Kind::Layer,
+            diff_id.clone(),
+            Some(self.staged),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_and_the_first_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let diff_id = Digest::sha256_of(b"layer");
+        let (one, two) = (store.stage_layer().unwrap(), store.stage_layer().unwrap());
+        fs::write(one.dir().join("who"), "one").unwrap();
+        fs::write(two.dir().join("who"), "two").unwrap();
+        assert!(!store.has_layer(&diff_id));
+        one.commit(&diff_id, 3).unwrap();
+        two.commit(&diff_id, 3).unwrap();
+        assert!(store.has_layer(&diff_id));
+        assert_eq!(store.layer_size(&diff_id).unwrap(), Some(3));
+        let who = fs::read(store.layer_dir(&diff_id).join("who")).unwrap();
+        assert_eq!(who, b"one");
+        drop(store.stage_layer().unwrap());
+        assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+    }
+}
