@@ -1,5 +1,11 @@
 //! System calls that `nix` and `rustix` lack or get wrong; the only home of `unsafe`.
+//!
+//! Every wrapper makes one call and returns its errno as an [`std::io::Error`], without a word of its own: the caller
+//! knows what was attempted. None of them allocates, so the child half of [`crate::runtime`] may use them all.
 #![allow(
     unsafe_code,
     reason = "the one place for it; every block says why it is sound"
 )]
+
+pub mod namespace;
+pub mod process;

@@ -8,11 +8,25 @@
 //!    is the user, 1… are the ranges.
 //! 3. **Single** – neither: one id of the container is the user, everything else does not exist.
 //!
+//! Subordinate ranges need both files and both helpers; where one is missing the user has the one-id map.
+//!
 //! See `user_namespaces(7)`, `newuidmap(1)`, `subuid(5)`.
 
-use std::os::fd::BorrowedFd;
+mod enter;
+mod maps;
+mod subid;
+
+use std::path::{Path, PathBuf};
+
+use rustix::thread::CapabilitySet;
 
 use crate::settings::Settings;
+
+pub use enter::{enter, run_joined};
+pub use maps::{MapWriter, start_maps, write_maps};
+
+/// Extents the kernel takes in one map (`UID_GID_MAP_MAX_EXTENTS`).
+const MAX_EXTENTS: usize = 340;
 
 /// One line of `/proc/PID/uid_map`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +95,27 @@ impl IdMap {
     ///
     /// [`Error::Write`] (as the failed read) where `/proc` is not readable.
     pub fn detect(settings: &Settings) -> Result<IdMap, Error> {
-        let _ = settings;
-        todo!("userns")
+        if holds_ids(settings) {
+            return Ok(IdMap {
+                tier: Tier::Identity,
+                uids: identity("/proc/self/uid_map")?,
+                gids: identity("/proc/self/gid_map")?,
+            });
+        }
+        let ranges = |file| subid::ranges(Path::new(file), &settings.user_name, settings.uid);
+        let (uids, gids) = (ranges("/etc/subuid"), ranges("/etc/subgid"));
+        if uids.is_empty()
+            || gids.is_empty()
+            || find_program("newuidmap", settings).is_none()
+            || find_program("newgidmap", settings).is_none()
+        {
+            return Ok(IdMap::single(settings, 0, 0));
+        }
+        Ok(IdMap {
+            tier: Tier::Subordinate,
+            uids: stack(settings.uid, &uids),
+            gids: stack(settings.gid, &gids),
+        })
     }
 
     /// Returns the one-id map that shows the user as `uid` and `gid` inside.
@@ -103,39 +136,153 @@ impl IdMap {
 
     /// Returns the highest id + 1 of the contiguous range from 0: what a layer's owners are clamped to.
     pub fn id_limit(extents: &[Extent]) -> u64 {
-        let _ = extents;
-        todo!("userns")
+        let mut sorted: Vec<&Extent> = extents.iter().collect();
+        sorted.sort_unstable_by_key(|extent| extent.container_id);
+        let mut limit = 0;
+        for extent in sorted {
+            if u64::from(extent.container_id) > limit {
+                break;
+            }
+            limit = limit.max(u64::from(extent.container_id) + u64::from(extent.size));
+        }
+        limit
+    }
+
+    /// Returns whether `id` exists inside a namespace with these extents.
+    pub fn maps(extents: &[Extent], id: u32) -> bool {
+        extents
+            .iter()
+            .any(|extent| id >= extent.container_id && id - extent.container_id < extent.size)
     }
 }
 
-/// Writes the maps of process `pid`, which has just made its user namespace. Helpers run side by side.
-///
-/// # Errors
-///
-/// [`Error::Helper`], [`Error::Write`].
-pub fn write_maps(pid: u32, map: &IdMap, settings: &Settings) -> Result<(), Error> {
-    let _ = (pid, map, settings);
-    todo!("userns")
+/// Whether the process is root with power over its ids, so that it may map all of them.
+fn holds_ids(settings: &Settings) -> bool {
+    settings.uid == 0
+        && rustix::thread::capabilities(None).is_ok_and(|sets| {
+            sets.effective
+                .contains(CapabilitySet::SETUID | CapabilitySet::SETGID)
+        })
 }
 
-/// Moves the calling process, which must have one thread, into a new user and mount namespace with `map` and makes it
-/// root there. For commands that touch layer contents (pull, import, prune, …). Does nothing for [`Tier::Identity`].
-///
-/// # Errors
-///
-/// All of [`Error`].
-pub fn enter(map: &IdMap, settings: &Settings) -> Result<(), Error> {
-    let _ = (map, settings);
-    todo!("userns")
+/// The ids that exist in this process's own namespace, each mapped to itself.
+fn identity(path: &str) -> Result<Vec<Extent>, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Write {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(text
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split_ascii_whitespace();
+            let inside = fields.next()?.parse().ok()?;
+            let size = fields.nth(1)?.parse().ok()?;
+            Some(Extent {
+                container_id: inside,
+                host_id: inside,
+                size,
+            })
+        })
+        .collect())
 }
 
-/// Runs `work` in a forked child that has joined `userns` as its root; returns the child's exit code. For removing what
-/// a container's ids own after it has ended, without paying for a new map.
-///
-/// # Errors
-///
-/// [`Error::Unshare`] where joining or forking fails.
-pub fn run_joined(userns: BorrowedFd<'_>, work: impl FnOnce() -> u8) -> Result<u8, Error> {
-    let _ = (userns, work);
-    todo!("userns")
+/// Lays `ranges` above id 0, which is `own`.
+fn stack(own: u32, ranges: &[subid::Range]) -> Vec<Extent> {
+    let mut extents = vec![Extent {
+        container_id: 0,
+        host_id: own,
+        size: 1,
+    }];
+    let mut next: u32 = 1;
+    for range in ranges.iter().take(MAX_EXTENTS - 1) {
+        // The last id, 2^32-1, means "none" to the kernel and cannot be mapped.
+        let size = range.size.min(u32::MAX - next);
+        if size == 0 {
+            break;
+        }
+        extents.push(Extent {
+            container_id: next,
+            host_id: range.first,
+            size,
+        });
+        next += size;
+    }
+    extents
+}
+
+/// Looks a helper program up in the user's `$PATH`.
+fn find_program(name: &str, settings: &Settings) -> Option<PathBuf> {
+    settings
+        .path
+        .split(':')
+        .filter(|dir| dir.starts_with('/'))
+        .map(|dir| Path::new(dir).join(name))
+        .find(|path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(container_id: u32, host_id: u32, size: u32) -> Extent {
+        Extent {
+            container_id,
+            host_id,
+            size,
+        }
+    }
+
+    #[test]
+    fn ranges_are_stacked_above_the_user() {
+        let ranges = [
+            subid::Range {
+                first: 100_000,
+                size: 65_536,
+            },
+            subid::Range {
+                first: 300_000,
+                size: 10,
+            },
+        ];
+        assert_eq!(
+            stack(1000, &ranges),
+            [
+                extent(0, 1000, 1),
+                extent(1, 100_000, 65_536),
+                extent(65_537, 300_000, 10),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_range_does_not_reach_the_id_that_means_none() {
+        let ranges = [subid::Range {
+            first: 1,
+            size: u32::MAX,
+        }];
+        let extents = stack(0, &ranges);
+        assert_eq!(IdMap::id_limit(&extents), u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn limit_ends_at_the_first_gap() {
+        assert_eq!(IdMap::id_limit(&[]), 0);
+        assert_eq!(IdMap::id_limit(&[extent(5, 5, 1)]), 0);
+        assert_eq!(
+            IdMap::id_limit(&[extent(1, 100, 10), extent(0, 7, 1), extent(20, 0, 5)]),
+            11
+        );
+        assert_eq!(
+            IdMap::id_limit(&[extent(0, 0, u32::MAX)]),
+            u64::from(u32::MAX)
+        );
+    }
+
+    #[test]
+    fn mapped_ids_are_those_inside_an_extent() {
+        let extents = [extent(0, 1000, 1), extent(10, 100, 5)];
+        for (id, mapped) in [(0, true), (1, false), (10, true), (14, true), (15, false)] {
+            assert_eq!(IdMap::maps(&extents, id), mapped, "{id}");
+        }
+    }
 }
