@@ -1,0 +1,59 @@
+//! A client's side of a container's streams: the user's terminal on one side, the container on the other.
+//!
+//! `run`, `start -a` and `attach` talk to the monitor over a socket ([`Session`]); `exec` is the parent of its process and
+//! has its descriptors. Terminal, detach keys, signals and window size are the same for both.
+
+mod detach_keys;
+
+use std::os::fd::BorrowedFd;
+
+pub use detach_keys::{DetachKeys, DetachKeysError};
+
+use super::Error;
+
+/// The client's own streams.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams<'a> {
+    /// What feeds the container; `None` without `-i`.
+    pub stdin: Option<BorrowedFd<'a>>,
+    /// Where its output goes.
+    pub stdout: BorrowedFd<'a>,
+    /// Where its errors go.
+    pub stderr: BorrowedFd<'a>,
+}
+
+/// How a client behaves.
+#[derive(Debug, Clone)]
+pub struct RelayOptions {
+    /// The container has a terminal: the client's own (stdin, if it is one) is put into raw mode, its size passed on.
+    pub tty: bool,
+    /// What to type to leave.
+    pub detach_keys: DetachKeys,
+    /// Pass signals on to the process. Never with a terminal, as in Docker.
+    pub sig_proxy: bool,
+}
+
+/// How a client's part ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The process ended with this code (128 + n for signal n).
+    Exited(i32),
+    /// The user left with the detach keys, or the process was started detached.
+    Detached,
+}
+
+/// A connection to a container's monitor.
+#[derive(Debug)]
+pub struct Session {}
+
+impl Session {
+    /// Relays until the container ends or the user leaves. The terminal is put back on every way out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`].
+    pub fn relay(self, streams: Streams<'_>, options: &RelayOptions) -> Result<Outcome, Error> {
+        let _ = (streams, options);
+        todo!("container: relay")
+    }
+}
