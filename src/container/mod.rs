@@ -6,6 +6,7 @@
 //! lives, and takes the container with it when it dies. What `state.json` says counts once that lock is free.
 
 mod error;
+pub mod hosts;
 mod options;
 pub mod record;
 pub mod stream;

@@ -2,55 +2,46 @@
 //!
 //! The border is kept narrow, because a built-in stack will take the place of the helpers: [`attach`] is called once,
 //! between the creation of the network namespace and the start of the process, and returns something to tear down.
+//!
+//! Whatever the helper, a container finds itself at 10.0.2.100/24 behind 10.0.2.2, reaches what the host reaches, and
+//! nothing of the host's loopback. `host` and `container:NAME` need nothing from here: the runtime joins a namespace.
 
-use std::net::IpAddr;
+mod helper;
+mod listen;
+mod mode;
+mod pasta;
+mod port;
+mod resolver;
+mod slirp;
 
-use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::OwnedFd;
+
+pub use helper::Helper;
+pub use mode::{Mode, ModeError};
+pub use port::{PortError, Protocol, PublishedPort};
+pub use resolver::ResolvConf;
 
 use crate::settings::Settings;
 
-/// `--network`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
-    /// A private namespace with loopback only.
-    None,
-    /// The host's.
-    Host,
-    /// The one of the container with this name or id.
-    Container(String),
-    /// A private namespace with user-mode networking; what Docker calls `bridge` and `default`.
-    User,
-}
+/// The container's address. slirp4netns's own choice in its default network, taken for pasta as well.
+pub const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
 
-/// One published port. Spec: `docker run --publish`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedPort {
-    /// Address to listen on; `None` for all.
-    pub host_ip: Option<IpAddr>,
-    /// Port to listen on; 0 until one has been chosen.
-    pub host_port: u16,
-    /// Port in the container.
-    pub container_port: u16,
-    /// `tcp` or `udp`.
-    pub protocol: Protocol,
-}
+/// Bits of the container's network.
+pub const GUEST_PREFIX_LEN: u8 = 24;
 
-/// Transport protocols that can be published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-}
+/// The container's gateway.
+pub const GUEST_GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+
+/// Where a helper serves DNS from the host's own resolver.
+pub const GUEST_DNS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
 /// What came of attaching.
 #[derive(Debug)]
 pub struct Attached {
     /// The helper process to end with the container, if there is one.
-    pub helper_pid: Option<u32>,
-    /// Which way was taken: `pasta`, `slirp4netns`, `none`.
+    pub helper: Option<Helper>,
+    /// Which way was taken: `pasta`, `slirp4netns`, `none`, `host`, `container`.
     pub driver: &'static str,
     /// Address inside, for `inspect` and `/etc/hosts`.
     pub address: Option<IpAddr>,
@@ -58,8 +49,10 @@ pub struct Attached {
     pub prefix_len: u8,
     /// Default gateway inside.
     pub gateway: Option<IpAddr>,
-    /// Name servers for `/etc/resolv.conf` inside.
+    /// Name servers for `/etc/resolv.conf` inside; empty where there are none to be reached.
     pub dns: Vec<IpAddr>,
+    /// Ports as they are listened on, one per address of the host, with the numbers that were chosen.
+    pub ports: Vec<PublishedPort>,
     /// One-line warning for the user, where something is missing.
     pub warning: Option<String>,
 }
@@ -67,9 +60,6 @@ pub struct Attached {
 /// Why a network could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `-p` text that is not a port.
-    #[error("invalid publish opts format (should be name=value but got '{0}')")]
-    Publish(String),
     /// The helper failed; its words.
     #[error("{helper} failed: {stderr}")]
     Helper {
@@ -78,9 +68,21 @@ pub enum Error {
         /// What it printed.
         stderr: String,
     },
-    /// A port is taken.
+    /// The helper asked for by name is not there.
+    #[error("could not find {0}, install the package of that name")]
+    NoHelper(&'static str),
+    /// A port is taken. Docker's words: moby, libnetwork/portmapper.
     #[error("failed to bind host port {0}: address already in use")]
     PortInUse(String),
+    /// A port cannot be had for another reason: permission, an address of another host.
+    #[error("failed to bind host port {address}")]
+    Bind {
+        /// `address:port/protocol`.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A system call.
     #[error("{what}")]
     Io {
@@ -92,17 +94,157 @@ pub enum Error {
     },
 }
 
+/// What a helper works in.
+#[derive(Debug)]
+struct Namespaces {
+    net: OwnedFd,
+    /// Its owner; `None` for root, who may enter `net` as it is.
+    user: Option<OwnedFd>,
+}
+
+impl Attached {
+    /// Ends what serves the network; its ports are free when this returns.
+    pub fn detach(self) {
+        if let Some(helper) = self.helper {
+            helper.stop();
+        }
+    }
+
+    fn without_helper(driver: &'static str) -> Attached {
+        Attached {
+            helper: None,
+            driver,
+            address: None,
+            prefix_len: 0,
+            gateway: None,
+            dns: Vec::new(),
+            ports: Vec::new(),
+            warning: None,
+        }
+    }
+
+    fn user_mode(driver: &'static str, helper: Helper) -> Attached {
+        Attached {
+            helper: Some(helper),
+            address: Some(GUEST_ADDRESS.into()),
+            prefix_len: GUEST_PREFIX_LEN,
+            gateway: Some(GUEST_GATEWAY.into()),
+            ..Attached::without_helper(driver)
+        }
+    }
+}
+
 /// Gives the network namespace of process `pid` (which waits to be started) a network.
+///
+/// The helper is a child of the calling thread and dies with it: call this where the container's life is watched over.
 ///
 /// # Errors
 ///
-/// [`Error::Helper`], [`Error::PortInUse`], [`Error::Io`].
+/// [`Error::Helper`], [`Error::NoHelper`], [`Error::PortInUse`], [`Error::Bind`], [`Error::Io`].
 pub fn attach(
     mode: &Mode,
     pid: u32,
     ports: &[PublishedPort],
     settings: &Settings,
 ) -> Result<Attached, Error> {
-    let _ = (mode, pid, ports, settings);
-    todo!("network")
+    match mode {
+        Mode::None => Ok(Attached::without_helper("none")),
+        Mode::Host => Ok(Attached::without_helper("host")),
+        Mode::Container(_) => Ok(Attached::without_helper("container")),
+        Mode::Pasta => with_pasta(pid, ports, settings)?.ok_or(Error::NoHelper("pasta")),
+        Mode::Slirp4netns => {
+            with_slirp(pid, ports, settings)?.ok_or(Error::NoHelper("slirp4netns"))
+        }
+        Mode::User => best(pid, ports, settings),
+    }
+}
+
+/// The first helper that works. A port that is taken is nobody's fault but the port's, and is reported at once.
+fn best(pid: u32, ports: &[PublishedPort], settings: &Settings) -> Result<Attached, Error> {
+    let failure = match with_pasta(pid, ports, settings) {
+        Ok(Some(attached)) => return Ok(attached),
+        Ok(None) => None,
+        Err(error @ Error::Helper { .. }) => Some(error),
+        Err(error) => return Err(error),
+    };
+    match (with_slirp(pid, ports, settings), failure) {
+        (Ok(Some(attached)), _) => Ok(attached),
+        (Err(error), None) => Err(error),
+        (_, Some(error)) => Err(error),
+        (Ok(None), None) => Ok(Attached {
+            warning: Some(
+                "no network for the container: install the package passt (or slirp4netns)"
+                    .to_owned(),
+            ),
+            ..Attached::without_helper("none")
+        }),
+    }
+}
+
+fn with_pasta(
+    pid: u32,
+    ports: &[PublishedPort],
+    settings: &Settings,
+) -> Result<Option<Attached>, Error> {
+    let Some(program) = helper::find("pasta", &settings.path) else {
+        return Ok(None);
+    };
+    let host = ResolvConf::of_host();
+    let namespaces = namespaces_of(pid, settings)?;
+    let (ports, bound) = listen::reserve(ports)?.release();
+    let helper = pasta::start(&program, namespaces, &ports, host.has_loopback())?;
+    Ok(Some(Attached {
+        dns: reachable(&host),
+        ports: bound,
+        ..Attached::user_mode("pasta", helper)
+    }))
+}
+
+fn with_slirp(
+    pid: u32,
+    ports: &[PublishedPort],
+    settings: &Settings,
+) -> Result<Option<Attached>, Error> {
+    let Some(program) = helper::find("slirp4netns", &settings.path) else {
+        return Ok(None);
+    };
+    let host = ResolvConf::of_host();
+    let namespaces = namespaces_of(pid, settings)?;
+    let (ports, bound) = listen::reserve(ports)?.release();
+    let socket = settings.run_dir.join(format!("slirp4netns-{pid}.sock"));
+    let helper = slirp::start(&program, namespaces, &ports, &socket)?;
+    Ok(Some(Attached {
+        dns: reachable(&host),
+        ports: bound,
+        ..Attached::user_mode("slirp4netns", helper)
+    }))
+}
+
+/// The host's name servers as the container reaches them: those on the host's loopback through the helper.
+fn reachable(host: &ResolvConf) -> Vec<IpAddr> {
+    let mut servers = Vec::new();
+    for &address in &host.nameservers {
+        let address = if address.is_loopback() {
+            GUEST_DNS.into()
+        } else {
+            address
+        };
+        if !servers.contains(&address) {
+            servers.push(address);
+        }
+    }
+    servers
+}
+
+fn namespaces_of(pid: u32, settings: &Settings) -> Result<Namespaces, Error> {
+    let open = |kind: &str| {
+        let path = format!("/proc/{pid}/ns/{kind}");
+        std::fs::File::open(&path)
+            .map(OwnedFd::from)
+            .map_err(|source| helper::io(format!("open {path}"), source))
+    };
+    Ok(Namespaces {
+        net: open("net")?,
+        user: (settings.uid != 0).then(|| open("user")).transpose()?,
+    })
 }

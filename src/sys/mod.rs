@@ -7,5 +7,6 @@
     reason = "the one place for it; every block says why it is sound"
 )]
 
+pub mod helper;
 pub mod namespace;
 pub mod process;

@@ -1,0 +1,99 @@
+//! What a container's `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` hold.
+//!
+//! Docker's lines: moby, daemon/libnetwork/etchosts and daemon/libnetwork/internal/resolvconf. With the host's network the
+//! container sees the host's own files.
+
+use std::net::IpAddr;
+
+use crate::network::{Mode, ResolvConf};
+
+/// Docker's first lines of `/etc/hosts`.
+const IPV4_LINES: &str = "127.0.0.1\tlocalhost\n";
+
+/// Docker's further lines where the container has IPv6.
+const IPV6_LINES: &str = "::1\tlocalhost ip6-localhost ip6-loopback\n\
+                          fe00::\tip6-localnet\n\
+                          ff00::\tip6-mcastprefix\n\
+                          ff02::1\tip6-allnodes\n\
+                          ff02::2\tip6-allrouters\n";
+
+/// Name servers where the host has none that a container can reach, as Docker's: moby, resolvconf.go,
+/// `defaultIPv4NSs`.
+const PUBLIC_NAMESERVERS: [IpAddr; 2] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8)),
+    IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 4, 4)),
+];
+
+/// Returns the text of `/etc/hosts` for a container called `hostname` (and `hostname.domainname`) with these addresses.
+pub fn hosts(hostname: &str, domainname: &str, addresses: &[IpAddr]) -> String {
+    let mut text = format!("{IPV4_LINES}{IPV6_LINES}");
+    for address in addresses {
+        let line = if domainname.is_empty() {
+            format!("{address}\t{hostname}\n")
+        } else {
+            format!("{address}\t{hostname}.{domainname} {hostname}\n")
+        };
+        text += &line;
+    }
+    text
+}
+
+/// Returns the text of `/etc/hostname`.
+pub fn hostname(hostname: &str) -> String {
+    format!("{hostname}\n")
+}
+
+/// Returns the text of `/etc/resolv.conf` for a container with a network of its own. `dns` are the name servers that
+/// its network found reachable ([`crate::network::Attached::dns`]).
+///
+/// Without a way out (`none`) the host's servers stay, those on loopback excepted, as in Docker.
+pub fn resolv_conf(host: &ResolvConf, mode: &Mode, dns: &[IpAddr]) -> String {
+    if !dns.is_empty() {
+        return host.render(dns);
+    }
+    let outside: Vec<IpAddr> = (host.nameservers.iter().copied())
+        .filter(|address| !address.is_loopback())
+        .collect();
+    if outside.is_empty() && mode.is_user_mode() {
+        return host.render(&PUBLIC_NAMESERVERS);
+    }
+    host.render(&outside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_as_docker() {
+        let address = ["172.17.0.2".parse().unwrap()];
+        assert_eq!(
+            hosts("f0e1d2c3b4a5", "", &address),
+            "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
+             ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n172.17.0.2\tf0e1d2c3b4a5\n"
+        );
+        assert!(
+            hosts("web", "example.org", &address).ends_with("172.17.0.2\tweb.example.org web\n")
+        );
+        assert!(hosts("web", "", &[]).ends_with("ip6-allrouters\n"));
+    }
+
+    #[test]
+    fn loopback_servers_do_not_get_in() {
+        let host = ResolvConf::parse("nameserver 127.0.0.53\nnameserver 192.0.2.1\nsearch lan\n");
+        assert_eq!(
+            resolv_conf(&host, &Mode::None, &[]),
+            "nameserver 192.0.2.1\nsearch lan\n"
+        );
+        assert_eq!(
+            resolv_conf(&host, &Mode::User, &["10.0.2.3".parse().unwrap()]),
+            "nameserver 10.0.2.3\nsearch lan\n"
+        );
+        let stub = ResolvConf::parse("nameserver 127.0.0.53\n");
+        assert_eq!(
+            resolv_conf(&stub, &Mode::User, &[]),
+            "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"
+        );
+        assert_eq!(resolv_conf(&stub, &Mode::None, &[]), "");
+    }
+}
