@@ -36,7 +36,10 @@ pub const MAX_XATTR_BYTES: usize = 65_536;
 pub const MAX_XATTRS: usize = 256;
 
 /// Entries of one layer. The largest layers in use (whole SDKs) have about a million.
-pub const MAX_LAYER_ENTRIES: u64 = 10_000_000;
+pub const MAX_LAYER_ENTRIES: u64 = 4_000_000;
+
+/// Data segments of a sparse file.
+pub const MAX_SPARSE_SEGMENTS: usize = 1 << 20;
 
 /// Bytes of one layer's tar stream: 1 TiB. It stops a stream without an end; the disk's size stops everything else.
 pub const MAX_LAYER_BYTES: u64 = 1 << 40;

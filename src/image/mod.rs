@@ -1,6 +1,7 @@
 //! Images as the image-spec has them: references, digests, platforms, manifests, configs, layers.
 
 pub mod config;
+pub mod decompress;
 mod digest;
 pub mod layer;
 pub mod limits;

@@ -141,12 +141,7 @@ fn find_manifest(
     platform: Option<&Platform>,
     depth: usize,
 ) -> Result<Option<(Digest, Manifest)>, Error> {
-    let bytes = store.read_blob(digest, limits::MAX_MANIFEST_BYTES)?;
-    let document = Document::parse(&bytes, None).map_err(|source| Error::Manifest {
-        digest: digest.clone(),
-        source,
-    })?;
-    let index = match document {
+    let index = match read_document(store, digest)? {
         Document::Manifest(manifest) => {
             let here = store.has_blob(&manifest.config.digest);
             return Ok(here.then(|| (digest.clone(), manifest)));
@@ -187,8 +182,105 @@ fn find_manifest(
 ///
 /// All of [`Error`].
 pub fn resolve(store: &Store, query: &str, platform: Option<&Platform>) -> Result<Image, Error> {
-    let _ = (store, query, platform);
-    todo!("image: resolve")
+    let (rest, exact_id) = match query.strip_prefix("sha256:") {
+        Some(hex) => (hex, true),
+        None => (query, query.len() == 64),
+    };
+    let hex = rest
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && (1..=64).contains(&rest.len());
+    if exact_id && hex {
+        return by_id(store, rest, platform)?.ok_or_else(|| Error::NotFound(query.to_owned()));
+    }
+    let reference: Reference = query.parse()?;
+    match resolve_reference(store, &reference, platform) {
+        Err(Error::NotFound(name)) if hex => {
+            by_id(store, rest, platform)?.ok_or(Error::NotFound(name))
+        }
+        other => other,
+    }
+}
+
+/// Finds the one image whose ID (or the digest of whose manifest or index) begins with `prefix`.
+fn by_id(store: &Store, prefix: &str, platform: Option<&Platform>) -> Result<Option<Image>, Error> {
+    let mut targets: Vec<Digest> = store
+        .refs()?
+        .into_iter()
+        .map(|entry| entry.target)
+        .collect();
+    targets.sort();
+    targets.dedup();
+    let mut found: Option<(Digest, Digest, Digest)> = None;
+    for target in targets {
+        // One broken image must not hide the others.
+        let Ok(variants) = variants(store, &target) else {
+            continue;
+        };
+        for (manifest, id) in variants {
+            let named = [&id, &manifest, &target]
+                .iter()
+                .any(|digest| digest.hex().starts_with(prefix));
+            if !named {
+                continue;
+            }
+            match &found {
+                Some((_, _, known)) if *known != id && prefix.len() < 64 => {
+                    return Err(Error::AmbiguousId(prefix.to_owned()));
+                }
+                // The full digest of an index names the image that its reference would name.
+                Some(_) => {}
+                None => found = Some((target.clone(), manifest, id)),
+            }
+        }
+    }
+    let Some((target, manifest, id)) = found else {
+        return Ok(None);
+    };
+    if target.hex() == prefix {
+        return Image::load(store, &target, platform).map(Some);
+    }
+    let mut image = Image::load(store, &manifest, platform).map_err(|error| match error {
+        Error::Platform { wanted, .. } => Error::Platform {
+            reference: id.short().to_owned(),
+            wanted,
+        },
+        other => other,
+    })?;
+    image.target = target;
+    Ok(Some(image))
+}
+
+/// Returns manifest digest and image ID of everything below `target` that is in the store.
+pub(super) fn variants(store: &Store, target: &Digest) -> Result<Vec<(Digest, Digest)>, Error> {
+    let mut found = Vec::new();
+    let mut todo = vec![(target.clone(), 0)];
+    while let Some((digest, depth)) = todo.pop() {
+        match read_document(store, &digest)? {
+            Document::Manifest(manifest) => {
+                if store.has_blob(&manifest.config.digest) {
+                    found.push((digest, manifest.config.digest));
+                }
+            }
+            Document::Index(_) if depth == limits::MAX_INDEX_DEPTH => {
+                return Err(Error::Nesting(digest));
+            }
+            Document::Index(index) => {
+                let here = index.manifests.into_iter().map(|entry| entry.digest);
+                let here = here.filter(|digest| store.has_blob(digest));
+                todo.extend(here.map(|digest| (digest, depth + 1)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn read_document(store: &Store, digest: &Digest) -> Result<Document, Error> {
+    let bytes = store.read_blob(digest, limits::MAX_MANIFEST_BYTES)?;
+    Document::parse(&bytes, None).map_err(|source| Error::Manifest {
+        digest: digest.clone(),
+        source,
+    })
 }
 
 /// As [`resolve`], for a reference that is already parsed; never takes it for an ID.

@@ -9,10 +9,21 @@
 //!
 //! Spec: image-spec, layer.md; overlayfs.rst, "whiteouts and opaque directories", "Nesting overlayfs mounts".
 
+mod owner;
+mod pax;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod unpack;
+mod xattr;
+
 use std::io::Read;
 use std::path::Path;
 
 use crate::userns::IdMap;
+
+pub use owner::Owners;
 
 /// What an extractor may do here.
 #[derive(Debug, Clone)]
@@ -21,20 +32,6 @@ pub struct UnpackOptions {
     pub owners: Owners,
     /// Bytes of tar after which the layer is refused; see [`UnpackOptions::max_bytes_for_blob`].
     pub max_bytes: u64,
-}
-
-/// Which owners a file can be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owners {
-    /// Only the user: every other owner is remembered.
-    Single,
-    /// Ids below these limits.
-    Below {
-        /// First user id that does not exist.
-        uids: u64,
-        /// First group id that does not exist.
-        gids: u64,
-    },
 }
 
 /// What came of a layer.
@@ -117,6 +114,5 @@ impl UnpackOptions {
 ///
 /// All of [`Error`]; `dir` is then half-filled and worth nothing.
 pub fn unpack(reader: impl Read, dir: &Path, options: &UnpackOptions) -> Result<Unpacked, Error> {
-    let _ = (reader, dir, options);
-    todo!("image: unpack")
+    unpack::unpack(reader, dir, options)
 }

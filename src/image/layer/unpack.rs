@@ -1,0 +1,642 @@
+//! From a tar to a directory: the hot loop of a pull.
+//!
+//! An ordinary file costs `openat`, `write`, `utimensat`, `close`, and `fchown` or `fchmod` only where the kernel's default
+//! is not what the tar says. What an entry's children would disturb (a directory's owner, mode, times, xattrs) is set at
+//! the end, children before parents. Nothing is synced here: the store syncs a finished set of layers once.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, XattrFlags};
+use rustix::io::Errno;
+
+use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
+use super::stream::{Entry, Kind, Stream};
+use super::tree::{self, Found, Tree, split, write_error};
+use super::{Error, UnpackOptions, Unpacked, xattr};
+use crate::image::layer::pax::Time;
+
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// What aufs kept in the root of its layers; Docker ignores it as well.
+const AUFS: &[u8] = b".wh..wh.";
+
+/// See [`super::unpack`].
+pub(super) fn unpack(
+    reader: impl Read,
+    dir: &Path,
+    options: &UnpackOptions,
+) -> Result<Unpacked, Error> {
+    let mut stream = Stream::new(reader, options.max_bytes);
+    let mut unpacker = Unpacker::new(dir, options)?;
+    while let Some(entry) = stream.next()? {
+        unpacker.entry(entry, &mut stream)?;
+    }
+    stream.drain()?;
+    unpacker.finish(dir)
+}
+
+/// What a directory gets at the end.
+#[derive(Debug)]
+struct Pending {
+    mode: u32,
+    uid: u64,
+    gid: u64,
+    /// `None` for a directory the tar does not name.
+    mtime: Option<Time>,
+    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    opaque: Option<&'static [u8]>,
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Pending {
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            mtime: None,
+            xattrs: Vec::new(),
+            opaque: None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Unpacker {
+    tree: Tree,
+    owners: Owners,
+    /// Permission bits that a new file gets when it asks for them: umask and default ACLs take the others.
+    granted: u32,
+    directories: BTreeMap<Vec<u8>, Pending>,
+    unapplied: Vec<Unapplied>,
+    size: u64,
+    warned: Warned,
+}
+
+/// What the user is told, each once for the whole layer.
+#[derive(Debug, Default)]
+struct Warned {
+    owners: bool,
+    devices: bool,
+    xattrs: bool,
+}
+
+/// Where an entry goes.
+#[derive(Debug)]
+struct Place {
+    parent: Vec<u8>,
+    name: CString,
+}
+
+impl Place {
+    fn path(&self) -> Vec<u8> {
+        let mut path = self.parent.clone();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(self.name.to_bytes());
+        path
+    }
+}
+
+impl Unpacker {
+    fn new(dir: &Path, options: &UnpackOptions) -> Result<Self, Error> {
+        Ok(Unpacker {
+            tree: Tree::open(dir)?,
+            owners: options.owners,
+            granted: granted_bits(dir),
+            directories: BTreeMap::new(),
+            unapplied: Vec::new(),
+            size: 0,
+            warned: Warned::default(),
+        })
+    }
+
+    fn entry<R: Read>(&mut self, entry: Entry, stream: &mut Stream<R>) -> Result<(), Error> {
+        let Some(at) = split(&entry.path, entry.kind == Kind::Directory)? else {
+            if entry.kind != Kind::Directory {
+                return Err(Error::entry(
+                    &entry.path,
+                    "the layer's root is not a directory",
+                ));
+            }
+            self.note_directory(Vec::new(), entry);
+            return Ok(());
+        };
+        if at.parent.is_empty() && at.name.starts_with(AUFS) && at.name != OPAQUE
+            || at.parent.starts_with(AUFS)
+        {
+            return Ok(());
+        }
+        if at
+            .parent
+            .split(|b| *b == b'/')
+            .any(|c| c.starts_with(WHITEOUT))
+        {
+            return Err(Error::entry(
+                &entry.path,
+                "the path leads through a whiteout",
+            ));
+        }
+        let name = at.name.to_vec();
+        let place = |name: &[u8]| Place {
+            parent: at.parent.clone(),
+            // `split` has refused every NUL.
+            name: CString::new(name).unwrap_or_default(),
+        };
+        if name == OPAQUE {
+            self.parent_fd(&at.parent)?;
+            self.directories.entry(at.parent).or_default().opaque = Some(b"y");
+            return Ok(());
+        }
+        if let Some(hidden) = name.strip_prefix(WHITEOUT) {
+            if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(WHITEOUT) {
+                return Err(Error::entry(
+                    &entry.path,
+                    "the whiteout hides nothing a layer can have",
+                ));
+            }
+            return self.whiteout(&place(hidden));
+        }
+        let place = place(&name);
+        match entry.kind {
+            Kind::File => self.file(&place, entry, stream),
+            Kind::Directory => self.directory(&place, entry),
+            Kind::Symlink => self.symlink(&place, entry),
+            Kind::HardLink => self.hard_link(&place, entry),
+            Kind::Fifo | Kind::CharDevice | Kind::BlockDevice => self.node(&place, entry),
+        }
+    }
+
+    fn parent_fd(&mut self, path: &[u8]) -> Result<BorrowedFd<'_>, Error> {
+        let directories = &mut self.directories;
+        self.tree.parent(path, &mut |made| {
+            directories.entry(made.to_vec()).or_default();
+        })
+    }
+
+    /// Runs `create`, which must not replace anything, and again after removing what stood in its way, as Docker does.
+    fn create<T>(
+        &mut self,
+        place: &Place,
+        create: impl Fn(BorrowedFd<'_>, &CString) -> Result<T, Errno>,
+    ) -> Result<Result<T, Errno>, Error> {
+        let parent = self.parent_fd(&place.parent)?;
+        let first = create(parent, &place.name);
+        if !matches!(first, Err(Errno::EXIST)) {
+            return Ok(first);
+        }
+        tree::remove(parent, &place.name)
+            .map_err(|errno| write_error("replace", &place.path(), errno))?;
+        self.tree.forget();
+        let parent = self.parent_fd(&place.parent)?;
+        Ok(create(parent, &place.name))
+    }
+
+    fn file<R: Read>(
+        &mut self,
+        place: &Place,
+        entry: Entry,
+        stream: &mut Stream<R>,
+    ) -> Result<(), Error> {
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let asked = Mode::from_raw_mode(entry.mode & 0o777);
+        let failed = |action, errno| write_error(action, &entry.path, errno);
+        let fd = self
+            .create(place, |at, name| rustix::fs::openat(at, name, flags, asked))?
+            .map_err(|errno| failed("create", errno))?;
+        match &entry.segments {
+            None => {
+                while stream.data(u64::MAX, |piece| {
+                    write_all(&fd, piece).map_err(|errno| failed("write", errno))
+                })? > 0
+                {}
+            }
+            Some(segments) => {
+                rustix::fs::ftruncate(&fd, entry.size).map_err(|errno| failed("write", errno))?;
+                for segment in segments {
+                    rustix::fs::seek(&fd, rustix::fs::SeekFrom::Start(segment.offset))
+                        .map_err(|errno| failed("write", errno))?;
+                    let mut left = segment.length;
+                    while left > 0 {
+                        left -= stream.data(left, |piece| {
+                            write_all(&fd, piece).map_err(|errno| failed("write", errno))
+                        })?;
+                    }
+                }
+            }
+        }
+        self.size = self.size.saturating_add(entry.size);
+        let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
+        // New files are ours, and no parent has its setgid bit yet.
+        if (uid, gid) != (0, 0) {
+            chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
+        }
+        if entry.mode & !self.granted != 0 {
+            rustix::fs::fchmod(&fd, Mode::from_raw_mode(entry.mode))
+                .map_err(|errno| failed("chmod", errno))?;
+        }
+        self.set_xattrs(fd.as_fd(), &entry.path, &entry.xattrs)?;
+        self.remember(fd.as_fd(), &entry.path, entry.uid, entry.gid)?;
+        rustix::fs::futimens(&fd, &timestamps(entry.mtime))
+            .map_err(|errno| failed("set times of", errno))
+    }
+
+    fn directory(&mut self, place: &Place, entry: Entry) -> Result<(), Error> {
+        let path = place.path();
+        let failed = |errno| write_error("create", &entry.path, errno);
+        let mode = Mode::from_raw_mode(0o700);
+        let parent = self.parent_fd(&place.parent)?;
+        let mut opaque = false;
+        match rustix::fs::mkdirat(parent, &place.name, mode) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => {
+                let found = tree::kind_of(parent, &place.name).map_err(failed)?;
+                if found != Found::Directory {
+                    // A whiteout and a directory of one name: what is below stays hidden.
+                    opaque = found == Found::Whiteout;
+                    tree::remove(parent, &place.name).map_err(failed)?;
+                    rustix::fs::mkdirat(parent, &place.name, mode).map_err(failed)?;
+                }
+            }
+            Err(errno) => return Err(failed(errno)),
+        }
+        self.note_directory(path.clone(), entry);
+        if opaque {
+            self.directories.entry(path).or_default().opaque = Some(b"y");
+        }
+        Ok(())
+    }
+
+    fn note_directory(&mut self, path: Vec<u8>, entry: Entry) {
+        let pending = self.directories.entry(path).or_default();
+        pending.mode = entry.mode;
+        pending.uid = entry.uid;
+        pending.gid = entry.gid;
+        pending.mtime = Some(entry.mtime);
+        pending.xattrs = entry.xattrs;
+    }
+
+    fn symlink(&mut self, place: &Place, entry: Entry) -> Result<(), Error> {
+        if entry.link.is_empty() || entry.link.contains(&0) {
+            return Err(Error::entry(
+                &entry.path,
+                "the symbolic link's target is empty or has a NUL in it",
+            ));
+        }
+        self.create(place, |at, name| {
+            rustix::fs::symlinkat(&*entry.link, at, name)
+        })?
+        .map_err(|errno| write_error("create", &entry.path, errno))?;
+        self.finish_node(place, entry, b'l')
+    }
+
+    fn hard_link(&mut self, place: &Place, entry: Entry) -> Result<(), Error> {
+        let wrong = |problem: &str| {
+            Error::entry(
+                &entry.path,
+                &format!(
+                    "hard link to {:?}: {problem}",
+                    super::stream::shown(&entry.link)
+                ),
+            )
+        };
+        let Some(target) =
+            split(&entry.link, true).map_err(|_| wrong("not a path in the layer"))?
+        else {
+            return Err(wrong("it is the layer's root"));
+        };
+        let name = CString::new(target.name).unwrap_or_default();
+        if target.parent == place.parent && name == place.name {
+            return Err(wrong("it is the link itself"));
+        }
+        let parent = match target.parent.is_empty() {
+            true => self
+                .tree
+                .root()
+                .try_clone_to_owned()
+                .map_err(|e| Error::Write {
+                    action: "open",
+                    path: ".".to_owned(),
+                    source: e,
+                })?,
+            false => {
+                self.tree
+                    .lookup(&target.parent, OFlags::PATH)
+                    .map_err(|errno| match errno {
+                        Errno::NOENT => wrong("there is no such file in this layer"),
+                        errno => tree::refusal(&entry.link, errno),
+                    })?
+            }
+        };
+        match tree::kind_of(parent.as_fd(), &name) {
+            Ok(Found::Other) => {}
+            Ok(Found::Directory) => return Err(wrong("it is a directory")),
+            // Docker and containerd fail here as well; a link cannot reach into a lower layer.
+            Ok(Found::Whiteout) | Err(Errno::NOENT) => {
+                return Err(wrong("there is no such file in this layer"));
+            }
+            Err(errno) => return Err(write_error("open", &entry.link, errno)),
+        }
+        self.create(place, |at, new| {
+            rustix::fs::linkat(&parent, &name, at, new, AtFlags::empty())
+        })?
+        .map_err(|errno| match errno {
+            Errno::NOENT => wrong("there is no such file in this layer"),
+            errno => write_error("link", &entry.path, errno),
+        })
+    }
+
+    fn node(&mut self, place: &Place, entry: Entry) -> Result<(), Error> {
+        let (kind, letter) = match entry.kind {
+            Kind::CharDevice => (FileType::CharacterDevice, b'c'),
+            Kind::BlockDevice => (FileType::BlockDevice, b'b'),
+            _ => (FileType::Fifo, b'p'),
+        };
+        let (major, minor) = entry.device;
+        let device = rustix::fs::makedev(major, minor);
+        // A device 0:0 would be a whiteout to overlayfs, and is no device to anybody.
+        let made = if letter == b'c' && device == 0 {
+            self.parent_fd(&place.parent)?;
+            Err(Errno::PERM)
+        } else {
+            let mode = Mode::from_raw_mode(entry.mode & 0o777);
+            self.create(place, |at, name| {
+                rustix::fs::mknodat(at, name, kind, mode, device)
+            })?
+        };
+        match made {
+            Ok(()) => self.finish_node(place, entry, letter),
+            Err(Errno::PERM | Errno::INVAL) if letter != b'p' => {
+                self.warned.devices = true;
+                self.push_unapplied(place, &entry, letter);
+                Ok(())
+            }
+            Err(errno) => Err(write_error("create", &entry.path, errno)),
+        }
+    }
+
+    /// Owner, mode, times and attributes of what has no descriptor of its own.
+    fn finish_node(&mut self, place: &Place, entry: Entry, letter: u8) -> Result<(), Error> {
+        let failed = |action, errno| write_error(action, &entry.path, errno);
+        let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
+        if (u64::from(uid), u64::from(gid)) != (entry.uid, entry.gid) {
+            self.note_clamped();
+            self.push_unapplied(place, &entry, letter);
+        }
+        let granted = self.granted;
+        let parent = self.parent_fd(&place.parent)?;
+        if (uid, gid) != (0, 0) {
+            chown(parent, &place.name, uid, gid).map_err(|errno| failed("chown", errno))?;
+        }
+        if letter != b'l' && entry.mode & !granted != 0 {
+            rustix::fs::chmodat(
+                parent,
+                &place.name,
+                Mode::from_raw_mode(entry.mode),
+                AtFlags::empty(),
+            )
+            .map_err(|errno| failed("chmod", errno))?;
+        }
+        rustix::fs::utimensat(
+            parent,
+            &place.name,
+            &timestamps(entry.mtime),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .map_err(|errno| failed("set times of", errno))?;
+        // Only `trusted.*` and `security.*` can be on such files, and neither can be set on them by this user.
+        self.warned.xattrs |= !entry.xattrs.is_empty();
+        Ok(())
+    }
+
+    fn push_unapplied(&mut self, place: &Place, entry: &Entry, kind: u8) {
+        self.unapplied.push(Unapplied {
+            kind,
+            uid: entry.uid,
+            gid: entry.gid,
+            mode: entry.mode,
+            device: entry.device,
+            path: place.path(),
+        });
+    }
+
+    fn whiteout(&mut self, place: &Place) -> Result<(), Error> {
+        let parent = self.parent_fd(&place.parent)?;
+        let none = Mode::empty();
+        let made = rustix::fs::mknodat(parent, &place.name, FileType::CharacterDevice, none, 0);
+        match made {
+            Ok(()) => Ok(()),
+            // A whiteout is about the layers below only. A directory of this layer hides them by being opaque, anything
+            // else by being there.
+            Err(Errno::EXIST) => {
+                let found = tree::kind_of(parent, &place.name)
+                    .map_err(|errno| write_error("open", &place.path(), errno))?;
+                if found == Found::Directory {
+                    self.directories.entry(place.path()).or_default().opaque = Some(b"y");
+                }
+                Ok(())
+            }
+            Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::ACCESS) => {
+                self.xattr_whiteout(place)
+            }
+            Err(errno) => Err(write_error("create", &place.path(), errno)),
+        }
+    }
+
+    /// The other form of a whiteout, for filesystems and sandboxes without `mknod(2)`: an empty file with an xattr, in a
+    /// directory that says it has some. Spec: overlayfs.rst, "whiteouts and opaque directories" (Linux 6.8).
+    fn xattr_whiteout(&mut self, place: &Place) -> Result<(), Error> {
+        let failed = |errno| write_error("create", &place.path(), errno);
+        let parent = self.parent_fd(&place.parent)?;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(parent, &place.name, flags, Mode::from_raw_mode(0o600))
+            .map_err(failed)?;
+        rustix::fs::fsetxattr(&fd, "user.overlay.whiteout", b"y", XattrFlags::empty())
+            .map_err(failed)?;
+        for path in [place.parent.clone(), Vec::new()] {
+            let pending = self.directories.entry(path).or_default();
+            pending.opaque = pending.opaque.or(Some(b"x"));
+        }
+        Ok(())
+    }
+
+    fn set_xattrs(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        path: &[u8],
+        xattrs: &[(Vec<u8>, Vec<u8>)],
+    ) -> Result<(), Error> {
+        for (name, value) in xattrs {
+            let Some(on_disk) = xattr::name_on_disk(name) else {
+                continue;
+            };
+            let value = xattr::value_on_disk(name, value);
+            match rustix::fs::fsetxattr(fd, &on_disk, &value, XattrFlags::empty()) {
+                Ok(()) => {}
+                // Docker goes on without them as well.
+                Err(Errno::OPNOTSUPP | Errno::PERM | Errno::INVAL | Errno::RANGE) => {
+                    self.warned.xattrs = true;
+                }
+                Err(errno) => return Err(write_error("set attributes of", path, errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the owner of a file or directory that could not be given it.
+    fn remember(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        path: &[u8],
+        uid: u64,
+        gid: u64,
+    ) -> Result<(), Error> {
+        let (applied_uid, applied_gid) = self.owners.apply(uid, gid);
+        if (u64::from(applied_uid), u64::from(applied_gid)) == (uid, gid) {
+            return Ok(());
+        }
+        self.note_clamped();
+        let value = owner::encode(uid, gid);
+        match rustix::fs::fsetxattr(fd, OWNER_XATTR, value.as_bytes(), XattrFlags::empty()) {
+            Ok(()) => Ok(()),
+            Err(Errno::OPNOTSUPP) => {
+                self.warned.xattrs = true;
+                Ok(())
+            }
+            Err(errno) => Err(write_error("set attributes of", path, errno)),
+        }
+    }
+
+    fn note_clamped(&mut self) {
+        // A user with one id knows that files of others cannot be; it is not a flaw of this image.
+        self.warned.owners |= self.owners != Owners::Single;
+    }
+
+    /// Gives directories what they were promised, children before parents.
+    fn finish(mut self, dir: &Path) -> Result<Unpacked, Error> {
+        for (path, pending) in std::mem::take(&mut self.directories).into_iter().rev() {
+            let fd = match self.open_directory(&path) {
+                Ok(fd) => fd,
+                // Replaced by something else later in the tar.
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
+                Err(errno) => return Err(write_error("open", &path, errno)),
+            };
+            let failed = |action, errno| write_error(action, &path, errno);
+            let (uid, gid) = self.owners.apply(pending.uid, pending.gid);
+            if (uid, gid) != (0, 0) {
+                chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
+            }
+            if let Some(value) = pending.opaque {
+                rustix::fs::fsetxattr(&fd, "user.overlay.opaque", value, XattrFlags::empty())
+                    .map_err(|errno| failed("set attributes of", errno))?;
+            }
+            self.set_xattrs(fd.as_fd(), &path, &pending.xattrs)?;
+            self.remember(fd.as_fd(), &path, pending.uid, pending.gid)?;
+            rustix::fs::fchmod(&fd, Mode::from_raw_mode(pending.mode))
+                .map_err(|errno| failed("chmod", errno))?;
+            if let Some(mtime) = pending.mtime {
+                rustix::fs::futimens(&fd, &timestamps(mtime))
+                    .map_err(|errno| failed("set times of", errno))?;
+            }
+        }
+        self.write_unapplied(dir)?;
+        Ok(Unpacked {
+            size: self.size,
+            warnings: self.warnings(),
+        })
+    }
+
+    fn open_directory(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        if path.is_empty() {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            rustix::fs::openat(self.tree.root(), c".", flags, Mode::empty())
+        } else {
+            self.tree.lookup(path, OFlags::RDONLY)
+        }
+    }
+
+    fn write_unapplied(&self, dir: &Path) -> Result<(), Error> {
+        if self.unapplied.is_empty() {
+            return Ok(());
+        }
+        let mut records = Vec::new();
+        for record in &self.unapplied {
+            record.write(&mut records);
+        }
+        let path = owner::unapplied_path(dir);
+        std::fs::write(&path, records).map_err(|source| Error::Write {
+            action: "write",
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.warned.owners {
+            warnings.push(
+                "some files belong to user or group IDs that are not mapped here; they were given to the nearest ID and their owners are remembered"
+                    .to_owned(),
+            );
+        }
+        if self.warned.devices {
+            warnings.push(
+                "device nodes in the image were skipped: they cannot be made here".to_owned(),
+            );
+        }
+        if self.warned.xattrs {
+            warnings.push("some extended attributes could not be set here".to_owned());
+        }
+        warnings
+    }
+}
+
+/// Returns the permission bits that files made in `dir` keep of the mode they ask for.
+fn granted_bits(dir: &Path) -> u32 {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    rustix::fs::open(dir, flags, Mode::from_raw_mode(0o777))
+        .and_then(|fd| rustix::fs::fstat(&fd))
+        // Where there are no unnamed files every mode is set by hand.
+        .map_or(0, |stat| stat.st_mode & 0o777)
+}
+
+fn chown(at: BorrowedFd<'_>, name: &std::ffi::CStr, uid: u32, gid: u32) -> Result<(), Errno> {
+    let (uid, gid) = (
+        rustix::fs::Uid::from_raw(uid),
+        rustix::fs::Gid::from_raw(gid),
+    );
+    if name.is_empty() {
+        rustix::fs::fchown(at, Some(uid), Some(gid))
+    } else {
+        rustix::fs::chownat(at, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+    }
+}
+
+fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+fn timestamps(mtime: Time) -> Timestamps {
+    let time = Timespec {
+        tv_sec: mtime.seconds,
+        tv_nsec: mtime.nanoseconds.into(),
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
+}
