@@ -73,10 +73,14 @@ impl Digest {
 
     /// Returns the sha256 digest of `bytes`.
     pub fn sha256_of(bytes: &[u8]) -> Self {
-        Digest::from_bytes(
-            Algorithm::Sha256,
-            ring::digest::digest(&ring::digest::SHA256, bytes).as_ref(),
-        )
+        Digest::of(Algorithm::Sha256, bytes)
+    }
+
+    /// Returns the digest of `bytes`.
+    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
     }
 
     /// Returns the hash function.
@@ -101,6 +105,45 @@ impl Digest {
     /// Returns the whole, `algorithm:hex`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A digest in the making.
+#[derive(Clone)]
+pub struct Hasher {
+    algorithm: Algorithm,
+    context: ring::digest::Context,
+}
+
+impl Hasher {
+    /// Starts with no bytes.
+    pub fn new(algorithm: Algorithm) -> Self {
+        let function = match algorithm {
+            Algorithm::Sha256 => &ring::digest::SHA256,
+            Algorithm::Sha512 => &ring::digest::SHA512,
+        };
+        Hasher {
+            algorithm,
+            context: ring::digest::Context::new(function),
+        }
+    }
+
+    /// Appends.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    /// Returns the digest of everything appended.
+    pub fn finish(self) -> Digest {
+        Digest::from_bytes(self.algorithm, self.context.finish().as_ref())
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher")
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,10 +7,11 @@ pub mod layer;
 pub mod limits;
 pub mod manifest;
 mod platform;
+pub mod pull;
 mod reference;
 mod resolve;
 
-pub use digest::{Algorithm, Digest, DigestError};
+pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
 pub use resolve::{Error, Image, resolve, resolve_reference};

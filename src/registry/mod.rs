@@ -1,1 +1,33 @@
-//! The distribution-spec client.
+//! The distribution-spec client: credentials, authentication, manifests, blobs.
+//!
+//! ```text
+//! Session            one conversation with one repository; owns the async runtime, so that callers are plain code
+//!   ├ transport      scheme, TLS roots, proxies, redirects: the reqwest client
+//!   ├ authorizer     401 → challenge → token or password → the same request again
+//!   ├ retry          what is tried again, after how long
+//!   └ feed           a blob on its way to the thread that wants it, resumed where it was cut
+//! credentials        ~/.docker/config.json, podman's auth.json, credential helpers
+//! ```
+//!
+//! Everything a registry sends is bounded (see [`limits`]) and made printable before it stands in a message. Credentials
+//! and tokens are in no message and in no `Debug` output, and go to no other host than the registry and its token service.
+//! No thread and no runtime is left when a [`Session`] is dropped.
+//!
+//! Spec: distribution-spec; distribution, `docs/spec/auth`.
+
+mod authorizer;
+mod challenge;
+mod credentials;
+mod error;
+mod feed;
+pub mod limits;
+mod retry;
+mod session;
+mod token;
+mod transport;
+
+pub use credentials::{CredentialError, Credentials, Secret};
+pub use error::{Error, RegistryWords};
+pub use feed::{Feed, Piece, Wanted};
+pub use retry::Timing;
+pub use session::{FetchedManifest, Session};

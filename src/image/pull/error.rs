@@ -1,0 +1,94 @@
+//! Why a pull failed.
+
+use crate::image::config::ConfigError;
+use crate::image::manifest::ManifestError;
+use crate::image::{Digest, Platform, layer, limits};
+use crate::{registry, store};
+
+/// Why an image could not be pulled. The words are Docker's where it has any.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The index has nothing for this platform.
+    #[error("no matching manifest for {0} in the manifest list entries")]
+    NoMatch(Platform),
+    /// The only image there is was made for another platform.
+    #[error(
+        "image with reference {reference} was found but does not match the specified platform: wanted {wanted}, actual: {actual}"
+    )]
+    Platform {
+        /// As Docker shows it.
+        reference: String,
+        /// As asked for.
+        wanted: Box<Platform>,
+        /// As its config says.
+        actual: Box<Platform>,
+    },
+    /// A manifest that is none.
+    #[error("manifest {digest}")]
+    Manifest {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// An image config that is none.
+    #[error("image config {digest}")]
+    Config {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: ConfigError,
+    },
+    /// Manifest and config do not have the same number of layers.
+    #[error(
+        "layers from manifest don't match image configuration: the manifest has {manifest}, the configuration {config}"
+    )]
+    LayerCount {
+        /// Layers of the manifest.
+        manifest: usize,
+        /// Layers of the config.
+        config: usize,
+    },
+    /// A layer's blob does not hash to its digest.
+    #[error(
+        "filesystem layer verification failed for digest {expected}: content has digest {actual}"
+    )]
+    LayerDigest {
+        /// Of the manifest.
+        expected: String,
+        /// Of what came.
+        actual: String,
+    },
+    /// A layer's tar does not hash to its diff_id.
+    #[error(
+        "layers from manifest don't match image configuration: layer {layer} has the diff ID {actual}, not {expected}"
+    )]
+    DiffId {
+        /// Digest of the blob.
+        layer: Digest,
+        /// Of the config.
+        expected: Digest,
+        /// Of the tar.
+        actual: Digest,
+    },
+    /// A layer that cannot be unpacked.
+    #[error("failed to register layer {layer}")]
+    Layer {
+        /// Digest of the blob.
+        layer: Digest,
+        /// Why.
+        #[source]
+        source: layer::Error,
+    },
+    /// Indexes within indexes.
+    #[error("index {0} is nested deeper than {max}", max = limits::MAX_INDEX_DEPTH)]
+    Nesting(Digest),
+}

@@ -1,0 +1,494 @@
+//! Who we are to a registry: what `docker login` and `podman login` left behind.
+//!
+//! Order, the first that knows the registry wins: each of [`Settings::auth_files`], then `config.json` in
+//! [`Settings::docker_config_dir`]. Within a file: `credHelpers` for this registry, then `credsStore`, then `auths` (as
+//! docker/cli `cli/config/configfile`, `GetAuthConfig`). Keys of `auths` may carry a scheme or a path; podman's may name
+//! a repository, and the longest match wins (containers-auth.json(5)).
+//!
+//! Helpers are programs `docker-credential-NAME` that are asked on stdin and answer in JSON (docker-credential-helpers).
+//! They talk to the user's key ring, so they must be asked before the process enters a user namespace, where it would
+//! seem to be root.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use serde::Deserialize;
+
+use super::limits;
+use crate::image::Reference;
+use crate::settings::Settings;
+
+/// Under which docker.io's login is kept.
+const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
+/// User name by which a helper says that its secret is an identity token.
+const TOKEN_USER: &str = "<token>";
+
+/// A password or token. Neither `Debug` nor `Display` shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// Returns the text, for the request that needs it.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What we can show a registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing.
+    #[default]
+    Anonymous,
+    /// User name and password.
+    Password {
+        /// Name.
+        user: String,
+        /// Password, or an access token in its place.
+        password: Secret,
+    },
+    /// An OAuth 2 refresh token, to be exchanged at the token service.
+    Identity(Secret),
+    /// A token the registry itself takes.
+    Registry(Secret),
+}
+
+/// Why the logins could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialError {
+    /// A file that cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("invalid JSON in {}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An `auth` field that is not base64 of `user:password`.
+    #[error("invalid auth for {key:?} in {}", path.display())]
+    Auth {
+        /// The file.
+        path: PathBuf,
+        /// Of `auths`.
+        key: String,
+    },
+    /// A helper that is missing or fails.
+    #[error("error getting credentials: {program}: {reason}")]
+    Helper {
+        /// Its name.
+        program: String,
+        /// Its words, or ours.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize, Default)]
+struct ConfigFile {
+    #[serde(default)]
+    auths: BTreeMap<String, Auth>,
+    #[serde(default, rename = "credsStore")]
+    creds_store: Option<String>,
+    #[serde(default, rename = "credHelpers")]
+    cred_helpers: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+struct Auth {
+    #[serde(default)]
+    auth: Option<String>,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    password: Option<String>,
+    #[serde(default)]
+    identitytoken: Option<String>,
+    #[serde(default)]
+    registrytoken: Option<String>,
+}
+
+impl Credentials {
+    /// Returns what the user's logins hold for the repository of `reference`.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CredentialError`]. A file that is not there is no error.
+    pub fn find(
+        settings: &Settings,
+        reference: &Reference,
+    ) -> Result<Credentials, CredentialError> {
+        let docker = settings.docker_config_dir.join("config.json");
+        for path in settings.auth_files.iter().chain([&docker]) {
+            let Some(file) = ConfigFile::read(path)? else {
+                continue;
+            };
+            let found = file.find(reference, path, &settings.path)?;
+            if found != Credentials::Anonymous {
+                return Ok(found);
+            }
+        }
+        Ok(Credentials::Anonymous)
+    }
+}
+
+impl ConfigFile {
+    fn read(path: &Path) -> Result<Option<ConfigFile>, CredentialError> {
+        let read = |source| CredentialError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(read(error)),
+        };
+        let mut text = Vec::new();
+        file.take(limits::CREDENTIAL_BYTES)
+            .read_to_end(&mut text)
+            .map_err(read)?;
+        if text.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|source| CredentialError::Json {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    fn find(
+        &self,
+        reference: &Reference,
+        path: &Path,
+        search_path: &str,
+    ) -> Result<Credentials, CredentialError> {
+        let registry = reference.registry();
+        let server = if registry == "docker.io" {
+            DOCKER_IO_KEY
+        } else {
+            registry
+        };
+        if let Some(helper) = self
+            .cred_helpers
+            .get(server)
+            .or_else(|| self.cred_helpers.get(registry))
+        {
+            return ask_helper(helper, server, search_path);
+        }
+        if let Some(helper) = self.creds_store.as_deref().filter(|name| !name.is_empty()) {
+            let found = ask_helper(helper, server, search_path)?;
+            if found != Credentials::Anonymous {
+                return Ok(found);
+            }
+        }
+        let Some((key, auth)) = self.best_key(registry, reference.repository()) else {
+            return Ok(Credentials::Anonymous);
+        };
+        auth.credentials().ok_or_else(|| CredentialError::Auth {
+            path: path.to_owned(),
+            key: key.clone(),
+        })
+    }
+
+    /// The longest key of `auths` that covers the repository.
+    fn best_key(&self, registry: &str, repository: &str) -> Option<(&String, &Auth)> {
+        let full = format!("{registry}/{repository}");
+        let covers = |key: &str| {
+            let key = bare_key(key);
+            let rest = full.strip_prefix(key.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(key.len())
+        };
+        self.auths
+            .iter()
+            .filter_map(|(key, auth)| Some((covers(key)?, key, auth)))
+            .max_by_key(|(length, ..)| *length)
+            .map(|(_, key, auth)| (key, auth))
+    }
+}
+
+/// Returns a key of `auths` as `registry[/path]`: without scheme, without the API version, docker.io's old names resolved.
+fn bare_key(key: &str) -> String {
+    let key = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key)
+        .trim_end_matches('/');
+    let key = ["/v1", "/v2"]
+        .iter()
+        .find_map(|version| key.strip_suffix(version))
+        .unwrap_or(key);
+    match key.split_once('/') {
+        None if matches!(key, "index.docker.io" | "registry-1.docker.io") => "docker.io".into(),
+        Some(("index.docker.io" | "registry-1.docker.io", rest)) => format!("docker.io/{rest}"),
+        _ => key.to_owned(),
+    }
+}
+
+impl Auth {
+    /// `None` where `auth` is not what it should be.
+    fn credentials(&self) -> Option<Credentials> {
+        let given = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+        if let Some(token) = given(&self.identitytoken) {
+            return Some(Credentials::Identity(Secret(token)));
+        }
+        if let Some(token) = given(&self.registrytoken) {
+            return Some(Credentials::Registry(Secret(token)));
+        }
+        if let Some(auth) = given(&self.auth) {
+            let auth = auth.trim();
+            let bytes = STANDARD
+                .decode(auth)
+                .or_else(|_| STANDARD_NO_PAD.decode(auth))
+                .ok()?;
+            let text = String::from_utf8(bytes).ok()?;
+            let (user, password) = text.split_once(':')?;
+            // docker/cli trims NULs that old versions wrote.
+            let password = password.trim_matches('\0');
+            return Some(Credentials::from_pair(user, password));
+        }
+        match (given(&self.username), given(&self.password)) {
+            (Some(user), Some(password)) => Some(Credentials::from_pair(&user, &password)),
+            // `docker login` with a credsStore leaves an empty object behind.
+            _ => Some(Credentials::Anonymous),
+        }
+    }
+}
+
+impl Credentials {
+    fn from_pair(user: &str, secret: &str) -> Credentials {
+        if user == TOKEN_USER {
+            Credentials::Identity(Secret::new(secret))
+        } else {
+            Credentials::Password {
+                user: user.to_owned(),
+                password: Secret::new(secret),
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct HelperAnswer {
+    #[serde(rename = "Username")]
+    username: String,
+    #[serde(rename = "Secret")]
+    secret: String,
+}
+
+/// Runs `docker-credential-NAME get`.
+fn ask_helper(name: &str, server: &str, search_path: &str) -> Result<Credentials, CredentialError> {
+    let program = format!("docker-credential-{name}");
+    let failed = |reason: String| CredentialError::Helper {
+        program: program.clone(),
+        reason: super::error::printable(&reason),
+    };
+    if name.contains('/') {
+        return Err(failed("invalid name of a credential helper".into()));
+    }
+    let file = search_path
+        .split(':')
+        .filter(|dir| dir.starts_with('/'))
+        .map(|dir| Path::new(dir).join(&program))
+        .find(|file| file.is_file())
+        .ok_or_else(|| failed("executable file not found in $PATH".into()))?;
+    // Written before the helper starts, while both ends are ours: no helper that ends early can cause a SIGPIPE.
+    let (question, mut ask) = io::pipe().map_err(|error| failed(error.to_string()))?;
+    ask.write_all(server.as_bytes())
+        .map_err(|error| failed(error.to_string()))?;
+    drop(ask);
+    let mut child = Command::new(file)
+        .arg("get")
+        .stdin(question)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut answer = Vec::new();
+    let read = match child.stdout.take() {
+        Some(stdout) => stdout
+            .take(limits::CREDENTIAL_BYTES)
+            .read_to_end(&mut answer)
+            .map(drop),
+        None => Ok(()),
+    };
+    let status = child.wait().map_err(|error| failed(error.to_string()))?;
+    read.map_err(|error| failed(error.to_string()))?;
+    if !status.success() {
+        let words = String::from_utf8_lossy(&answer);
+        // docker-credential-helpers, credentials/error.go
+        if words.trim() == "credentials not found in native keychain" {
+            return Ok(Credentials::Anonymous);
+        }
+        return Err(failed(format!("{status}: {}", words.trim())));
+    }
+    let answer: HelperAnswer = serde_json::from_slice(&answer)
+        .map_err(|_| failed("its answer is not the JSON of a credential".into()))?;
+    if answer.secret.is_empty() {
+        return Ok(Credentials::Anonymous);
+    }
+    Ok(Credentials::from_pair(&answer.username, &answer.secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn find(
+        json: &str,
+        reference: &str,
+        search_path: &str,
+    ) -> Result<Credentials, CredentialError> {
+        let file: ConfigFile = serde_json::from_str(json).unwrap();
+        file.find(
+            &reference.parse().unwrap(),
+            Path::new("config.json"),
+            search_path,
+        )
+    }
+
+    fn password(user: &str, password: &str) -> Credentials {
+        Credentials::from_pair(user, password)
+    }
+
+    #[test]
+    fn finds_a_login_by_every_key_docker_and_podman_write() {
+        // user:pass
+        let auth = r#"{"auth":"dXNlcjpwYXNz"}"#;
+        for (key, reference, found) in [
+            ("https://index.docker.io/v1/", "alpine", true),
+            ("docker.io", "alpine", true),
+            ("docker.io/library", "alpine", true),
+            ("docker.io/other", "alpine", false),
+            ("localhost:5000", "localhost:5000/x", true),
+            ("http://localhost:5000", "localhost:5000/x", true),
+            ("https://ghcr.io/v2/", "ghcr.io/a/b", true),
+            ("ghcr.io/a", "ghcr.io/a/b", true),
+            ("ghcr.io/a", "ghcr.io/ab/b", false),
+            ("ghcr.io", "ghcr.io.example/a", false),
+            ("example.com", "alpine", false),
+        ] {
+            let json = format!(r#"{{"auths":{{"{key}":{auth}}}}}"#);
+            let expected = if found {
+                password("user", "pass")
+            } else {
+                Credentials::Anonymous
+            };
+            assert_eq!(
+                find(&json, reference, "").unwrap(),
+                expected,
+                "{key} {reference}"
+            );
+        }
+    }
+
+    #[test]
+    fn takes_the_longest_key() {
+        let json = r#"{"auths":{"q.io":{"auth":"YTph"},"q.io/x":{"auth":"Yjpi"}}}"#;
+        assert_eq!(find(json, "q.io/x/y", "").unwrap(), password("b", "b"));
+        assert_eq!(find(json, "q.io/z/y", "").unwrap(), password("a", "a"));
+    }
+
+    #[test]
+    fn knows_tokens() {
+        let json = r#"{"auths":{"q.io":{"auth":"YTph","identitytoken":"id"},"r.io":{"registrytoken":"rt"}}}"#;
+        assert_eq!(
+            find(json, "q.io/x", "").unwrap(),
+            Credentials::Identity(Secret::new("id"))
+        );
+        assert_eq!(
+            find(json, "r.io/x", "").unwrap(),
+            Credentials::Registry(Secret::new("rt"))
+        );
+    }
+
+    #[test]
+    fn refuses_nonsense() {
+        for auth in ["***", "bm9jb2xvbg=="] {
+            let json = format!(r#"{{"auths":{{"q.io":{{"auth":"{auth}"}}}}}}"#);
+            let error = find(&json, "q.io/x", "").unwrap_err();
+            assert!(matches!(error, CredentialError::Auth { .. }), "{error:?}");
+        }
+        let empty = r#"{"auths":{"q.io":{}}}"#;
+        assert_eq!(find(empty, "q.io/x", "").unwrap(), Credentials::Anonymous);
+    }
+
+    #[test]
+    fn asks_helpers() {
+        let dir = tempfile::tempdir().unwrap();
+        let helper = dir.path().join("docker-credential-fake");
+        let script = r#"#!/bin/sh
+read -r server
+case "$server" in
+q.io) echo '{"ServerURL":"q.io","Username":"u","Secret":"p"}';;
+t.io) echo '{"ServerURL":"t.io","Username":"<token>","Secret":"id"}';;
+https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"h"}';;
+bad.io) echo nonsense;;
+*) echo credentials not found in native keychain; exit 1;;
+esac
+"#;
+        std::fs::write(&helper, script).unwrap();
+        std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let search = format!("/nonexistent:{}", dir.path().display());
+        let store = r#"{"credsStore":"fake","auths":{"z.io":{"auth":"YTph"}}}"#;
+        let one = r#"{"credHelpers":{"q.io":"fake"}}"#;
+        for (json, reference, expected) in [
+            (store, "q.io/x", password("u", "p")),
+            (store, "alpine", password("hub", "h")),
+            (store, "z.io/x", password("a", "a")),
+            (store, "t.io/x", Credentials::Identity(Secret::new("id"))),
+            (one, "q.io/x", password("u", "p")),
+            (one, "t.io/x", Credentials::Anonymous),
+        ] {
+            assert_eq!(
+                find(json, reference, &search).unwrap(),
+                expected,
+                "{reference}"
+            );
+        }
+        for (reference, search) in [("bad.io/x", search.as_str()), ("q.io/x", "/nonexistent")] {
+            let error = find(store, reference, search).unwrap_err();
+            assert!(matches!(error, CredentialError::Helper { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn never_shows_a_secret() {
+        let shown = format!("{:?}", password("user", "hunter2"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

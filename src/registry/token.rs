@@ -1,0 +1,111 @@
+//! Token services: a login and a scope in, a bearer token out.
+//!
+//! Spec: distribution, `docs/spec/auth/token.md` (GET, password as Basic) and `oauth.md` (POST, refresh token).
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+
+use super::authorizer::basic;
+use super::error::Error;
+use super::retry::Failure;
+use super::{Credentials, Secret, limits, session, transport};
+
+/// How we name ourselves to token services.
+const CLIENT_ID: &str = "ctr";
+
+/// What a Bearer challenge asked for.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    pub(super) realm: &'a str,
+    pub(super) service: Option<&'a str>,
+    pub(super) scope: &'a str,
+    /// Whether the registry itself is reached over HTTPS.
+    pub(super) registry_is_tls: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// Fetches a token.
+pub(super) async fn fetch(
+    http: &Client,
+    request: &Request<'_>,
+    credentials: &Credentials,
+) -> Result<Secret, Failure> {
+    let bad_realm = || Error::Shape {
+        what: "token service",
+        url: super::error::printable(request.realm),
+        source: None,
+    };
+    let mut realm = Url::parse(request.realm).map_err(|_| bad_realm())?;
+    if !matches!(realm.scheme(), "http" | "https") {
+        return Err(bad_realm().into());
+    }
+    // A realm may not bring credentials of its own along.
+    if !realm.username().is_empty() || realm.password().is_some() {
+        return Err(bad_realm().into());
+    }
+    if !transport::is_confidential(&realm)
+        && (request.registry_is_tls || *credentials != Credentials::Anonymous)
+    {
+        return Err(Error::InsecureRealm(session::shown(&realm)).into());
+    }
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    pairs.extend(request.service.map(|service| ("service", service)));
+    pairs.push(("scope", request.scope));
+    let (method, builder) = match credentials {
+        Credentials::Identity(refresh) => {
+            pairs.extend([
+                ("grant_type", "refresh_token"),
+                ("client_id", CLIENT_ID),
+                ("refresh_token", refresh.reveal()),
+            ]);
+            let builder = http
+                .post(realm.clone())
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form(&pairs));
+            ("Post", builder)
+        }
+        _ => {
+            if let Credentials::Password { user, .. } = credentials {
+                pairs.extend([("account", user.as_str()), ("client_id", CLIENT_ID)]);
+            }
+            realm.query_pairs_mut().extend_pairs(&pairs);
+            let mut builder = http.get(realm.clone());
+            if let Some(header) = basic(credentials) {
+                builder = builder.header(AUTHORIZATION, header);
+            }
+            ("Get", builder)
+        }
+    };
+    let response = session::send(builder, method, &realm).await?;
+    if !response.status().is_success() {
+        return Err(session::refusal(response, method, None).await);
+    }
+    let body = session::read(response, method, "token", limits::TOKEN_BYTES).await?;
+    let answer: Answer = serde_json::from_slice(&body).map_err(|source| Error::Shape {
+        what: "token",
+        url: session::shown(&realm),
+        source: Some(source),
+    })?;
+    match answer.access_token.or(answer.token) {
+        Some(token) if !token.is_empty() => Ok(Secret::new(token)),
+        _ => Err(Error::Shape {
+            what: "token",
+            url: session::shown(&realm),
+            source: None,
+        }
+        .into()),
+    }
+}
+
+/// Encodes pairs as a form; the query of a URL has the same encoding.
+fn form(pairs: &[(&str, &str)]) -> String {
+    let mut url = Url::parse("form:/").expect("a constant");
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
