@@ -16,6 +16,7 @@
 //! rootfs       one root directory from a stack of layers: overlay, copy – behind one trait, as data
 //! userns       the user's id map: found, written, entered
 //! settings     what the command line and the environment decided, as data
+//! units        sizes as people write them
 //! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
 //! ```
 //!
@@ -32,5 +33,6 @@ pub mod runtime;
 pub mod settings;
 pub mod store;
 pub mod sys;
+pub mod units;
 pub mod userns;
 pub mod volume;

@@ -1,9 +1,10 @@
 //! File operations that carry the path in their errors.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -159,6 +160,29 @@ fn remove_opening(path: &Path) -> Result<(), Error> {
         Ok(_) => first,
         Err(source) => first.and(Err(failed("remove", path)(source))),
     }
+}
+
+/// Returns the sum of the sizes of the regular files below `path`, bytes; a file with several names counts once. What
+/// cannot be looked at counts nothing.
+pub fn tree_bytes(path: &Path) -> u64 {
+    let mut seen = HashSet::new();
+    let mut bytes = 0;
+    let mut pending = vec![path.to_owned()];
+    while let Some(path) = pending.pop() {
+        let Ok(meta) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        if meta.is_file() {
+            if meta.nlink() == 1 || seen.insert((meta.dev(), meta.ino())) {
+                bytes += meta.len();
+            }
+        } else if meta.is_dir()
+            && let Ok(list) = fs::read_dir(&path)
+        {
+            pending.extend(list.flatten().map(|entry| entry.path()));
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@
 //! Colon and at sign keep tags apart from repositories of the same name (`a/b` tagged `c`, and `a/b/c`).
 
 mod blobs;
+mod claims;
 mod containers;
 mod files;
 mod format;
@@ -41,6 +42,7 @@ mod publish;
 mod refs;
 mod run_dir;
 mod staging;
+mod volumes;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,8 +50,9 @@ use std::path::{Path, PathBuf};
 use crate::image::Digest;
 
 pub use blobs::BlobWriter;
+pub use claims::Claims;
 pub use containers::{ContainerDir, ContainerLock, new_id};
-pub use files::{remove_tree, replace_file};
+pub use files::{remove_tree, replace_file, tree_bytes};
 pub use layers::LayerStage;
 pub use lease::Lease;
 pub use publish::Verified;

@@ -74,7 +74,10 @@ impl Store {
                 }
                 staged.place(&path)
             }
-            Kind::Layer => staged.place_unless_taken(&self.layer_path(&object.digest)),
+            Kind::Layer => {
+                let path = self.layer_path(&object.digest);
+                staged.place_unless_taken(&path).map(drop)
+            }
         }
     }
 }

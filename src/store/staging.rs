@@ -100,12 +100,13 @@ impl Staged {
         Ok(())
     }
 
-    /// Gives a directory its name; somebody else's non-empty directory of that name wins, and ours is removed.
-    pub(super) fn place_unless_taken(mut self, to: &Path) -> Result<(), Error> {
+    /// Gives a directory its name; somebody else's non-empty directory of that name wins, and ours is removed. Returns
+    /// whether ours has the name.
+    pub(super) fn place_unless_taken(mut self, to: &Path) -> Result<bool, Error> {
         match fs::rename(&self.path, to) {
             Ok(()) => {
                 self.settled = true;
-                Ok(())
+                Ok(true)
             }
             Err(error)
                 if matches!(
@@ -113,7 +114,7 @@ impl Staged {
                     io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists
                 ) =>
             {
-                Ok(())
+                Ok(false)
             }
             Err(error) => Err(failed("create", to)(error)),
         }

@@ -1,0 +1,74 @@
+//! What a container needs of the store, as its record says. The record has much more to say, to others.
+
+use serde::Deserialize;
+
+use crate::image::Digest;
+
+use super::files::read_bounded;
+use super::{ContainerDir, Error};
+
+/// A record is a page or two; one with the largest environment the kernel takes has this much.
+const MAX_RECORD: u64 = 16 << 20;
+
+/// Content and volumes that a container's record names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Its name.
+    pub name: String,
+    /// Digest of the image config.
+    pub image: Option<Digest>,
+    /// Digest of the manifest it was made from.
+    pub manifest: Option<Digest>,
+    /// Its layers, as diff_ids.
+    pub layers: Vec<Digest>,
+    /// Names of the volumes it mounts.
+    pub volumes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Record {
+    #[serde(default)]
+    name: String,
+    image: Option<Digest>,
+    image_manifest: Option<Digest>,
+    #[serde(default)]
+    layers: Vec<Digest>,
+    #[serde(default)]
+    mounts: Vec<Mount>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Mount {
+    #[serde(default)]
+    name: String,
+}
+
+impl ContainerDir {
+    /// Returns what the container's record claims; `None` where it has none, or one that cannot be read, as a power cut may
+    /// leave it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] other than "not found".
+    pub fn claims(&self) -> Result<Option<Claims>, Error> {
+        let bytes = match read_bounded(&self.record_path(), MAX_RECORD) {
+            Err(Error::Mismatch { .. }) => return Ok(None),
+            read => read?,
+        };
+        let parsed = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+        Ok(parsed.map(|record| Claims {
+            name: record.name,
+            image: record.image,
+            manifest: record.image_manifest,
+            layers: record.layers,
+            volumes: record
+                .mounts
+                .into_iter()
+                .map(|mount| mount.name)
+                .filter(|name| !name.is_empty())
+                .collect(),
+        }))
+    }
+}
