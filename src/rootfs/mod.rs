@@ -5,8 +5,31 @@
 //!
 //! Layer directories hold overlayfs's own form: whiteouts as character devices 0:0, opaque directories as
 //! `user.overlay.opaque=y` (the `userxattr` form, for root as well, so that one store serves every tier).
+//!
+//! | driver | needs | costs |
+//! |---|---|---|
+//! | [`Overlay`] | overlayfs in a user namespace (Linux 5.11) | two `mkdir`s |
+//! | [`Copy`] | nothing | a copy of the image, by reflink where the filesystem has it |
+//!
+//! [`select`] tries the first once for each store and remembers what it found in `DATA/driver`; removing that file makes it
+//! try again.
 
+mod copy;
+mod overlay;
+mod select;
+mod worker;
+
+use std::fmt;
+use std::io;
 use std::path::PathBuf;
+
+use crate::settings::Settings;
+use crate::store::{self, ContainerDir};
+use crate::userns::IdMap;
+
+pub use copy::Copy;
+pub use overlay::Overlay;
+pub use select::select;
 
 /// How the runtime gets the container's root directory. See `overlayfs(5)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,4 +47,74 @@ pub enum Root {
     },
     /// A ready directory: a copied tree, or `--rootfs DIR`.
     Directory(PathBuf),
+}
+
+/// A container's place and what it is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// The container's directory, which exists.
+    pub container: &'a ContainerDir,
+    /// Layer directories, *lowest first*, as `diff_ids` are.
+    pub layers: &'a [PathBuf],
+    /// The ids that files can belong to.
+    pub id_map: &'a IdMap,
+    /// Helper programs, user names.
+    pub settings: &'a Settings,
+}
+
+/// A way to make a root directory from layers.
+pub trait Driver: fmt::Debug + Sync {
+    /// Returns the name, as `info` shows it and `DATA/driver` keeps it.
+    fn name(&self) -> &'static str;
+
+    /// Makes what the container needs before it can be started for the first time. The calling process must have one
+    /// thread, and is not inside the user's id map.
+    ///
+    /// # Errors
+    ///
+    /// All of [`Error`]; what was made goes with the container's directory.
+    fn prepare(&self, plan: &Plan<'_>) -> Result<(), Error>;
+
+    /// Returns the root of a prepared container. `volatile`: it is removed when it ends (`--rm`). Touches no file.
+    fn root(&self, plan: &Plan<'_>, volatile: bool) -> Root;
+
+    /// Returns the sum of the sizes of the files that the container has written, bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]. Directories of the container that the user may not read count as empty.
+    fn written_bytes(&self, container: &ContainerDir) -> Result<u64, Error>;
+}
+
+/// Why there is no root directory.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file operation.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `create`, `copy`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The copy of the image could not be made; the words come from another process.
+    #[error("cannot copy the image's files: {0}")]
+    Copy(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+fn failed<'a>(
+    action: &'static str,
+    path: &'a std::path::Path,
+) -> impl FnOnce(io::Error) -> Error + use<'a> {
+    move |source| Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
 }

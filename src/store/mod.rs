@@ -11,6 +11,7 @@
 //!   containers/<id>/              record.json, state.json, config.json, upper/, work/, log files, lock
 //!   names/<name>                  → ../containers/<id>, a symbolic link
 //!   volumes/<name>/               _data/, volume.json
+//!   driver                        how root directories are made here; see `rootfs`
 //!   tmp/                          everything half-done; what nobody holds a lock on in here is garbage
 //! ```
 //!

@@ -24,6 +24,7 @@ use std::path::Path;
 use crate::userns::IdMap;
 
 pub use owner::Owners;
+pub(crate) use tree::remove as remove_entry;
 
 /// What an extractor may do here.
 #[derive(Debug, Clone)]

@@ -209,7 +209,7 @@ pub(super) fn write_error(action: &'static str, path: &[u8], errno: Errno) -> Er
 }
 
 /// Removes `name` in `parent`, whatever it is.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => return Ok(()),
         Err(Errno::ISDIR | Errno::PERM) => {}
