@@ -15,8 +15,10 @@
 //!
 //! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
 
+mod exec;
 mod harness;
 mod layout;
+mod run;
 mod support;
 
 use std::process::ExitCode;
@@ -25,8 +27,10 @@ use support::Scenario;
 
 /// The scenarios of each file.
 const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
+    ("exec", exec::scenarios),
     ("harness", harness::scenarios),
     ("layout", layout::scenarios),
+    ("run", run::scenarios),
 ];
 
 fn main() -> ExitCode {

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 
@@ -22,17 +23,26 @@ const MARK: &str = "CTR_TEST_ENV";
 pub(crate) enum Engine {
     /// `ctr`, in a place where every user can read it.
     Ctr(PathBuf),
-    /// docker, podman or something else with the same command line.
+    /// docker, podman or something else with the same command line. All its containers, images and volumes are removed
+    /// between scenarios, so it must have a storage of its own.
     Peer(PathBuf),
 }
 
 impl Engine {
     /// What `CTR_TEST_ENGINE` and `CTR_TEST_BINARY` say, else the `ctr` that cargo has just built.
     pub(crate) fn from_env() -> Engine {
-        match std::env::var_os("CTR_TEST_ENGINE") {
-            Some(peer) => Engine::Peer(peer.into()),
-            None => Engine::Ctr(SHARED.binary.clone()),
-        }
+        let Some(name) = std::env::var_os("CTR_TEST_ENGINE") else {
+            return Engine::Ctr(SHARED.binary.clone());
+        };
+        let program = find_program(name.to_str().expect("a name")).expect("CTR_TEST_ENGINE");
+        let is_podman = program.ends_with("podman");
+        assert!(
+            is_podman
+                || std::env::var_os("DOCKER_HOST")
+                    .is_some_and(|host| host != "unix:///var/run/docker.sock"),
+            "everything the daemon has is removed: set DOCKER_HOST to one that was started for this"
+        );
+        Engine::Peer(program)
     }
 
     /// Whether it is somebody else's.
@@ -178,33 +188,46 @@ impl TestEnv {
 
     /// The program under test.
     pub(crate) fn ctr(&self, args: impl IntoArgs) -> Invocation {
-        let mut command = match &self.engine {
-            Engine::Ctr(binary) => {
-                let mut command = self.command(binary);
-                if self.user.tier == Tier::Root {
-                    // Root's store is /var/lib/ctr, whatever the environment says.
-                    command.arg("--root").arg(self.data().join("ctr"));
-                    command.arg("--runroot").arg(self.runtime().join("ctr"));
-                }
-                command
-            }
-            Engine::Peer(program) => self.command(program),
-        };
-        command.args(args.into_args());
+        let mut command = self.command(self.binary());
+        command.args(self.storage_flags()).args(args.into_args());
         Invocation::new(command)
+    }
+
+    /// How the program is told where to keep its things, where the environment does not say it: root's are in `/var/lib`,
+    /// and podman must not touch those of the user.
+    fn storage_flags(&self) -> Vec<String> {
+        let podman = matches!(&self.engine, Engine::Peer(program) if program.ends_with("podman"));
+        if !podman && (self.engine.is_peer() || self.user.tier != Tier::Root) {
+            return Vec::new();
+        }
+        let path = |path: PathBuf| path.join("ctr").display().to_string();
+        let mut flags = vec![
+            "--root".into(),
+            path(self.data()),
+            "--runroot".into(),
+            path(self.runtime()),
+        ];
+        if podman {
+            flags.extend(
+                [
+                    "--storage-driver",
+                    "overlay",
+                    "--cgroup-manager",
+                    "cgroupfs",
+                ]
+                .map(str::to_owned),
+            );
+        }
+        flags
     }
 
     /// The program under test as it is called in a shell script: `{ctr}` in `script` stands for it.
     pub(crate) fn script(&self, script: &str) -> Invocation {
-        let ctr = match &self.engine {
-            Engine::Ctr(binary) if self.user.tier == Tier::Root => format!(
-                "{} --root {} --runroot {}",
-                binary.display(),
-                self.data().join("ctr").display(),
-                self.runtime().join("ctr").display()
-            ),
-            Engine::Ctr(binary) | Engine::Peer(binary) => binary.display().to_string(),
-        };
+        let ctr = format!(
+            "{} {}",
+            self.binary().display(),
+            self.storage_flags().join(" ")
+        );
         self.program("sh", ["-c", &script.replace("{ctr}", &ctr)])
     }
 
@@ -264,6 +287,34 @@ impl TestEnv {
         let tar = busybox::rootfs_tar()
             .unwrap_or_else(|reason| panic!("{reason}; say so with `Need::Busybox`"));
         self.ctr(["import", "-", name]).stdin(tar).ok().line()
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within `limit`.
+    #[track_caller]
+    pub(crate) fn until(&self, limit: Duration, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + limit;
+        while !condition() {
+            assert!(
+                Instant::now() < deadline,
+                "it did not happen within {limit:?}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the container `name` runs.
+    #[track_caller]
+    pub(crate) fn until_running(&self, name: &str) {
+        self.until(Duration::from_secs(20), || {
+            self.ctr(["inspect", "-f", "{{.State.Running}}", name])
+                .run()
+                .out()
+                == "true\n"
+        });
     }
 
     /// Ends every process of this scenario that is still there, and says how many they were.
@@ -336,14 +387,15 @@ impl TestEnv {
     /// A peer's daemon, or its storage, outlives the scenario.
     fn clean_peer(&self) {
         if let Engine::Peer(program) = &self.engine {
-            let script = "for kind in ps images; do
-                 ids=$($0 $kind -aq); case $kind in ps) rm=rm;; *) rm=rmi;; esac
-                 [ -z \"$ids\" ] || $0 $rm -f $ids; done";
+            let script = "ids=$(\"$@\" ps -aq); [ -z \"$ids\" ] || \"$@\" rm -f -v $ids
+                          ids=$(\"$@\" images -aq); [ -z \"$ids\" ] || \"$@\" rmi -f $ids
+                          ids=$(\"$@\" volume ls -q); [ -z \"$ids\" ] || \"$@\" volume rm $ids";
             // What is left shows in the next scenario; there is nobody to tell here.
-            let _ = self
-                .command(Path::new("/bin/sh"))
-                .args(["-c", script])
+            let mut command = self.command(Path::new("/bin/sh"));
+            let _ = command
+                .args(["-c", script, "sh"])
                 .arg(program)
+                .args(self.storage_flags())
                 .output();
         }
     }

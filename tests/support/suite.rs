@@ -1,5 +1,6 @@
 //! From scenarios to trials: one per kind of user, ignored with a reason where it cannot run.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -146,12 +147,27 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without words").to_owned()
+    let location = PANICKED_AT.take().unwrap_or_default();
+    format!("{location}: {}", text.unwrap_or("a panic without words"))
+}
+
+thread_local! {
+    /// Where this thread has panicked last; the payload only has the words.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps what libtest-mimic prints at the end from being printed twice, with a stack of the harness.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        PANICKED_AT.with_borrow_mut(|kept| *kept = location);
+    }));
 }
 
 /// Runs the scenarios of all files as the command line asks.
 pub(crate) fn run(files: &[(&str, fn() -> Vec<Scenario>)]) -> ExitCode {
     let mut arguments = Arguments::from_args();
+    keep_panics_quiet();
     // As many as there are cores: most of the work is the kernel's, and more only makes time-outs meaningless.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(cores);
