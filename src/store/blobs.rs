@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::image::{Algorithm, Digest};
+use crate::image::{Algorithm, Digest, Hasher};
 
 use super::files::{exists, failed, private_file, read_bounded};
 use super::lock::{flock_wait, still_names, try_flock};
@@ -30,29 +30,7 @@ pub struct BlobWriter {
 #[derive(Debug)]
 struct Partial {
     staged: Option<Staged>,
-    hash: Hash,
-}
-
-/// A running hash; `Debug` because everything public is.
-struct Hash(ring::digest::Context);
-
-impl std::fmt::Debug for Hash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hash")
-    }
-}
-
-impl Hash {
-    fn new(algorithm: Algorithm) -> Hash {
-        Hash(ring::digest::Context::new(match algorithm {
-            Algorithm::Sha256 => &ring::digest::SHA256,
-            Algorithm::Sha512 => &ring::digest::SHA512,
-        }))
-    }
-
-    fn finish(self, algorithm: Algorithm) -> Digest {
-        Digest::from_bytes(algorithm, self.0.finish().as_ref())
-    }
+    hash: Hasher,
 }
 
 impl Store {
@@ -191,10 +169,10 @@ impl Store {
 }
 
 /// Hashes what an earlier run left, and stands at its end. A file longer than the blob is emptied.
-fn rehash(staged: &mut Staged, algorithm: Algorithm, size: u64) -> Result<(Hash, u64), Error> {
+fn rehash(staged: &mut Staged, algorithm: Algorithm, size: u64) -> Result<(Hasher, u64), Error> {
     let path = staged.path().to_owned();
     let file = staged.handle();
-    let mut hash = Hash::new(algorithm);
+    let mut hash = Hasher::new(algorithm);
     let length = file.metadata().map_err(failed("read", &path))?.len();
     if length == 0 {
         return Ok((hash, 0));
@@ -209,7 +187,7 @@ fn rehash(staged: &mut Staged, algorithm: Algorithm, size: u64) -> Result<(Hash,
         match file.read(&mut buffer).map_err(failed("read", &path))? {
             0 => return Ok((hash, total)),
             n => {
-                hash.0.update(&buffer[..n]);
+                hash.update(&buffer[..n]);
                 total += n as u64;
             }
         }
@@ -253,7 +231,7 @@ impl BlobWriter {
                 let written = staged.handle().write_all(bytes);
                 written.map_err(failed("write", staged.path()))?;
             }
-            partial.hash.0.update(bytes);
+            partial.hash.update(bytes);
         }
         self.written = total;
         Ok(())
@@ -273,7 +251,7 @@ impl BlobWriter {
             let emptied = file.set_len(0).and_then(|()| file.rewind());
             emptied.map_err(failed("truncate", staged.path()))?;
         }
-        partial.hash = Hash::new(self.digest.algorithm());
+        partial.hash = Hasher::new(self.digest.algorithm());
         self.written = 0;
         Ok(())
     }
@@ -311,10 +289,10 @@ impl BlobWriter {
             });
         }
         let algorithm = self.digest.algorithm();
-        let hash = std::mem::replace(&mut partial.hash, Hash::new(algorithm));
+        let hash = std::mem::replace(&mut partial.hash, Hasher::new(algorithm));
         // From here on the file is removed unless it is published.
         let staged = partial.staged.take();
-        let actual = hash.finish(algorithm);
+        let actual = hash.finish();
         if actual != self.digest {
             return Err(Error::Mismatch {
                 what: "digest".to_owned(),

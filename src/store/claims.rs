@@ -46,19 +46,27 @@ struct Mount {
 }
 
 impl ContainerDir {
-    /// Returns what the container's record claims; `None` where it has none, or one that cannot be read, as a power cut may
-    /// leave it.
+    /// Returns what the container's record claims; `None` where it has none, or a torn one, as a power cut may leave it.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] other than "not found".
+    /// [`Error::Io`] other than "not found"; [`Error::Record`] for one that has another shape.
     pub fn claims(&self) -> Result<Option<Claims>, Error> {
-        let bytes = match read_bounded(&self.record_path(), MAX_RECORD) {
-            Err(Error::Mismatch { .. }) => return Ok(None),
-            read => read?,
+        let path = self.record_path();
+        let Some(bytes) = read_bounded(&path, MAX_RECORD)? else {
+            return Ok(None);
         };
-        let parsed = bytes.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-        Ok(parsed.map(|record| Claims {
+        let record = match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) => record,
+            Err(error) if error.is_data() => {
+                return Err(Error::Record {
+                    path,
+                    source: error,
+                });
+            }
+            Err(_) => return Ok(None),
+        };
+        Ok(Some(Claims {
             name: record.name,
             image: record.image,
             manifest: record.image_manifest,

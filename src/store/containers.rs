@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use super::files::{create_private_dir, entries, exists, failed, found, private_file, remove_tree};
+use super::files::{create_private_dir, entries, failed, found, private_file, remove_tree};
 use super::lock::{is_ofd_locked, ofd_lock_wait, still_names, try_ofd_lock};
 use super::staging::fresh_path;
 use super::{Error, Store};
@@ -173,9 +173,9 @@ impl ContainerDir {
         self.path.join("lock")
     }
 
-    /// Returns whether the container is all there: it has a record.
+    /// Returns whether the container is all there: it has a record. An empty one, which a power cut may leave, is none.
     pub fn is_complete(&self) -> bool {
-        exists(&self.record_path())
+        fs::metadata(self.record_path()).is_ok_and(|meta| meta.len() > 0)
     }
 
     /// Returns whether somebody (its creator or monitor) holds the container. Takes nothing, so it disturbs nobody.
@@ -246,7 +246,7 @@ mod tests {
         drop(lock);
         assert!(!container.is_locked().unwrap());
         assert!(container.try_lock().unwrap().is_some());
-        assert_eq!(store.containers().unwrap(), [id.clone()]);
+        assert_eq!(store.containers().unwrap(), std::slice::from_ref(&id));
         assert!(store.remove_container(&id, "web").unwrap());
         assert!(!store.remove_container(&id, "web").unwrap());
         assert!(container.lock().unwrap().is_none());

@@ -197,7 +197,7 @@ mod tests {
         fs::write(top.join("a/b/file"), "x").unwrap();
         std::os::unix::fs::symlink("/", top.join("a/link")).unwrap();
         for closed in ["a/b", "a"] {
-            fs::set_permissions(top.join(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(top.join(closed), fs::Permissions::from_mode(0o0)).unwrap();
         }
         remove_tree(&top).unwrap();
         assert!(!exists(&top));

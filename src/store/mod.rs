@@ -31,6 +31,7 @@
 //! Colon and at sign keep tags apart from repositories of the same name (`a/b` tagged `c`, and `a/b/c`).
 
 mod blobs;
+mod check;
 mod claims;
 mod containers;
 mod files;
@@ -38,7 +39,9 @@ mod format;
 mod layers;
 mod lease;
 mod lock;
+mod marks;
 mod names;
+mod prune;
 mod publish;
 mod refs;
 mod run_dir;
@@ -51,11 +54,13 @@ use std::path::{Path, PathBuf};
 use crate::image::Digest;
 
 pub use blobs::BlobWriter;
+pub use check::Problem;
 pub use claims::Claims;
 pub use containers::{ContainerDir, ContainerLock, new_id};
 pub use files::{remove_tree, replace_file, tree_bytes};
 pub use layers::LayerStage;
 pub use lease::Lease;
+pub use prune::{Pruned, sweep_run_dir};
 pub use publish::Verified;
 pub use refs::RefEntry;
 pub use run_dir::ensure_run_dir;
@@ -116,6 +121,15 @@ pub enum Error {
     NotPrivate {
         /// The directory.
         path: PathBuf,
+    },
+    /// A container's record that may be of a later version: nobody knows what it relies on.
+    #[error("cannot understand {}", path.display())]
+    Record {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
     },
     /// A container name that another container has.
     #[error("the container name {name:?} is already in use by container {id}")]
