@@ -80,31 +80,37 @@ fn copy_layers(layers: &[PathBuf], target: &Path) -> Result<(), String> {
     };
     rustix::fs::mkdir(target, Mode::from_raw_mode(0o755)).map_err(words(target))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let to = rustix::fs::open(target, flags, Mode::empty()).map_err(words(target))?;
     for layer in layers {
         let from = rustix::fs::open(layer, flags, Mode::empty()).map_err(words(layer))?;
-        let to = rustix::fs::open(target, flags, Mode::empty()).map_err(words(target))?;
-        let mut copier = Copier {
-            links: HashMap::new(),
-            target: to,
-            path: PathBuf::new(),
-        };
-        let to = copier.target.try_clone().map_err(|e| e.to_string())?;
-        copier
-            .directory(from.as_fd(), to.as_fd())
-            .map_err(|errno| words(&layer.join(&copier.path))(errno))?;
+        copy_tree(from.as_fd(), to.as_fd())
+            .map_err(|(path, errno)| words(&layer.join(path))(errno))?;
     }
     Ok(())
 }
 
-struct Copier {
+/// Copies everything below the directory `from` over what is in the directory `to`, obeying overlayfs's marks, and gives
+/// `to` the attributes of `from`. After an error, the path is that of the entry that failed.
+pub(crate) fn copy_tree(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), (PathBuf, Errno)> {
+    let mut copier = Copier {
+        links: HashMap::new(),
+        target: to,
+        path: PathBuf::new(),
+    };
+    copier
+        .directory(from, to)
+        .map_err(|errno| (copier.path, errno))
+}
+
+struct Copier<'t> {
     /// Where a file with several names has been copied to: device and inode → path below `target`.
     links: HashMap<(u64, u64), PathBuf>,
-    target: OwnedFd,
+    target: BorrowedFd<'t>,
     /// Of the entry at hand; after an error, of the one that failed.
     path: PathBuf,
 }
 
-impl Copier {
+impl Copier<'_> {
     /// Copies what is in `from` into `to`, then the directory's own attributes.
     fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
         if xattr(from, c"user.overlay.opaque")?.as_deref() == Some(b"y") {
@@ -159,7 +165,7 @@ impl Copier {
                 if stat.st_nlink > 1
                     && let Some(first) = self.links.get(&key)
                 {
-                    return rustix::fs::linkat(&self.target, first, to, name, AtFlags::empty());
+                    return rustix::fs::linkat(self.target, first, to, name, AtFlags::empty());
                 }
                 let flags = open | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
                 let target = rustix::fs::openat(to, name, flags, Mode::from_raw_mode(0o600))?;

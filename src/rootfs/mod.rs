@@ -28,8 +28,10 @@ use crate::store::{self, ContainerDir};
 use crate::userns::IdMap;
 
 pub use copy::Copy;
+pub(crate) use copy::copy_tree;
 pub use overlay::Overlay;
 pub use select::select;
+pub(crate) use worker::speaking_child;
 
 /// How the runtime gets the container's root directory. See `overlayfs(5)`.
 #[derive(Debug, Clone, PartialEq, Eq)]

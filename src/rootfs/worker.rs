@@ -6,11 +6,11 @@ use crate::sys::process::{Side, exit_now, fork, wait};
 
 /// What became of a child.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// What its work returned; 128+n where a signal ended it.
-    pub(super) code: u8,
+    pub(crate) code: u8,
     /// What it had to say.
-    pub(super) words: String,
+    pub(crate) words: String,
 }
 
 /// Bytes of words that are read from a child.
@@ -22,7 +22,7 @@ pub(super) fn in_child(work: impl FnOnce() -> u8) -> io::Result<Ended> {
 }
 
 /// As [`in_child`], for work that has words for its failure.
-pub(super) fn speaking_child(work: impl FnOnce(&mut dyn Write) -> u8) -> io::Result<Ended> {
+pub(crate) fn speaking_child(work: impl FnOnce(&mut dyn Write) -> u8) -> io::Result<Ended> {
     let (listen, speak) = io::pipe()?;
     match fork()? {
         Side::Child => {

@@ -7,35 +7,21 @@
 //! Fillers of one volume take turns with a lock on its directory. `volumes/<name>/filling` is there while one is at work;
 //! found with nobody at work, it says that the volume is half-filled and to be filled again.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Timespec, Timestamps,
-    XattrFlags,
-};
-use rustix::mount::MountFlags;
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MountPropagationFlags};
 
-use crate::rootfs::Root;
+use crate::rootfs::{Root, copy_tree, speaking_child};
 use crate::settings::Settings;
 use crate::sys::namespace;
-use crate::sys::process::{Side, exit_now, fork, wait};
 use crate::userns::{self, IdMap, Tier};
 
 use super::Error;
-
-/// Longest message that a child reports.
-const MAX_MESSAGE: u64 = 16 * 1024;
-
-/// Largest list of xattr names and largest value that the kernel has (`XATTR_LIST_MAX`, `XATTR_SIZE_MAX`).
-const MAX_XATTR: usize = 64 * 1024;
-
-/// overlayfs's own xattrs, which mean nothing in a volume.
-const OVERLAY_XATTRS: &[u8] = b"user.overlay.";
 
 /// A volume that is to be filled from the image while it is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +32,9 @@ pub struct CopyUp {
     pub target: String,
 }
 
-/// Something that failed, on a path.
-#[derive(Debug)]
-struct Failure {
-    action: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
-fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Failure {
-    move |error| Failure {
-        action,
-        path: path.to_owned(),
-        source: error.into(),
-    }
+/// Returns what makes words of an I/O error, for the parent to show.
+fn words<E: Into<io::Error>>(action: &str, path: &Path) -> impl FnOnce(E) -> String {
+    move |error| format!("cannot {action} {}: {}", path.display(), error.into())
 }
 
 impl CopyUp {
@@ -85,14 +60,10 @@ impl CopyUp {
             Root::Directory(dir) => std::slice::from_ref(dir),
         };
         layers.iter().any(|layer| {
-            let found = open_directory(layer).and_then(|layer| {
-                Ok(open_inside(
-                    &layer,
-                    &self.target,
-                    ResolveFlags::NO_SYMLINKS,
-                )?)
-            });
-            !matches!(&found, Err(error) if is_absent(error))
+            let further = ResolveFlags::NO_SYMLINKS;
+            let found = open_directory(layer)
+                .and_then(|layer| open_inside(&layer, &self.target, OFlags::PATH, further));
+            !matches!(found, Err(errno) if is_absent(errno))
         })
     }
 }
@@ -117,258 +88,120 @@ pub fn copy_up(
     if wanted.is_empty() {
         return Ok(());
     }
-    let broken = |error: io::Error| Error::CopyUp(format!("cannot start a process: {error}"));
-    let (mut report, mut reporter) = io::pipe().map_err(broken)?;
-    match fork().map_err(broken)? {
-        Side::Child => {
-            drop(report);
-            let outcome = fill_in_namespace(&wanted, root, map, settings);
-            if let Err(message) = &outcome {
-                // A reader that is gone has no use for it.
-                let _ = reporter.write_all(message.as_bytes());
-            }
-            exit_now(u8::from(outcome.is_err()));
-        }
-        Side::Parent(pid) => {
-            drop(reporter);
-            let mut message = String::new();
-            let read = report.by_ref().take(MAX_MESSAGE);
-            let read = { read }.read_to_string(&mut message);
-            match (wait(pid).map_err(broken)?, read) {
-                (0, Ok(_)) => Ok(()),
-                (code, _) if message.is_empty() => Err(Error::CopyUp(format!(
-                    "the process exited with code {code}"
-                ))),
-                _ => Err(Error::CopyUp(message)),
+    let ended = speaking_child(|speak| {
+        match fill_in_namespace(&wanted, root, map, settings) {
+            Ok(()) => 0,
+            Err(problem) => {
+                // A parent that is gone has no use for it.
+                let _ = speak.write_all(problem.as_bytes());
+                1
             }
         }
+    })
+    .map_err(|error| Error::CopyUp(error.to_string()))?;
+    match ended.code {
+        0 => Ok(()),
+        code if ended.words.is_empty() => {
+            Err(Error::CopyUp(format!("the process exited with {code}")))
+        }
+        _ => Err(Error::CopyUp(ended.words)),
     }
 }
 
-/// The child's work; errors as words, for the pipe.
+/// The child's work.
 fn fill_in_namespace(
     copies: &[&CopyUp],
     root: &Root,
     map: &IdMap,
     settings: &Settings,
 ) -> Result<(), String> {
-    let with_cause = |error: &dyn std::error::Error| match error.source() {
+    userns::enter(map, settings).map_err(|error| match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
-    };
-    userns::enter(map, settings).map_err(|error| with_cause(&error))?;
+    })?;
     if map.tier == Tier::Identity {
         // The others have got a mount namespace along with the user namespace.
-        own_mounts().map_err(|error| format!("cannot create a mount namespace: {error}"))?;
+        let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+        namespace::unshare(libc::CLONE_NEWNS)
+            .and_then(|()| Ok(rustix::mount::mount_change("/", private)?))
+            .map_err(|error| format!("cannot create a mount namespace: {error}"))?;
     }
-    let words = |failure: Failure| {
-        let Failure {
-            action,
-            path,
-            source,
-        } = failure;
-        format!("cannot {action} {}: {source}", path.display())
-    };
-    let view = image_view(root).map_err(words)?;
-    copies
-        .iter()
-        .try_for_each(|copy| fill(copy, &view).map_err(words))
-}
-
-fn own_mounts() -> io::Result<()> {
-    namespace::unshare(libc::CLONE_NEWNS)?;
-    let private =
-        rustix::mount::MountPropagationFlags::REC | rustix::mount::MountPropagationFlags::PRIVATE;
-    Ok(rustix::mount::mount_change("/", private)?)
+    let image = image_view(root)?;
+    copies.iter().try_for_each(|copy| fill(copy, &image))
 }
 
 /// Returns the image's root directory, its layers merged.
-fn image_view(root: &Root) -> Result<OwnedFd, Failure> {
+fn image_view(root: &Root) -> Result<OwnedFd, String> {
+    let open = |dir: &PathBuf| open_directory(dir).map_err(words("open", dir));
     let lowerdirs = match root {
-        Root::Directory(dir) => return open_directory(dir).map_err(failed("open", dir)),
+        Root::Directory(dir) => return open(dir),
         Root::Overlay { lowerdirs, .. } => lowerdirs,
     };
     let top = &lowerdirs[0];
     if lowerdirs.len() > 1 {
-        let layers = lowerdirs
-            .iter()
-            .map(|dir| open_directory(dir).map_err(failed("open", dir)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let layers = lowerdirs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         // Through descriptors, because the options of a mount have one page, and no path to escape.
         let paths: Vec<_> = layers
             .iter()
             .map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()))
             .collect();
-        let options = format!("lowerdir={},userxattr\0", paths.join(":"));
-        let options = std::ffi::CStr::from_bytes_with_nul(options.as_bytes()).expect("one NUL");
+        let options = format!("lowerdir={},userxattr", paths.join(":"));
+        let options = std::ffi::CString::new(options).expect("digits and slashes");
         // Over the topmost layer: nobody else sees this namespace, and it ends with the process.
-        rustix::mount::mount("overlay", top, "overlay", MountFlags::RDONLY, options)
-            .map_err(failed("mount an overlay on", top))?;
+        rustix::mount::mount("overlay", top, "overlay", MountFlags::RDONLY, &*options)
+            .map_err(words("mount an overlay on", top))?;
     }
-    open_directory(top).map_err(failed("open", top))
+    open(top)
 }
 
 /// Fills one volume.
-fn fill(copy: &CopyUp, image: &OwnedFd) -> Result<(), Failure> {
-    let source = match open_inside(image, &copy.target, ResolveFlags::empty()) {
-        Ok(source) => source,
-        Err(error) if is_absent(&error.into()) => return Ok(()),
-        Err(error) => return Err(failed("open", Path::new(&copy.target))(error)),
+fn fill(copy: &CopyUp, image: &OwnedFd) -> Result<(), String> {
+    let target = Path::new(&copy.target);
+    let source = match open_inside(image, &copy.target, OFlags::RDONLY, ResolveFlags::empty()) {
+        Err(errno) if is_absent(errno) => return Ok(()),
+        source => source.map_err(words("open", target))?,
     };
-    let lock = File::open(&copy.volume).map_err(failed("open", &copy.volume))?;
+    let lock = File::open(&copy.volume).map_err(words("open", &copy.volume))?;
     rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))
-        .map_err(failed("lock", &copy.volume))?;
+        .map_err(words("lock", &copy.volume))?;
     // Somebody may have filled it while we waited.
     if !copy.wants_filling() {
         return Ok(());
     }
-    let mark = copy.mark();
-    File::create(&mark).map_err(failed("create", &mark))?;
-    // No link is followed below it: only directories are descended into, and nobody changes an image.
-    let source = PathBuf::from(format!("/proc/self/fd/{}/.", source.as_raw_fd()));
-    copy_directory(&source, &copy.data(), &mut HashMap::new())?;
-    fs::remove_file(&mark).map_err(failed("remove", &mark))
+    let (data, mark) = (copy.data(), copy.mark());
+    File::create(&mark).map_err(words("create", &mark))?;
+    let opened = File::open(&data).map_err(words("open", &data))?;
+    copy_tree(source.as_fd(), opened.as_fd())
+        .map_err(|(path, errno)| words("copy", &target.join(path))(errno))?;
+    fs::remove_file(&mark).map_err(words("remove", &mark))
 }
 
-/// Copies the content of the directory `from` into the existing directory `to`, then its owner, mode, times and xattrs.
-/// `links` knows the copies of files that have several names, by device and inode.
-fn copy_directory(
-    from: &Path,
-    to: &Path,
-    links: &mut HashMap<(u64, u64), PathBuf>,
-) -> Result<(), Failure> {
-    for entry in fs::read_dir(from).map_err(failed("read", from))? {
-        let name = entry.map_err(failed("read", from))?.file_name();
-        let (from, to) = (from.join(&name), to.join(&name));
-        let meta = from.symlink_metadata().map_err(failed("read", &from))?;
-        if meta.is_dir() {
-            match fs::create_dir(&to) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made.map_err(failed("create", &to))?,
-            }
-            copy_directory(&from, &to, links)?;
-            continue;
-        }
-        // What an interrupted filling left.
-        match fs::remove_file(&to) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.map_err(failed("replace", &to))?,
-        }
-        if meta.nlink() > 1 {
-            let id = (meta.dev(), meta.ino());
-            if let Some(first) = links.get(&id) {
-                fs::hard_link(first, &to).map_err(failed("create", &to))?;
-                continue;
-            }
-            links.insert(id, to.clone());
-        }
-        if copy_file(&from, &to, &meta)? {
-            copy_metadata(&from, &to, &meta)?;
-        }
-    }
-    let meta = fs::metadata(from).map_err(failed("read", from))?;
-    copy_metadata(from, to, &meta)
-}
-
-/// Makes what is no directory; `false` where it was left out: sockets, and devices where they cannot be made.
-fn copy_file(from: &Path, to: &Path, meta: &fs::Metadata) -> Result<bool, Failure> {
-    let kind = meta.file_type();
-    if kind.is_file() {
-        let mut reader = File::open(from).map_err(failed("open", from))?;
-        let mut writer = File::options()
-            .write(true)
-            .create_new(true)
-            .open(to)
-            .map_err(failed("create", to))?;
-        io::copy(&mut reader, &mut writer).map_err(failed("write", to))?;
-    } else if kind.is_symlink() {
-        let target = fs::read_link(from).map_err(failed("read", from))?;
-        symlink(target, to).map_err(failed("create", to))?;
-    } else if kind.is_socket() {
-        return Ok(false);
-    } else {
-        let node = if kind.is_fifo() {
-            FileType::Fifo
-        } else if kind.is_block_device() {
-            FileType::BlockDevice
-        } else {
-            FileType::CharacterDevice
-        };
-        match rustix::fs::mknodat(CWD, to, node, Mode::RUSR | Mode::WUSR, meta.rdev()) {
-            Err(rustix::io::Errno::PERM) if !kind.is_fifo() => return Ok(false),
-            made => made.map_err(failed("create", to))?,
-        }
-    }
-    Ok(true)
-}
-
-/// Owner first, because changing it takes set-user-id bits and capabilities away.
-fn copy_metadata(from: &Path, to: &Path, meta: &fs::Metadata) -> Result<(), Failure> {
-    lchown(to, Some(meta.uid()), Some(meta.gid())).map_err(failed("chown", to))?;
-    copy_xattrs(from, to)?;
-    if !meta.is_symlink() {
-        let mode = fs::Permissions::from_mode(meta.mode() & 0o7777);
-        fs::set_permissions(to, mode).map_err(failed("chmod", to))?;
-    }
-    let times = Timestamps {
-        last_access: Timespec {
-            tv_sec: meta.atime(),
-            tv_nsec: meta.atime_nsec() as _,
-        },
-        last_modification: Timespec {
-            tv_sec: meta.mtime(),
-            tv_nsec: meta.mtime_nsec() as _,
-        },
-    };
-    rustix::fs::utimensat(CWD, to, &times, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(failed("set the times of", to))
-}
-
-fn copy_xattrs(from: &Path, to: &Path) -> Result<(), Failure> {
-    let mut names = vec![0u8; MAX_XATTR];
-    let length = match rustix::fs::llistxattr(from, &mut names) {
-        Err(rustix::io::Errno::NOTSUP) => return Ok(()),
-        length => length.map_err(failed("read the xattrs of", from))?,
-    };
-    let mut value = vec![0u8; if length == 0 { 0 } else { MAX_XATTR }];
-    for name in names[..length].split(|byte| *byte == 0) {
-        if name.is_empty() || name.starts_with(OVERLAY_XATTRS) {
-            continue;
-        }
-        let length = rustix::fs::lgetxattr(from, name, &mut value)
-            .map_err(failed("read the xattrs of", from))?;
-        match rustix::fs::lsetxattr(to, name, &value[..length], XattrFlags::empty()) {
-            // Namespaces of xattrs that this user or filesystem has no right to or knowledge of (`security.selinux`).
-            Err(rustix::io::Errno::PERM | rustix::io::Errno::NOTSUP) => {}
-            set => set.map_err(failed("set the xattrs of", to))?,
-        }
-    }
-    Ok(())
-}
-
-fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+fn open_directory(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+    rustix::fs::open(path, flags, Mode::empty())
 }
 
 /// Opens a directory below `root`, which its links do not lead out of.
 fn open_inside(
     root: &OwnedFd,
     target: &str,
+    access: OFlags,
     further: ResolveFlags,
-) -> Result<OwnedFd, rustix::io::Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+) -> Result<OwnedFd, Errno> {
+    let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS | further;
     rustix::fs::openat2(root, target, flags, Mode::empty(), resolve)
 }
 
 /// Whether the image has no directory there.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
+fn is_absent(errno: Errno) -> bool {
+    matches!(errno, Errno::NOENT | Errno::NOTDIR)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
     use super::*;
 
     fn copy_of(dir: &Path) -> CopyUp {
