@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::overlay::sum_sizes;
 use super::worker::speaking_child;
 use super::{Driver, Error, Plan, Root, failed};
-use crate::image::layer::remove_entry;
+use crate::image::layer::{remove_entry, xattr};
 use crate::store::ContainerDir;
 use crate::userns;
 
@@ -113,7 +113,7 @@ struct Copier<'t> {
 impl Copier<'_> {
     /// Copies what is in `from` into `to`, then the directory's own attributes.
     fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-        if xattr(from, c"user.overlay.opaque")?.as_deref() == Some(b"y") {
+        if xattr::get(from, c"user.overlay.opaque")?.as_deref() == Some(b"y") {
             for name in names(to)? {
                 remove_entry(to, &name)?;
             }
@@ -158,7 +158,9 @@ impl Copier<'_> {
             }
             FileType::RegularFile => {
                 let source = rustix::fs::openat(from, name, open | OFlags::RDONLY, Mode::empty())?;
-                if stat.st_size == 0 && xattr(source.as_fd(), c"user.overlay.whiteout")?.is_some() {
+                if stat.st_size == 0
+                    && xattr::get(source.as_fd(), c"user.overlay.whiteout")?.is_some()
+                {
                     return Ok(());
                 }
                 let key = (stat.st_dev, stat.st_ino);
@@ -269,7 +271,7 @@ fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Res
     let (uid, gid) = owner(stat);
     rustix::fs::fchown(to, Some(uid), Some(gid))?;
     rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
-    for name in xattr_names(from)? {
+    for name in xattr::list(from)? {
         // The overlay's own marks have been followed; what it would show without the mark's escape is shown so.
         let shown = match name.to_bytes().strip_prefix(b"user.overlay.") {
             None => name.clone(),
@@ -278,7 +280,7 @@ fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Res
                 Some(rest) => CString::new([b"user.overlay.", rest].concat()).unwrap_or_default(),
             },
         };
-        let Some(value) = xattr(from, &name)? else {
+        let Some(value) = xattr::get(from, &name)? else {
             continue;
         };
         match rustix::fs::fsetxattr(to, &shown, &value, XattrFlags::empty()) {
@@ -332,38 +334,6 @@ fn names(dir: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
 fn as_path(name: &CStr) -> &Path {
     use std::os::unix::ffi::OsStrExt;
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes()))
-}
-
-fn xattr(fd: BorrowedFd<'_>, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
-    let mut buffer = vec![0; 256];
-    loop {
-        match rustix::fs::fgetxattr(fd, name, &mut buffer[..]) {
-            Ok(size) => {
-                buffer.truncate(size);
-                return Ok(Some(buffer));
-            }
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => return Ok(None),
-            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-fn xattr_names(fd: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
-    let mut buffer = vec![0_u8; 1 << 10];
-    let size = loop {
-        match rustix::fs::flistxattr(fd, &mut buffer[..]) {
-            Ok(size) => break size,
-            Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
-            Err(errno) => return Err(errno),
-        }
-    };
-    Ok(buffer[..size]
-        .split(|b| *b == 0)
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| CString::new(name).ok())
-        .collect())
 }
 
 #[cfg(test)]

@@ -16,11 +16,13 @@ mod stream;
 mod tests;
 mod tree;
 mod unpack;
-mod xattr;
+mod write;
+pub(crate) mod xattr;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
+use super::Digest;
 use crate::userns::IdMap;
 
 pub use owner::Owners;
@@ -116,4 +118,40 @@ impl UnpackOptions {
 /// All of [`Error`]; `dir` is then half-filled and worth nothing.
 pub fn unpack(reader: impl Read, dir: &Path, options: &UnpackOptions) -> Result<Unpacked, Error> {
     unpack::unpack(reader, dir, options)
+}
+
+/// What a layer became as a tar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Digest of the tar.
+    pub diff_id: Digest,
+    /// Bytes of the tar.
+    pub size: u64,
+}
+
+/// Writes the layer in `dir` to `out` as a tar that is the same for the same content, always and everywhere: entries
+/// sorted, extended headers only where needed, whiteouts and remembered owners given back.
+///
+/// The process runs inside the user's id map, as for [`unpack`].
+///
+/// # Errors
+///
+/// [`Error::Write`] for what cannot be read in `dir`, [`Error::Read`] where `out` fails.
+pub fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Written, Error> {
+    write::write(dir, owners, out)
+}
+
+/// Returns the chain IDs of `diff_ids`: the n-th names the stack of the lowest n+1 layers.
+///
+/// Spec: image-spec, config.md, "Layer ChainID".
+pub fn chain_ids(diff_ids: &[Digest]) -> Vec<Digest> {
+    let mut chain: Vec<Digest> = Vec::with_capacity(diff_ids.len());
+    for diff_id in diff_ids {
+        let next = match chain.last() {
+            None => diff_id.clone(),
+            Some(below) => Digest::sha256_of(format!("{below} {diff_id}").as_bytes()),
+        };
+        chain.push(next);
+    }
+    chain
 }

@@ -444,3 +444,106 @@ fn a_deep_tree_is_replaced_without_running_out_of_anything() {
     let (_temp, dir, _) = good(maker);
     assert_eq!(std::fs::read(dir.join("d")).unwrap(), b"2");
 }
+
+#[test]
+fn writing_gives_back_what_was_unpacked() {
+    let long = "n".repeat(120);
+    let maker = || {
+        Maker::default()
+            .header(b'5', "./", "", 0, |h| h.set_mode(0o755))
+            .pax(&[("SCHILY.xattr.user.overlay.x", b"1\n2"), ("mtime", b"-1.5")])
+            .header(b'0', "f", "", 3, |h| {
+                h.set_uid(33);
+                h.set_gid(1_000_000_000);
+            })
+            .data(b"abc")
+            .entry(b'1', "g", "f")
+            .header(b'2', "l", "target", 0, |h| h.set_uid(1000))
+            .pax(&[("path", format!("d/{long}").as_bytes())])
+            .file("x", b"")
+            .file("d/.wh..wh..opq", b"")
+            .file("d/.wh.gone", b"")
+            .header(b'3', "dev/zero", "", 0, |h| {
+                h.set_device_major(0).unwrap();
+                h.set_device_minor(0).unwrap();
+            })
+            .header(b'6', "pipe", "", 0, |h| h.set_mode(0o600))
+    };
+    let tar_of = |dir: &Path, owners| {
+        let mut tar = Vec::new();
+        let written = write(dir, owners, &mut tar).unwrap();
+        assert_eq!(written.size, tar.len() as u64);
+        assert_eq!(written.diff_id, Digest::sha256_of(&tar));
+        tar
+    };
+    let (_temp, dir, _) = good(maker());
+    let first = tar_of(&dir, Owners::Single);
+    let (_temp, again, _) = good(Maker {
+        bytes: first[..first.len() - 1024].to_vec(),
+    });
+    assert_eq!(tar_of(&again, Owners::Single), first);
+    assert_eq!(
+        std::fs::symlink_metadata(again.join("f")).unwrap().nlink(),
+        2
+    );
+
+    let mut names: Vec<String> = Vec::new();
+    for entry in tar::Archive::new(&*first).entries().unwrap() {
+        let entry = entry.unwrap();
+        let header = entry.header();
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        names.push(format!(
+            "{path} {}:{}",
+            header.uid().unwrap(),
+            header.gid().unwrap()
+        ));
+    }
+    let long = format!("d/{long} 0:0");
+    let expected = [
+        "./ 0:0",
+        "d/ 0:0",
+        "d/.wh..wh..opq 0:0",
+        "d/.wh.gone 0:0",
+        &long,
+        "dev/ 0:0",
+        "dev/zero 0:0",
+        "f 33:1000000000",
+        "g 0:0",
+        "l 1000:0",
+        "pipe 0:0",
+    ];
+    assert_eq!(names, expected);
+
+    // Every user writes the same tar. Only root can own files as she likes.
+    if rustix::process::geteuid().is_root() {
+        let (_temp, dir) = temp();
+        let owners = Owners::Below {
+            uids: 1 << 32,
+            gids: 65_536,
+        };
+        let unpacked = maker().unpack_to(&dir, owners).unwrap();
+        let f = std::fs::metadata(dir.join("f")).unwrap();
+        assert_eq!((f.uid(), f.gid()), (33, 65_534));
+        assert_eq!(
+            std::fs::symlink_metadata(dir.join("l")).unwrap().uid(),
+            1000
+        );
+        assert_eq!(unpacked.warnings.len(), 2, "{:?}", unpacked.warnings);
+        assert_eq!(tar_of(&dir, owners), first);
+        std::os::unix::fs::chown(dir.join("f"), Some(5), Some(5)).unwrap();
+        assert_ne!(tar_of(&dir, owners), first);
+    }
+}
+
+#[test]
+fn chain_ids_hash_the_stack() {
+    let digest = |c: &str| {
+        format!("sha256:{}", c.repeat(64))
+            .parse::<Digest>()
+            .unwrap()
+    };
+    let chain = chain_ids(&[digest("a"), digest("b")]);
+    assert_eq!(chain[0], digest("a"));
+    let text = format!("{} {}", digest("a"), digest("b"));
+    assert_eq!(chain[1], Digest::sha256_of(text.as_bytes()));
+}

@@ -45,8 +45,8 @@ struct Pending {
     mode: u32,
     uid: u64,
     gid: u64,
-    /// `None` for a directory the tar does not name.
-    mtime: Option<Time>,
+    /// 1970 for a directory the tar does not name: the same tar always makes the same layer.
+    mtime: Time,
     xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     opaque: Option<&'static [u8]>,
 }
@@ -57,7 +57,7 @@ impl Default for Pending {
             mode: 0o755,
             uid: 0,
             gid: 0,
-            mtime: None,
+            mtime: Time::default(),
             xattrs: Vec::new(),
             opaque: None,
         }
@@ -108,7 +108,7 @@ impl Unpacker {
             tree: Tree::open(dir)?,
             owners: options.owners,
             granted: granted_bits(dir),
-            directories: BTreeMap::new(),
+            directories: BTreeMap::from([(Vec::new(), Pending::default())]),
             unapplied: Vec::new(),
             size: 0,
             warned: Warned::default(),
@@ -277,7 +277,7 @@ impl Unpacker {
         pending.mode = entry.mode;
         pending.uid = entry.uid;
         pending.gid = entry.gid;
-        pending.mtime = Some(entry.mtime);
+        pending.mtime = entry.mtime;
         pending.xattrs = entry.xattrs;
     }
 
@@ -540,10 +540,8 @@ impl Unpacker {
             self.remember(fd.as_fd(), &path, pending.uid, pending.gid)?;
             rustix::fs::fchmod(&fd, Mode::from_raw_mode(pending.mode))
                 .map_err(|errno| failed("chmod", errno))?;
-            if let Some(mtime) = pending.mtime {
-                rustix::fs::futimens(&fd, &timestamps(mtime))
-                    .map_err(|errno| failed("set times of", errno))?;
-            }
+            rustix::fs::futimens(&fd, &timestamps(pending.mtime))
+                .map_err(|errno| failed("set times of", errno))?;
         }
         self.write_unapplied(dir)?;
         Ok(Unpacked {

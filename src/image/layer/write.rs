@@ -1,0 +1,506 @@
+//! From a directory to a tar, byte for byte the same for the same content.
+//!
+//! Entries come in the order of their names' bytes, a directory before what is in it. Headers are ustar; a pax header
+//! precedes one only for what ustar cannot say: nanoseconds, long names, large numbers, xattrs. No user or group names.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{CStr, CString};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
+use super::tree::write_error;
+use super::{Error, Written, xattr};
+use crate::image::{Algorithm, Digest};
+
+const BLOCK: usize = 512;
+const BUFFER: usize = 256 << 10;
+/// Largest number in a field of seven octal digits: mode, uid, gid, device numbers.
+const MAX_OCTAL_7: u64 = 0o7_777_777;
+/// Largest number in a field of eleven octal digits: size and time.
+const MAX_OCTAL_11: u64 = 0o77_777_777_777;
+
+/// See [`super::write`].
+pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Written, Error> {
+    let open = |errno: Errno| write_error("open", dir.as_os_str().as_encoded_bytes(), errno);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(open)?;
+    let mut writer = Writer {
+        out: Hashed::new(out),
+        owners,
+        unapplied: read_unapplied(dir)?,
+        links: HashMap::new(),
+        buffer: vec![0; BUFFER],
+    };
+    let stat = rustix::fs::fstat(&root).map_err(open)?;
+    let own = writer.meta(root.as_fd(), b"./", &stat)?;
+    writer.header(&own.entry(b"./", b'5'))?;
+    writer.directory(root.as_fd(), b"", &own)?;
+    writer.out.write_all(&[0; 2 * BLOCK])?;
+    writer.out.finish()
+}
+
+/// Records of entries that could not be made or owned, by directory and name.
+type Records = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Unapplied>>;
+
+fn read_unapplied(dir: &Path) -> Result<Records, Error> {
+    let path = owner::unapplied_path(dir);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => {
+            return Err(Error::Write {
+                action: "read",
+                path: path.display().to_string(),
+                source,
+            });
+        }
+    };
+    let mut records = Records::new();
+    for record in Unapplied::parse_all(&bytes) {
+        let (parent, name) = match record.path.iter().rposition(|b| *b == b'/') {
+            Some(at) => (record.path[..at].to_vec(), record.path[at + 1..].to_vec()),
+            None => (Vec::new(), record.path.clone()),
+        };
+        records.entry(parent).or_default().insert(name, record);
+    }
+    Ok(records)
+}
+
+/// What one header says.
+#[derive(Debug, Clone)]
+struct Entry {
+    path: Vec<u8>,
+    kind: u8,
+    link: Vec<u8>,
+    size: u64,
+    mode: u32,
+    uid: u64,
+    gid: u64,
+    seconds: i64,
+    nanoseconds: u32,
+    device: (u32, u32),
+    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What a file or directory says about itself.
+#[derive(Debug)]
+struct Meta {
+    mode: u32,
+    uid: u64,
+    gid: u64,
+    seconds: i64,
+    nanoseconds: u32,
+    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
+    opaque: bool,
+    whiteout: bool,
+}
+
+impl Meta {
+    fn entry(&self, path: &[u8], kind: u8) -> Entry {
+        Entry {
+            path: path.to_vec(),
+            kind,
+            link: Vec::new(),
+            size: 0,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            seconds: self.seconds,
+            nanoseconds: self.nanoseconds,
+            device: (0, 0),
+            xattrs: self.xattrs.clone(),
+        }
+    }
+}
+
+/// A whiteout says nothing but its name.
+fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
+    Entry {
+        path: [parent, b".wh.", name].concat(),
+        kind: b'0',
+        link: Vec::new(),
+        size: 0,
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        seconds: 0,
+        nanoseconds: 0,
+        device: (0, 0),
+        xattrs: BTreeMap::new(),
+    }
+}
+
+struct Writer<W: Write> {
+    out: Hashed<W>,
+    owners: Owners,
+    unapplied: Records,
+    /// The first name of each file that has several.
+    links: HashMap<(u64, u64), Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes what is in a directory; `prefix` is its path with a trailing slash, empty for the root.
+    fn directory(&mut self, fd: BorrowedFd<'_>, prefix: &[u8], own: &Meta) -> Result<(), Error> {
+        if own.opaque {
+            self.header(&whiteout(prefix, b".wh..opq"))?;
+        }
+        let key = prefix.strip_suffix(b"/").unwrap_or(prefix);
+        let mut missing = self.unapplied.remove(key).unwrap_or_default();
+        for name in sorted_names(fd, prefix)? {
+            // Device nodes that could not be made stand where they would stand.
+            while let Some((first, _)) = missing.first_key_value()
+                && first.as_slice() < name.to_bytes()
+            {
+                if let Some((_, record)) = missing.pop_first() {
+                    self.missing(&record)?;
+                }
+            }
+            let record = missing.remove(name.to_bytes());
+            self.entry(fd, prefix, &name, record)?;
+        }
+        missing.values().try_for_each(|record| self.missing(record))
+    }
+
+    fn missing(&mut self, record: &Unapplied) -> Result<(), Error> {
+        // Links and FIFOs that are gone were removed by somebody.
+        if !matches!(record.kind, b'c' | b'b') {
+            return Ok(());
+        }
+        let mut entry = whiteout(b"", b"");
+        entry.path = record.path.clone();
+        entry.kind = if record.kind == b'c' { b'3' } else { b'4' };
+        entry.mode = record.mode;
+        (entry.uid, entry.gid) = (record.uid, record.gid);
+        entry.device = record.device;
+        self.header(&entry)
+    }
+
+    fn entry(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        prefix: &[u8],
+        name: &CStr,
+        record: Option<Unapplied>,
+    ) -> Result<(), Error> {
+        let path = [prefix, name.to_bytes()].concat();
+        let failed = |action, errno| write_error(action, &path, errno);
+        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|errno| failed("read", errno))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let open = |flags| {
+            let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            rustix::fs::openat(parent, name, flags, Mode::empty())
+        };
+        match kind {
+            FileType::Directory => {
+                let fd = open(OFlags::DIRECTORY).map_err(|errno| failed("open", errno))?;
+                let prefix = [&path[..], b"/"].concat();
+                let own = self.meta(fd.as_fd(), &path, &stat)?;
+                self.header(&own.entry(&prefix, b'5'))?;
+                self.directory(fd.as_fd(), &prefix, &own)
+            }
+            FileType::CharacterDevice if stat.st_rdev == 0 => {
+                self.header(&whiteout(prefix, name.to_bytes()))
+            }
+            FileType::RegularFile => {
+                if self.linked(&stat, &path)? {
+                    return Ok(());
+                }
+                let fd = open(OFlags::NONBLOCK).map_err(|errno| failed("open", errno))?;
+                let own = self.meta(fd.as_fd(), &path, &stat)?;
+                if own.whiteout && stat.st_size == 0 {
+                    return self.header(&whiteout(prefix, name.to_bytes()));
+                }
+                let mut entry = own.entry(&path, b'0');
+                entry.size = stat.st_size as u64;
+                self.header(&entry)?;
+                self.content(&fd, &path, entry.size)
+            }
+            // A socket has no form in a tar; Docker leaves it out as well.
+            FileType::Socket | FileType::Unknown => Ok(()),
+            _ => {
+                if self.linked(&stat, &path)? {
+                    return Ok(());
+                }
+                let own = self.node_meta(&stat, record);
+                let letter = match kind {
+                    FileType::Symlink => b'2',
+                    FileType::CharacterDevice => b'3',
+                    FileType::BlockDevice => b'4',
+                    _ => b'6',
+                };
+                let mut entry = own.entry(&path, letter);
+                if kind == FileType::Symlink {
+                    let link = rustix::fs::readlinkat(parent, name, Vec::new())
+                        .map_err(|errno| failed("read", errno))?;
+                    entry.link = link.into_bytes();
+                    entry.mode = 0o777;
+                }
+                if matches!(letter, b'3' | b'4') {
+                    let device = stat.st_rdev;
+                    entry.device = (rustix::fs::major(device), rustix::fs::minor(device));
+                }
+                self.header(&entry)
+            }
+        }
+    }
+
+    /// Writes a further name of a file that was written before; remembers the first name of one that was not.
+    fn linked(&mut self, stat: &Stat, path: &[u8]) -> Result<bool, Error> {
+        if stat.st_nlink < 2 {
+            return Ok(false);
+        }
+        let key = (stat.st_dev, stat.st_ino);
+        let Some(first) = self.links.get(&key) else {
+            self.links.insert(key, path.to_vec());
+            return Ok(false);
+        };
+        let mut entry = whiteout(b"", b"");
+        entry.path = path.to_vec();
+        entry.kind = b'1';
+        entry.link = first.clone();
+        entry.mode = stat.st_mode & 0o7777;
+        self.header(&entry)?;
+        Ok(true)
+    }
+
+    fn meta(&self, fd: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> Result<Meta, Error> {
+        let failed = |errno| write_error("read attributes of", path, errno);
+        let mut meta = self.node_meta(stat, None);
+        for name in xattr::list(fd).map_err(failed)? {
+            let Some(value) = xattr::get(fd, &name).map_err(failed)? else {
+                continue;
+            };
+            match name.to_bytes() {
+                b"user.overlay.opaque" => meta.opaque = value == b"y",
+                b"user.overlay.whiteout" => meta.whiteout = true,
+                bytes if bytes == OWNER_XATTR.as_bytes() => {
+                    if let Some((uid, gid)) = owner::decode(&value)
+                        && self.still_holds(stat, uid, gid)
+                    {
+                        (meta.uid, meta.gid) = (uid, gid);
+                    }
+                }
+                bytes => {
+                    if let Some(name) = xattr::name_in_tar(bytes) {
+                        meta.xattrs.insert(name, value);
+                    }
+                }
+            }
+        }
+        Ok(meta)
+    }
+
+    fn node_meta(&self, stat: &Stat, record: Option<Unapplied>) -> Meta {
+        let mut meta = Meta {
+            mode: stat.st_mode & 0o7777,
+            uid: u64::from(stat.st_uid),
+            gid: u64::from(stat.st_gid),
+            seconds: stat.st_mtime,
+            nanoseconds: stat.st_mtime_nsec as u32,
+            xattrs: BTreeMap::new(),
+            opaque: false,
+            whiteout: false,
+        };
+        if let Some(record) = record
+            && self.still_holds(stat, record.uid, record.gid)
+        {
+            (meta.uid, meta.gid) = (record.uid, record.gid);
+        }
+        meta
+    }
+
+    /// Whether the owner on disk is still the one that the remembered owner was made into.
+    fn still_holds(&self, stat: &Stat, uid: u64, gid: u64) -> bool {
+        self.owners == Owners::Single || self.owners.apply(uid, gid) == (stat.st_uid, stat.st_gid)
+    }
+
+    fn content(&mut self, fd: &OwnedFd, path: &[u8], size: u64) -> Result<(), Error> {
+        let mut left = size;
+        while left > 0 {
+            let want = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
+            match rustix::io::read(fd, &mut self.buffer[..want]) {
+                // Nobody writes to a layer; a file of a container may shrink while it is read.
+                Ok(0) => return Err(write_error("read", path, Errno::IO)),
+                Ok(count) => {
+                    self.out.write_all(&self.buffer[..count])?;
+                    left -= count as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(write_error("read", path, errno)),
+            }
+        }
+        self.out.pad(size)
+    }
+
+    fn header(&mut self, entry: &Entry) -> Result<(), Error> {
+        let mut header = tar::Header::new_ustar();
+        let mut pax = Vec::new();
+        match split_name(&entry.path) {
+            Some((prefix, name)) => {
+                let bytes = header.as_mut_bytes();
+                bytes[..name.len()].copy_from_slice(name);
+                bytes[345..345 + prefix.len()].copy_from_slice(prefix);
+            }
+            None => record(&mut pax, b"path", &entry.path),
+        }
+        if entry.link.len() <= 100 {
+            header.as_mut_bytes()[157..157 + entry.link.len()].copy_from_slice(&entry.link);
+        } else {
+            record(&mut pax, b"linkpath", &entry.link);
+        }
+        let mut number = |key: &[u8], value: u64, most: u64| {
+            if value <= most {
+                return value;
+            }
+            record(&mut pax, key, value.to_string().as_bytes());
+            0
+        };
+        header.set_uid(number(b"uid", entry.uid, MAX_OCTAL_7));
+        header.set_gid(number(b"gid", entry.gid, MAX_OCTAL_7));
+        header.set_size(number(b"size", entry.size, MAX_OCTAL_11));
+        let plain = entry.nanoseconds == 0 && (0..=MAX_OCTAL_11 as i64).contains(&entry.seconds);
+        if !plain {
+            record(&mut pax, b"mtime", time(entry).as_bytes());
+        }
+        header.set_mtime(entry.seconds.clamp(0, MAX_OCTAL_11 as i64) as u64);
+        header.set_mode(entry.mode);
+        header.as_mut_bytes()[156] = entry.kind;
+        if matches!(entry.kind, b'3' | b'4') {
+            // Linux has 12 and 20 bits for these; seven octal digits hold 21.
+            let set = |result: io::Result<()>| result.map_err(Error::Read);
+            set(header.set_device_major(entry.device.0))?;
+            set(header.set_device_minor(entry.device.1))?;
+        }
+        header.set_cksum();
+        for (name, value) in &entry.xattrs {
+            record(&mut pax, &[b"SCHILY.xattr.", &name[..]].concat(), value);
+        }
+        if !pax.is_empty() {
+            let mut extended = tar::Header::new_ustar();
+            let name = b"PaxHeaders.0";
+            extended.as_mut_bytes()[..name.len()].copy_from_slice(name);
+            extended.as_mut_bytes()[156] = b'x';
+            extended.set_mode(0o644);
+            extended.set_uid(0);
+            extended.set_gid(0);
+            extended.set_mtime(0);
+            extended.set_size(pax.len() as u64);
+            extended.set_cksum();
+            self.out.write_all(extended.as_bytes())?;
+            self.out.write_all(&pax)?;
+            self.out.pad(pax.len() as u64)?;
+        }
+        self.out.write_all(header.as_bytes())
+    }
+}
+
+/// Splits a path for ustar: 100 bytes of name, 155 of what stands before it.
+fn split_name(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    if path.len() <= 100 {
+        return Some((b"", path));
+    }
+    let at = (path.len() - 101..path.len().min(156)).find(|at| path[*at] == b'/')?;
+    let (prefix, name) = (&path[..at], &path[at + 1..]);
+    (!name.is_empty() && !prefix.is_empty()).then_some((prefix, name))
+}
+
+fn time(entry: &Entry) -> String {
+    let (seconds, nanoseconds) = (entry.seconds, entry.nanoseconds);
+    let text = if seconds < 0 && nanoseconds > 0 {
+        format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds)
+    } else if nanoseconds > 0 {
+        format!("{seconds}.{nanoseconds:09}")
+    } else {
+        return seconds.to_string();
+    };
+    text.trim_end_matches('0').to_owned()
+}
+
+/// Appends one pax record, whose length counts its own digits.
+fn record(pax: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length += 1;
+    }
+    pax.extend_from_slice(format!("{length} ").as_bytes());
+    pax.extend_from_slice(key);
+    pax.push(b'=');
+    pax.extend_from_slice(value);
+    pax.push(b'\n');
+}
+
+fn sorted_names(fd: BorrowedFd<'_>, prefix: &[u8]) -> Result<Vec<CString>, Error> {
+    let failed = |errno| write_error("read", prefix, errno);
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(fd).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Counts and hashes what goes through.
+struct Hashed<W> {
+    out: W,
+    hash: ring::digest::Context,
+    size: u64,
+}
+
+impl<W: Write> Hashed<W> {
+    fn new(out: W) -> Self {
+        Hashed {
+            out,
+            hash: ring::digest::Context::new(&ring::digest::SHA256),
+            size: 0,
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        self.out.write_all(bytes).map_err(Error::Read)
+    }
+
+    /// Fills the block that data of `size` bytes ends in.
+    fn pad(&mut self, size: u64) -> Result<(), Error> {
+        let padding = (size.wrapping_neg() % BLOCK as u64) as usize;
+        self.write_all(&[0; BLOCK][..padding])
+    }
+
+    fn finish(mut self) -> Result<Written, Error> {
+        self.out.flush().map_err(Error::Read)?;
+        Ok(Written {
+            diff_id: Digest::from_bytes(Algorithm::Sha256, self.hash.finish().as_ref()),
+            size: self.size,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_long_names() {
+        assert_eq!(split_name(b"a/b"), Some((&b""[..], &b"a/b"[..])));
+        let long = [&[b'd'; 120][..], b"/", &[b'n'; 90][..]].concat();
+        let (prefix, name) = split_name(&long).unwrap();
+        assert_eq!((prefix.len(), name.len()), (120, 90));
+        assert_eq!(split_name(&[b'x'; 101]), None);
+        let deep = [&[b'd'; 160][..], b"/n"].concat();
+        assert_eq!(split_name(&deep), None);
+        let dir = [&[b'd'; 100][..], b"/"].concat();
+        assert_eq!(split_name(&dir), None);
+    }
+}
