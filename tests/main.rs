@@ -17,9 +17,15 @@
 
 mod exec;
 mod harness;
+mod images;
+mod inspect;
 mod layout;
+mod life;
+mod logs;
+mod ps;
 mod run;
 mod support;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -29,8 +35,14 @@ use support::Scenario;
 const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),
+    ("images", images::scenarios),
+    ("inspect", inspect::scenarios),
     ("layout", layout::scenarios),
+    ("life", life::scenarios),
+    ("logs", logs::scenarios),
+    ("ps", ps::scenarios),
     ("run", run::scenarios),
+    ("terminal", terminal::scenarios),
 ];
 
 fn main() -> ExitCode {

@@ -8,6 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::terminal::Terminal;
+
 /// What a command may take unless a scenario says otherwise: far more than any should, so that a loaded machine does
 /// not fail the suite, and far less than a CI job's limit.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -59,14 +61,21 @@ pub(crate) struct Invocation {
     command: Command,
     stdin: Option<Vec<u8>>,
     timeout: Duration,
+    /// Uid and gid to become, where they are not ours already.
+    user: Option<(u32, u32)>,
 }
 
 impl Invocation {
-    pub(super) fn new(command: Command) -> Invocation {
+    pub(super) fn new(mut command: Command, user: Option<(u32, u32)>) -> Invocation {
+        if let Some((uid, gid)) = user {
+            // std drops the supplementary groups along with the uid.
+            command.uid(uid).gid(gid);
+        }
         Invocation {
             command,
             stdin: None,
             timeout: DEFAULT_TIMEOUT,
+            user,
         }
     }
 
@@ -158,6 +167,12 @@ impl Invocation {
         }
     }
 
+    /// Starts it on a terminal of 24 × 80.
+    #[track_caller]
+    pub(crate) fn terminal(self) -> Terminal {
+        Terminal::start(&self.command, self.user, (24, 80), self.timeout)
+    }
+
     fn finish(self) -> Result<Finished, Finished> {
         self.spawn().finish()
     }
@@ -237,7 +252,7 @@ impl Drop for Running {
     }
 }
 
-fn describe(command: &Command) -> String {
+pub(super) fn describe(command: &Command) -> String {
     let mut words = command.get_program().to_string_lossy().into_owned();
     for word in command.get_args() {
         let word = word.to_string_lossy();

@@ -190,7 +190,7 @@ impl TestEnv {
     pub(crate) fn ctr(&self, args: impl IntoArgs) -> Invocation {
         let mut command = self.command(self.binary());
         command.args(self.storage_flags()).args(args.into_args());
-        Invocation::new(command)
+        Invocation::new(command, self.ids())
     }
 
     /// How the program is told where to keep its things, where the environment does not say it: root's are in `/var/lib`,
@@ -237,7 +237,7 @@ impl TestEnv {
             find_program(program).unwrap_or_else(|error| panic!("{error}; say so with `needs`"));
         let mut command = self.command(&found);
         command.args(args.into_args());
-        Invocation::new(command)
+        Invocation::new(command, self.ids())
     }
 
     /// Path of the program under test.
@@ -274,11 +274,12 @@ impl TestEnv {
                     .filter(|(name, _)| name == "DOCKER_HOST" || name == "CONTAINERS_CONF"),
             );
         }
-        if is_root() && self.user.tier != Tier::Root {
-            // std drops the supplementary groups along with the uid.
-            command.uid(self.user.uid).gid(self.user.gid);
-        }
         command
+    }
+
+    /// The ids that a command of the scenario's user has to be given.
+    fn ids(&self) -> Option<(u32, u32)> {
+        (is_root() && self.user.tier != Tier::Root).then_some((self.user.uid, self.user.gid))
     }
 
     /// Imports the busybox image as `name`; see [`busybox::make_rootfs_tar`] for what is in it.
@@ -392,6 +393,9 @@ impl TestEnv {
                           ids=$(\"$@\" volume ls -q); [ -z \"$ids\" ] || \"$@\" volume rm $ids";
             // What is left shows in the next scenario; there is nobody to tell here.
             let mut command = self.command(Path::new("/bin/sh"));
+            if let Some((uid, gid)) = self.ids() {
+                command.uid(uid).gid(gid);
+            }
             let _ = command
                 .args(["-c", script, "sh"])
                 .arg(program)
@@ -409,6 +413,9 @@ impl TestEnv {
         command.args(["--user", "--map-root-user"]);
         if self.user.tier == Tier::SubIds {
             command.arg("--map-auto");
+        }
+        if let Some((uid, gid)) = self.ids() {
+            command.uid(uid).gid(gid);
         }
         let output = command
             .current_dir("/")

@@ -11,10 +11,12 @@ mod command;
 mod env;
 mod needs;
 mod suite;
+mod terminal;
 mod users;
 
 pub(crate) use command::{Finished, IntoArgs, Invocation};
 pub(crate) use env::TestEnv;
 pub(crate) use needs::Need;
 pub(crate) use suite::{Scenario, once, run, scenario};
+pub(crate) use terminal::Terminal;
 pub(crate) use users::{Tier, User};

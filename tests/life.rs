@@ -1,0 +1,414 @@
+//! A container's life after `create`: `start`, `stop`, `kill`, `wait`, `restart`, `attach`, `rm`.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Need, Scenario, TestEnv, scenario};
+
+/// Where the claims about Docker come from.
+const MEASURED: &str = "measured: docker CLI 28.2.2 with a 20.10.24 daemon";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        scenario!(unknown_names_are_1),
+        scenario!(start_says_the_name),
+        scenario!(start_attached_gives_output_and_code),
+        scenario!(stop_sends_the_signal_then_kills),
+        scenario!(stop_signal_is_the_container_s),
+        scenario!(kill_sends_any_signal),
+        scenario!(kill_needs_a_running_container),
+        scenario!(wait_prints_codes),
+        scenario!(restart_keeps_the_files),
+        scenario!(rm_refuses_what_runs),
+        scenario!(rm_several_goes_on),
+        scenario!(id_prefixes_are_names_too),
+        scenario!(attach_needs_a_running_container),
+        scenario!(attach_shows_output_and_code),
+        scenario!(signals_are_passed_on),
+        scenario!(a_killed_client_leaves_the_container),
+        scenario!(container_prefix_is_the_same),
+    ]
+    .into_iter()
+    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .collect()
+}
+
+/// A container that runs `script`.
+fn detached(env: &TestEnv, name: &str, script: &str) -> String {
+    env.image("busybox");
+    env.ctr([
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ])
+    .ok()
+    .line()
+}
+
+fn status(env: &TestEnv, name: &str) -> String {
+    env.ctr([
+        "inspect",
+        "-f",
+        "{{.State.Status}} {{.State.ExitCode}}",
+        name,
+    ])
+    .ok()
+    .line()
+}
+
+fn unknown_names_are_1(env: &TestEnv) {
+    for command in [
+        "start", "stop", "kill", "wait", "restart", "attach", "logs", "rm", "pause", "unpause",
+        "top", "port",
+    ] {
+        if !env.is_peer() && ["pause", "unpause", "top", "port"].contains(&command) {
+            continue;
+        }
+        env.ctr([command, "nosuch"])
+            .run()
+            .exits(1)
+            .stdout("")
+            .stderr_has("No such container: nosuch");
+    }
+    for command in [
+        "start", "stop", "kill", "wait", "restart", "attach", "logs", "rm",
+    ] {
+        env.ctr(command)
+            .run()
+            .exits(1)
+            .stdout("")
+            .stderr_has("requires");
+        env.ctr([command, "--nosuch", "box"])
+            .run()
+            .exits(125)
+            .stdout("")
+            .stderr_has("unknown flag: --nosuch");
+    }
+    env.ctr("rm -f nosuch")
+        .run()
+        .exits(0)
+        .stdout("")
+        .stderr_has("No such container: nosuch");
+}
+
+fn start_says_the_name(env: &TestEnv) {
+    env.image("busybox");
+    let id = env
+        .ctr("create --name box --network none busybox sleep 1000")
+        .ok()
+        .line();
+    env.ctr("start box").ok().stdout("box\n").stderr("");
+    assert_eq!(status(env, "box"), "running 0");
+    // Again is no mistake, and what was typed comes back.
+    env.ctr(["start", &id[..8]])
+        .ok()
+        .stdout(&format!("{}\n", &id[..8]));
+    env.ctr("start nosuch box")
+        .run()
+        .exits(1)
+        .stdout("box\n")
+        .stderr_has("No such container: nosuch");
+}
+
+fn start_attached_gives_output_and_code(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr([
+        "create",
+        "-i",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        "cat; echo err >&2; exit 4",
+    ])
+    .ok();
+    env.ctr("start -a -i box")
+        .stdin("typed\n")
+        .run()
+        .exits(4)
+        .stdout("typed\n")
+        .stderr("err\n");
+    assert_eq!(status(env, "box"), "exited 4");
+}
+
+fn stop_sends_the_signal_then_kills(env: &TestEnv) {
+    detached(
+        env,
+        "polite",
+        "trap 'exit 5' TERM; while :; do sleep 0.1; done",
+    );
+    env.until(Duration::from_secs(5), || {
+        status(env, "polite") == "running 0"
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    env.ctr("stop polite").ok().stdout("polite\n").stderr("");
+    assert_eq!(status(env, "polite"), "exited 5");
+    // Again is no mistake.
+    env.ctr("stop polite").ok().stdout("polite\n");
+
+    detached(env, "deaf", "trap '' TERM; while :; do sleep 0.1; done");
+    let start = Instant::now();
+    env.ctr("stop -t 1 deaf").ok().stdout("deaf\n");
+    assert!(
+        start.elapsed() >= Duration::from_millis(900),
+        "SIGKILL after {:?}",
+        start.elapsed()
+    );
+    assert_eq!(status(env, "deaf"), "exited 137");
+}
+
+fn stop_signal_is_the_container_s(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr([
+        "run",
+        "-d",
+        "--name",
+        "box",
+        "--stop-signal",
+        "USR1",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        "trap 'exit 6' USR1; while :; do sleep 0.1; done",
+    ])
+    .ok();
+    std::thread::sleep(Duration::from_millis(300));
+    env.ctr("stop box").ok();
+    assert_eq!(status(env, "box"), "exited 6");
+}
+
+fn kill_sends_any_signal(env: &TestEnv) {
+    for signal in ["USR1", "SIGUSR1", "10"] {
+        detached(
+            env,
+            "box",
+            "trap 'exit 8' USR1; while :; do sleep 0.1; done",
+        );
+        std::thread::sleep(Duration::from_millis(300));
+        env.ctr(["kill", "-s", signal, "box"]).ok().stdout("box\n");
+        env.ctr("wait box").ok().stdout("8\n");
+        env.ctr("rm box").ok();
+    }
+    env.ctr("kill -s NOSUCH box")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("nvalid signal: NOSUCH");
+}
+
+fn kill_needs_a_running_container(env: &TestEnv) {
+    env.image("busybox");
+    let id = env
+        .ctr("create --name box --network none busybox true")
+        .ok()
+        .line();
+    let words = format!("{id} is not running");
+    env.ctr("kill box")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has(&words);
+}
+
+fn wait_prints_codes(env: &TestEnv) {
+    detached(env, "one", "sleep 0.5; exit 11");
+    detached(env, "two", "exit 12");
+    env.ctr("wait one two").ok().stdout("11\n12\n").stderr("");
+    env.ctr("wait two nosuch")
+        .run()
+        .exits(1)
+        .stdout("12\n")
+        .stderr_has("No such container: nosuch");
+}
+
+fn restart_keeps_the_files(env: &TestEnv) {
+    let script = "echo x >> /count; trap 'exit 0' TERM; while :; do sleep 0.1; done";
+    detached(env, "box", script);
+    std::thread::sleep(Duration::from_millis(300));
+    env.ctr("restart box").ok().stdout("box\n");
+    assert_eq!(status(env, "box"), "running 0");
+    env.until(Duration::from_secs(5), || {
+        env.ctr("exec box cat /count").run().out() == "x\nx\n"
+    });
+    // What is stopped is started.
+    env.ctr("stop box").ok();
+    env.ctr("restart -t 0 box").ok();
+    env.until(Duration::from_secs(5), || {
+        env.ctr("exec box cat /count").run().out() == "x\nx\nx\n"
+    });
+}
+
+fn rm_refuses_what_runs(env: &TestEnv) {
+    let id = detached(env, "box", "sleep 1000");
+    let finished = env.ctr("rm box").run().exits(1).stdout("").stderr_has(&id);
+    // The words changed with version 26 of the daemon; both begin alike.
+    let words = finished.err();
+    assert!(
+        words.contains("cannot remove container \"/box\": container is running: stop the container before removing or force remove")
+            || words.contains("cannot remove container \"box\": container is running: stop the container before removing or force remove")
+            || words.contains(&format!("You cannot remove a running container {id}. Stop the container before attempting removal or force remove")),
+        "{finished}"
+    );
+    assert_eq!(status(env, "box"), "running 0");
+    env.ctr("rm -f box").ok().stdout("box\n").stderr("");
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn rm_several_goes_on(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("create --name one busybox true").ok();
+    env.ctr("create --name two busybox true").ok();
+    env.ctr("rm one nosuch two")
+        .run()
+        .exits(1)
+        .stdout("one\ntwo\n")
+        .stderr_has("No such container: nosuch");
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn id_prefixes_are_names_too(env: &TestEnv) {
+    env.image("busybox");
+    let mut ids: Vec<String> = Vec::new();
+    // Seventeen ids cannot all begin with different digits.
+    for _ in 0..17 {
+        ids.push(env.ctr("create --network none busybox true").ok().line());
+    }
+    let shared = ids.iter().enumerate().find_map(|(index, id)| {
+        ids[..index]
+            .iter()
+            .any(|other| other[..1] == id[..1])
+            .then(|| id[..1].to_owned())
+    });
+    let prefix = shared.unwrap();
+    env.ctr(["rm", &prefix])
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("provided prefix");
+    env.ctr(["inspect", "-f", "{{.Id}}", &ids[0][..20]])
+        .ok()
+        .stdout(&format!("{}\n", ids[0]));
+    env.ctr(["rm", &ids[0]]).ok();
+    // A name that looks like an id wins over it.
+    let name = &ids[1][..12];
+    let named = env
+        .ctr([
+            "create",
+            "--name",
+            name,
+            "--network",
+            "none",
+            "busybox",
+            "true",
+        ])
+        .ok()
+        .line();
+    env.ctr(["inspect", "-f", "{{.Id}}", name])
+        .ok()
+        .stdout(&format!("{named}\n"));
+    env.ctr(["inspect", "-f", "{{.Id}}", &format!("/{name}")])
+        .ok()
+        .stdout(&format!("{named}\n"));
+}
+
+fn attach_needs_a_running_container(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("create --name box --network none busybox true")
+        .ok();
+    env.ctr("attach box")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("You cannot attach to a stopped container, start it first");
+}
+
+fn attach_shows_output_and_code(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr([
+        "run",
+        "-d",
+        "-i",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        "read line; sleep 0.5; echo \"got $line\"; echo err >&2; exit 3",
+    ])
+    .ok();
+    env.ctr("attach box")
+        .stdin("hello\n")
+        .run()
+        .exits(3)
+        .stdout("got hello\n")
+        .stderr("err\n");
+}
+
+fn signals_are_passed_on(env: &TestEnv) {
+    env.image("busybox");
+    let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.1; done";
+    let running = env
+        .ctr([
+            "run",
+            "--name",
+            "box",
+            "--network",
+            "none",
+            "busybox",
+            "sh",
+            "-c",
+            script,
+        ])
+        .spawn();
+    env.until(Duration::from_secs(20), || {
+        env.ctr("logs box").run().out().contains("ready")
+    });
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    running.wait().exits(9).stdout("ready\ncaught\n");
+}
+
+fn a_killed_client_leaves_the_container(env: &TestEnv) {
+    env.image("busybox");
+    let running = env
+        .ctr("run --name box --network none busybox sleep 1000")
+        .spawn();
+    env.until_running("box");
+    running.signal(nix::sys::signal::Signal::SIGKILL);
+    running.wait();
+    assert_eq!(status(env, "box"), "running 0");
+    env.ctr("exec box true").ok();
+    env.ctr("rm -f box").ok();
+}
+
+fn container_prefix_is_the_same(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("container run --rm --network none busybox echo a")
+        .ok()
+        .stdout("a\n");
+    env.ctr("container create --name box --network none busybox sleep 1000")
+        .ok();
+    env.ctr("container start box").ok().stdout("box\n");
+    env.ctr("container exec box echo b").ok().stdout("b\n");
+    env.ctr(["container", "ls", "--format", "{{.Names}}"])
+        .ok()
+        .stdout("box\n");
+    env.ctr("container kill box").ok().stdout("box\n");
+    env.ctr("container wait box").ok().stdout("137\n");
+    env.ctr(["container", "inspect", "-f", "{{.Name}}", "box"])
+        .ok()
+        .stdout("/box\n");
+    env.ctr("container rm box").ok().stdout("box\n");
+}
