@@ -23,14 +23,17 @@ pub struct BlobWriter {
     digest: Digest,
     size: u64,
     written: u64,
-    /// `None` where the blob turned out to be in the store already.
-    partial: Option<Partial>,
+    state: State,
 }
 
 #[derive(Debug)]
-struct Partial {
-    staged: Option<Staged>,
-    hash: Hasher,
+enum State {
+    /// The blob turned out to be in the store already.
+    Present,
+    /// The partial file and the hash of what is in it.
+    Partial(Staged, Hasher),
+    /// There was no room for it; nothing of it is left.
+    NoRoom,
 }
 
 impl Store {
@@ -150,7 +153,7 @@ impl Store {
                     digest: digest.clone(),
                     size,
                     written: size,
-                    partial: None,
+                    state: State::Present,
                 }));
             }
             let (hash, written) = rehash(&mut staged, digest.algorithm(), size)?;
@@ -159,10 +162,7 @@ impl Store {
                 digest: digest.clone(),
                 size,
                 written,
-                partial: Some(Partial {
-                    staged: Some(staged),
-                    hash,
-                }),
+                state: State::Partial(staged, hash),
             }));
         }
     }
@@ -203,16 +203,19 @@ impl BlobWriter {
     /// Whether the blob came into the store while we waited for the lock: nothing is to be written, and the content
     /// lies at [`Store::blob_path`].
     pub fn is_present(&self) -> bool {
-        self.partial.is_none()
+        matches!(self.state, State::Present)
     }
 
     /// The partial file, for reading back what an earlier run left; `None` where the blob is present.
     pub fn partial_path(&self) -> Option<&Path> {
-        let partial = self.partial.as_ref()?;
-        partial.staged.as_ref().map(Staged::path)
+        match &self.state {
+            State::Partial(staged, _) => Some(staged.path()),
+            State::Present | State::NoRoom => None,
+        }
     }
 
-    /// Appends. More bytes than the size announced are refused at once.
+    /// Appends. More bytes than the size announced are refused at once. A full disk ends the download, and what was
+    /// written is removed.
     ///
     /// # Errors
     ///
@@ -226,12 +229,23 @@ impl BlobWriter {
                 actual: "more".to_owned(),
             });
         }
-        if let Some(partial) = &mut self.partial {
-            if let Some(staged) = &mut partial.staged {
-                let written = staged.handle().write_all(bytes);
-                written.map_err(failed("write", staged.path()))?;
-            }
-            partial.hash.update(bytes);
+        match &mut self.state {
+            State::Present => {}
+            State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
+            State::Partial(staged, hash) => match staged.handle().write_all(bytes) {
+                Ok(()) => hash.update(bytes),
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                    ) =>
+                {
+                    // Going on later is worth less than the room that everything else needs now.
+                    self.state = State::NoRoom;
+                    return Err(self.no_room(error));
+                }
+                Err(error) => return Err(failed("write", staged.path())(error)),
+            },
         }
         self.written = total;
         Ok(())
@@ -243,17 +257,18 @@ impl BlobWriter {
     ///
     /// [`Error::Io`].
     pub fn restart(&mut self) -> Result<(), Error> {
-        let Some(partial) = &mut self.partial else {
-            return Ok(());
-        };
-        if let Some(staged) = &mut partial.staged {
+        if let State::Partial(staged, hash) = &mut self.state {
             let file = staged.handle();
             let emptied = file.set_len(0).and_then(|()| file.rewind());
             emptied.map_err(failed("truncate", staged.path()))?;
+            *hash = Hasher::new(self.digest.algorithm());
+            self.written = 0;
         }
-        partial.hash = Hasher::new(self.digest.algorithm());
-        self.written = 0;
         Ok(())
+    }
+
+    fn no_room(&self, error: io::Error) -> Error {
+        failed("write", &self.store.blob_path(&self.digest))(error)
     }
 
     /// Checks digest and size and gives the blob its name. A wrong digest removes the partial file; a blob that is too
@@ -278,9 +293,6 @@ impl BlobWriter {
     ///
     /// [`Error::Mismatch`].
     pub fn finish(mut self) -> Result<Verified, Error> {
-        let Some(partial) = &mut self.partial else {
-            return Ok(Verified::new(Kind::Blob, self.digest.clone(), None));
-        };
         if self.written != self.size {
             return Err(Error::Mismatch {
                 what: format!("size of {}", self.digest),
@@ -288,10 +300,12 @@ impl BlobWriter {
                 actual: format!("{} bytes", self.written),
             });
         }
-        let algorithm = self.digest.algorithm();
-        let hash = std::mem::replace(&mut partial.hash, Hasher::new(algorithm));
         // From here on the file is removed unless it is published.
-        let staged = partial.staged.take();
+        let (staged, hash) = match std::mem::replace(&mut self.state, State::NoRoom) {
+            State::Present => return Ok(Verified::new(Kind::Blob, self.digest.clone(), None)),
+            State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
+            State::Partial(staged, hash) => (staged, hash),
+        };
         let actual = hash.finish();
         if actual != self.digest {
             return Err(Error::Mismatch {
@@ -300,14 +314,14 @@ impl BlobWriter {
                 actual: actual.to_string(),
             });
         }
-        Ok(Verified::new(Kind::Blob, self.digest.clone(), staged))
+        Ok(Verified::new(Kind::Blob, self.digest.clone(), Some(staged)))
     }
 }
 
 impl Drop for BlobWriter {
     fn drop(&mut self) {
-        if let Some(partial) = &mut self.partial
-            && let Some(staged) = partial.staged.take()
+        let state = std::mem::replace(&mut self.state, State::NoRoom);
+        if let State::Partial(staged, _) = state
             && self.written > 0
         {
             staged.leave();
