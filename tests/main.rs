@@ -22,6 +22,7 @@ mod inspect;
 mod layout;
 mod life;
 mod logs;
+mod network;
 mod ps;
 mod run;
 mod support;
@@ -40,6 +41,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("layout", layout::scenarios),
     ("life", life::scenarios),
     ("logs", logs::scenarios),
+    ("network", network::scenarios),
     ("ps", ps::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
