@@ -421,6 +421,7 @@ impl Unpacker {
             gid: entry.gid,
             mode: entry.mode,
             device: entry.device,
+            mtime: entry.mtime,
             path: place.path(),
         });
     }
