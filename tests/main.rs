@@ -27,6 +27,7 @@ mod ps;
 mod run;
 mod support;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("ps", ps::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
+    ("usage", usage::scenarios),
 ];
 
 fn main() -> ExitCode {
