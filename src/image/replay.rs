@@ -3,6 +3,7 @@
 use std::io::Write;
 
 #[path = "../../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "public in the crate it comes from")]
 mod targets;
 
 /// Marsaglia's xorshift: the same sequence each time.
