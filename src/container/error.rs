@@ -134,9 +134,7 @@ impl StartFailure {
     /// Classifies an error of the runtime.
     pub fn of(error: &runtime::Error) -> StartFailure {
         match error {
-            runtime::Error::CommandNotFound(_) | runtime::Error::CommandMissing { .. } => {
-                StartFailure::NotFound
-            }
+            runtime::Error::CommandNotFound(_) => StartFailure::NotFound,
             runtime::Error::CommandNotExecutable { .. } => StartFailure::NotExecutable,
             _ => StartFailure::Engine,
         }

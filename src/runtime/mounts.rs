@@ -240,11 +240,7 @@ impl MountStep {
                 Refused::Fail => return Err(error.into()),
                 Refused::Skip => return Ok(()),
                 Refused::Bind(path) => {
-                    let copy = match open_tree(path, true) {
-                        // The host has none either.
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                        other => other?,
-                    };
+                    let copy = open_tree(path, true)?;
                     let attributes = Attributes {
                         set: self.own.set,
                         clear: 0,

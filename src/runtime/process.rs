@@ -194,7 +194,7 @@ impl Confine {
 
     fn load_filter(&self) -> io::Result<()> {
         match &self.filter {
-            Some(filter) => crate::sys::seccomp::load(&filter.program, filter.flags),
+            Some(filter) => crate::sys::seccomp::load(&filter.program),
             None => Ok(()),
         }
     }

@@ -55,7 +55,7 @@ impl Store {
             Err(error)
                 if matches!(
                     error.raw_os_error(),
-                    Some(libc::EINVAL | libc::ENAMETOOLONG | libc::ENOENT | libc::ENOTDIR)
+                    Some(libc::EINVAL | libc::ENAMETOOLONG | libc::ENOENT)
                 ) =>
             {
                 return Ok(None);
