@@ -24,10 +24,10 @@ mod life;
 mod logs;
 mod network;
 mod ps;
+mod pull;
 mod run;
 mod support;
 mod terminal;
-mod usage;
 
 use std::process::ExitCode;
 
@@ -44,9 +44,9 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("logs", logs::scenarios),
     ("network", network::scenarios),
     ("ps", ps::scenarios),
+    ("pull", pull::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
-    ("usage", usage::scenarios),
 ];
 
 fn main() -> ExitCode {
