@@ -22,9 +22,7 @@ mod inspect;
 mod layout;
 mod life;
 mod logs;
-mod network;
 mod ps;
-mod pull;
 mod run;
 mod support;
 mod terminal;
@@ -42,9 +40,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("layout", layout::scenarios),
     ("life", life::scenarios),
     ("logs", logs::scenarios),
-    ("network", network::scenarios),
     ("ps", ps::scenarios),
-    ("pull", pull::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
 ];

@@ -106,16 +106,14 @@ pub fn import(
         }],
         ..ImageConfiguration::default()
     };
-    let config = config.to_json();
+    let config = to_json(&config);
     let (id, config_blob) = store.prepare_blob(&config)?;
-    let manifest = json!({
+    let manifest = to_json(&json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": {"mediaType": OCI_CONFIG, "digest": id, "size": config.len()},
         "layers": [{"mediaType": OCI_LAYER, "digest": written.diff_id, "size": written.size}],
-    })
-    .to_string()
-    .into_bytes();
+    }));
     let (target, manifest_blob) = store.prepare_blob(&manifest)?;
     for digest in [&written.diff_id, &id, &target] {
         lease.add(digest)?;
@@ -128,4 +126,9 @@ pub fn import(
         id,
         warnings: unpacked.warnings,
     })
+}
+
+fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
+    // Strings, numbers and maps with string keys always have a JSON form.
+    serde_json::to_vec(value).unwrap_or_default()
 }

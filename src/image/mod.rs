@@ -14,8 +14,6 @@ mod platform;
 pub mod pull;
 mod reference;
 mod remove;
-#[cfg(test)]
-mod replay;
 mod resolve;
 #[cfg(test)]
 mod tests;

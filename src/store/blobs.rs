@@ -30,17 +30,10 @@ pub struct BlobWriter {
 enum State {
     /// The blob turned out to be in the store already.
     Present,
-    /// On the way.
-    Partial(Box<Partial>),
+    /// The partial file and the hash of what is in it.
+    Partial(Staged, Hasher),
     /// There was no room for it; nothing of it is left.
     NoRoom,
-}
-
-/// A partial file and the hash of what is in it.
-#[derive(Debug)]
-struct Partial {
-    staged: Staged,
-    hash: Hasher,
 }
 
 impl Store {
@@ -169,7 +162,7 @@ impl Store {
                 digest: digest.clone(),
                 size,
                 written,
-                state: State::Partial(Box::new(Partial { staged, hash })),
+                state: State::Partial(staged, hash),
             }));
         }
     }
@@ -216,7 +209,7 @@ impl BlobWriter {
     /// The partial file, for reading back what an earlier run left; `None` where the blob is present.
     pub fn partial_path(&self) -> Option<&Path> {
         match &self.state {
-            State::Partial(partial) => Some(partial.staged.path()),
+            State::Partial(staged, _) => Some(staged.path()),
             State::Present | State::NoRoom => None,
         }
     }
@@ -239,8 +232,8 @@ impl BlobWriter {
         match &mut self.state {
             State::Present => {}
             State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
-            State::Partial(partial) => match partial.staged.handle().write_all(bytes) {
-                Ok(()) => partial.hash.update(bytes),
+            State::Partial(staged, hash) => match staged.handle().write_all(bytes) {
+                Ok(()) => hash.update(bytes),
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -251,7 +244,7 @@ impl BlobWriter {
                     self.state = State::NoRoom;
                     return Err(self.no_room(error));
                 }
-                Err(error) => return Err(failed("write", partial.staged.path())(error)),
+                Err(error) => return Err(failed("write", staged.path())(error)),
             },
         }
         self.written = total;
@@ -264,11 +257,11 @@ impl BlobWriter {
     ///
     /// [`Error::Io`].
     pub fn restart(&mut self) -> Result<(), Error> {
-        if let State::Partial(partial) = &mut self.state {
-            let file = partial.staged.handle();
+        if let State::Partial(staged, hash) = &mut self.state {
+            let file = staged.handle();
             let emptied = file.set_len(0).and_then(|()| file.rewind());
-            emptied.map_err(failed("truncate", partial.staged.path()))?;
-            partial.hash = Hasher::new(self.digest.algorithm());
+            emptied.map_err(failed("truncate", staged.path()))?;
+            *hash = Hasher::new(self.digest.algorithm());
             self.written = 0;
         }
         Ok(())
@@ -308,10 +301,10 @@ impl BlobWriter {
             });
         }
         // From here on the file is removed unless it is published.
-        let Partial { staged, hash } = match std::mem::replace(&mut self.state, State::NoRoom) {
+        let (staged, hash) = match std::mem::replace(&mut self.state, State::NoRoom) {
             State::Present => return Ok(Verified::new(Kind::Blob, self.digest.clone(), None)),
             State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
-            State::Partial(partial) => *partial,
+            State::Partial(staged, hash) => (staged, hash),
         };
         let actual = hash.finish();
         if actual != self.digest {
@@ -328,10 +321,10 @@ impl BlobWriter {
 impl Drop for BlobWriter {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut self.state, State::NoRoom);
-        if let State::Partial(partial) = state
+        if let State::Partial(staged, _) = state
             && self.written > 0
         {
-            partial.staged.leave();
+            staged.leave();
         }
     }
 }

@@ -9,16 +9,14 @@
 pub(crate) mod busybox;
 mod command;
 mod env;
-pub(crate) mod image;
 mod needs;
-pub(crate) mod registry;
 mod suite;
 mod terminal;
 mod users;
 
 pub(crate) use command::{Finished, IntoArgs, Invocation};
 pub(crate) use env::TestEnv;
-pub(crate) use needs::{Need, outer_address};
+pub(crate) use needs::Need;
 pub(crate) use suite::{Scenario, once, run, scenario};
 pub(crate) use terminal::Terminal;
 pub(crate) use users::{Tier, User};
