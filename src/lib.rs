@@ -22,6 +22,10 @@
 //!
 //! Nothing below [`cli`] prints, exits, or reads the environment: what it needs arrives as arguments.
 
+// The fuzz targets, which the unit tests run as well, know the library by its name.
+#[cfg(test)]
+extern crate self as ctr;
+
 pub mod cli;
 pub mod container;
 pub mod image;

@@ -334,27 +334,12 @@ fn attach_needs_a_running_container(env: &TestEnv) {
 }
 
 fn attach_shows_output_and_code(env: &TestEnv) {
-    env.image("busybox");
-    env.ctr([
-        "run",
-        "-d",
-        "-i",
-        "--name",
-        "box",
-        "--network",
-        "none",
-        "busybox",
-        "sh",
-        "-c",
-        "read line; sleep 0.5; echo \"got $line\"; echo err >&2; exit 3",
-    ])
-    .ok();
-    env.ctr("attach box")
-        .stdin("hello\n")
-        .run()
-        .exits(3)
-        .stdout("got hello\n")
-        .stderr("err\n");
+    detached(env, "box", "sleep 1; echo out; echo err >&2; exit 3");
+    let first = env.ctr("attach --no-stdin box").spawn();
+    let second = env.ctr("attach --no-stdin box").spawn();
+    for attached in [first, second] {
+        attached.wait().exits(3).stdout("out\n").stderr("err\n");
+    }
 }
 
 fn signals_are_passed_on(env: &TestEnv) {

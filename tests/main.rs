@@ -22,10 +22,12 @@ mod inspect;
 mod layout;
 mod life;
 mod logs;
+mod network;
 mod ps;
 mod run;
 mod support;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -40,9 +42,11 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("layout", layout::scenarios),
     ("life", life::scenarios),
     ("logs", logs::scenarios),
+    ("network", network::scenarios),
     ("ps", ps::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
+    ("usage", usage::scenarios),
 ];
 
 fn main() -> ExitCode {

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::{image, network, runtime, store, userns};
+use crate::monitor::StartError;
+use crate::{image, network, rootfs, runtime, store, userns, volume};
 
 /// Why something could not be done with a container.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +40,10 @@ pub enum Error {
     /// The container does not run.
     #[error("container {0} is not running")]
     NotRunning(String),
-    /// The container runs. The words are the client's: "stop the container before removing or force remove" and so on.
-    #[error("container is running: stop the container before removing or force remove")]
+    /// The container, named, runs.
+    #[error(
+        "cannot remove container \"{0}\": container is running: stop the container before removing or force remove"
+    )]
     Running(String),
     /// A user or group of `-u` or of the image.
     #[error("unable to find {kind} {name}: no matching entries in {file} file")]
@@ -93,6 +96,21 @@ pub enum Error {
     /// The network.
     #[error(transparent)]
     Network(#[from] network::Error),
+    /// `--network`.
+    #[error(transparent)]
+    NetworkMode(#[from] network::ModeError),
+    /// `-p`.
+    #[error(transparent)]
+    Port(#[from] network::PortError),
+    /// A seccomp profile.
+    #[error(transparent)]
+    Profile(#[from] runtime::seccomp::ProfileError),
+    /// Mounts and volumes.
+    #[error(transparent)]
+    Volume(#[from] volume::Error),
+    /// The root directory.
+    #[error(transparent)]
+    Rootfs(#[from] rootfs::Error),
     /// The runtime, where the calling process is the parent (exec).
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
@@ -110,122 +128,22 @@ impl From<store::Error> for Error {
     }
 }
 
-/// What kind of failure kept a process from starting; it decides the exit code of `run`, `start -a` and `exec`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartFailure {
-    /// 125: ours.
-    Engine,
-    /// 126: the command cannot be executed.
-    NotExecutable,
-    /// 127: there is no such command.
-    NotFound,
-}
-
-impl StartFailure {
-    /// Returns the exit code that Docker's contract gives it.
-    pub fn exit_code(self) -> i32 {
-        match self {
-            StartFailure::Engine => 125,
-            StartFailure::NotExecutable => 126,
-            StartFailure::NotFound => 127,
-        }
-    }
-
-    /// Classifies an error of the runtime.
-    pub fn of(error: &runtime::Error) -> StartFailure {
-        match error {
-            runtime::Error::CommandNotFound(_) => StartFailure::NotFound,
-            runtime::Error::CommandNotExecutable { .. } => StartFailure::NotExecutable,
-            _ => StartFailure::Engine,
-        }
+/// Returns the function that makes an [`Error::Io`] of an I/O error, for `map_err`.
+pub(super) fn failed(
+    action: &'static str,
+    path: &std::path::Path,
+) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::Io {
+        action,
+        path: path.to_owned(),
+        source,
     }
 }
 
-/// An error that another process (the monitor) ran into, with its causes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartError {
-    /// Its kind.
-    pub failure: StartFailure,
-    /// What was attempted.
-    pub message: String,
-    /// Its cause, and that one's cause, and so on.
-    pub cause: Option<Box<Cause>>,
-}
-
-/// A cause reported by another process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    message: String,
-    cause: Option<Box<Cause>>,
-}
-
-impl StartError {
-    /// Makes an error of the words of an error and of its causes, outermost first.
-    pub fn new(failure: StartFailure, words: &[String]) -> StartError {
-        let mut cause = None;
-        for message in words.iter().skip(1).rev() {
-            cause = Some(Box::new(Cause {
-                message: message.clone(),
-                cause,
-            }));
-        }
-        StartError {
-            failure,
-            message: words.first().cloned().unwrap_or_default(),
-            cause,
-        }
-    }
-}
-
-/// Returns the words of `error` and of its causes, outermost first.
-pub fn words(error: &dyn std::error::Error) -> Vec<String> {
-    let mut words = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(error) = source {
-        words.push(error.to_string());
-        source = error.source();
-    }
-    words
-}
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        (self.cause.as_deref()).map(|cause| cause as &(dyn std::error::Error + 'static))
-    }
-}
-
-impl std::fmt::Display for Cause {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        (self.cause.as_deref()).map(|cause| cause as &(dyn std::error::Error + 'static))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn causes_survive_the_way_through_another_process() {
-        let error = Error::Io {
-            action: "read",
-            path: "/x".into(),
-            source: std::io::Error::from_raw_os_error(2),
-        };
-        let list = words(&error);
-        let again = StartError::new(StartFailure::Engine, &list);
-        assert_eq!(words(&again), list);
-        assert_eq!(list.len(), 2);
+/// Returns the function that makes an [`Error::System`] of an errno, for `map_err`.
+pub(super) fn system<E: Into<std::io::Error>>(action: &'static str) -> impl FnOnce(E) -> Error {
+    move |source| Error::System {
+        action,
+        source: source.into(),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::record::{ExternalRootfs, LogConfig};
 use crate::image::Platform;
+pub use crate::monitor::protocol::Wants as AttachOptions;
 
 /// What to make a container of. `Default` is what Docker does without flags, but for [`CreateOptions::network`], which is
 /// empty for `default`.
@@ -86,32 +87,6 @@ pub struct StartOptions {
     pub attach: Option<AttachOptions>,
     /// Rows and columns of the client's terminal.
     pub size: Option<(u16, u16)>,
-}
-
-/// Which streams a client wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttachOptions {
-    /// Feed the container.
-    pub stdin: bool,
-    /// Receive.
-    pub stdout: bool,
-    /// Receive.
-    pub stderr: bool,
-}
-
-impl AttachOptions {
-    /// Output only.
-    pub const OUTPUT: AttachOptions = AttachOptions {
-        stdin: false,
-        stdout: true,
-        stderr: true,
-    };
-    /// All three.
-    pub const ALL: AttachOptions = AttachOptions {
-        stdin: true,
-        stdout: true,
-        stderr: true,
-    };
 }
 
 /// A further process in a running container.

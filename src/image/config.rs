@@ -234,6 +234,12 @@ impl ImageConfiguration {
         Ok(config)
     }
 
+    /// Returns the config as it is stored; its digest is the image ID.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Strings, numbers and maps with string keys always have a JSON form.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
     /// Returns what the image was made for. Fields left out are Linux and the host's processor, as in Docker.
     pub fn platform(&self) -> Platform {
         if self.architecture.is_empty() {

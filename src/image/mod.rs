@@ -14,6 +14,8 @@ mod platform;
 pub mod pull;
 mod reference;
 mod remove;
+#[cfg(test)]
+mod replay;
 mod resolve;
 #[cfg(test)]
 mod tests;

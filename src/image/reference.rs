@@ -102,16 +102,23 @@ impl Reference {
         }
     }
 
-    /// Returns the name as Docker shows it: without `docker.io/` and `library/`, without tag and digest.
+    /// Returns the name as Docker shows it: without `docker.io/` and `library/`, without tag and digest. It is the full name
+    /// where the short one would be read as something else.
     pub fn familiar_name(&self) -> String {
-        if self.registry == DEFAULT_REGISTRY {
-            self.repository
-                .strip_prefix("library/")
-                .unwrap_or(&self.repository)
-                .to_owned()
-        } else {
-            format!("{}/{}", self.registry, self.repository)
+        let full = || format!("{}/{}", self.registry, self.repository);
+        if self.registry != DEFAULT_REGISTRY {
+            return full();
         }
+        // Only `library/NAME` is shortened: `library/a/b` without its beginning would be another repository.
+        let short = match self.repository.strip_prefix("library/") {
+            Some(name) if !name.contains('/') => name,
+            _ => &self.repository,
+        };
+        let misread = match short.split_once('/') {
+            Some((first, _)) => is_registry_word(first),
+            None => looks_like_id(short),
+        };
+        if misread { full() } else { short.to_owned() }
     }
 
     /// Returns the reference as Docker shows it in lists and in `RepoTags`.
@@ -140,11 +147,7 @@ impl FromStr for Reference {
     ///
     /// Spec: distribution/reference, `ParseNormalizedNamed`.
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        if text.len() == 64
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        {
+        if looks_like_id(text) {
             return Err(ReferenceError::LooksLikeId(text.to_owned()));
         }
         let (rest, digest) = match text.split_once('@') {
@@ -209,6 +212,12 @@ impl fmt::Display for Reference {
         self.push_suffix(&mut text);
         f.write_str(&text)
     }
+}
+
+/// 64 hexadecimal digits: an image ID without its algorithm.
+fn looks_like_id(text: &str) -> bool {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    text.len() == 64 && text.bytes().all(hex)
 }
 
 /// Whether the word before the first slash names a registry rather than a part of a docker.io repository.

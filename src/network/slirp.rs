@@ -41,6 +41,9 @@ pub(super) fn start(
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null());
+    // It reports every forwarded connection, long after we stopped listening. (pasta ignores the signal by itself, and takes
+    // offence where it is ignored already.)
+    sys::helper::ignore_broken_pipes(&mut command);
     let ready = sys::helper::inherit(&mut command, ready_write.into());
     let exit = sys::helper::inherit(&mut command, exit_read.into());
     command.args([

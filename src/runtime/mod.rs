@@ -3,7 +3,34 @@
 //! The boundary is a `clone3(2)`. The parent half prepares everything that needs memory or words; the child half, between
 //! `clone3` and `execve`, only makes system calls and reports step and errno over a pipe.
 
+//! ```text
+//! container    a container's spec → its plan          exec         a process in a running container → its plan
+//! parent       clone, id maps, sync, reaping          step, sync   plan and messages: what both halves share
+//! namespaces rootfs mounts options devices masks console kernel process caps lookup   the steps, by subject
+//! inside       paths below the root, by descriptor    limits       what the parent does to the child
+//! refuse       what the spec can say and is not done  seccomp      filters
+//! ```
+
+mod caps;
+mod console;
+mod container;
+mod devices;
+mod exec;
+mod inside;
+mod kernel;
+mod limits;
+mod lookup;
+mod masks;
+mod mounts;
+mod namespaces;
+mod options;
+mod parent;
+mod process;
+mod refuse;
+mod rootfs;
 pub mod seccomp;
+mod step;
+mod sync;
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -56,12 +83,6 @@ pub struct Launch<'a> {
     pub settings: &'a Settings,
 }
 
-/// A container whose namespaces, mounts and limits are ready and whose process waits to be started.
-#[derive(Debug)]
-pub struct Created {
-    // runtime helper: child, sync socket, pty master
-}
-
 /// A started process.
 #[derive(Debug)]
 pub struct Running {
@@ -103,6 +124,15 @@ pub enum Error {
     /// The command does not exist: exit code 127.
     #[error("exec: {0:?}: executable file not found in $PATH")]
     CommandNotFound(String),
+    /// The path does not exist: exit code 127.
+    #[error("exec: {command:?}: stat {command}")]
+    CommandMissing {
+        /// As typed, with a slash in it.
+        command: String,
+        /// `ENOENT` or `ENOTDIR`.
+        #[source]
+        source: std::io::Error,
+    },
     /// The command exists and cannot be executed: exit code 126.
     #[error("exec: {command:?}")]
     CommandNotExecutable {
@@ -120,38 +150,17 @@ pub enum Error {
     Userns(#[from] crate::userns::Error),
 }
 
-/// Makes a container up to the point where its process would be executed.
-///
-/// # Errors
-///
-/// All of [`Error`] but those of the command itself. Nothing is left behind.
-pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
-    let _ = launch;
-    todo!("runtime")
-}
-
-impl Created {
-    /// Pid of the container's process 1, as this namespace sees it. Its `/proc/PID/ns/net` is what a network joins.
-    pub fn pid(&self) -> u32 {
-        todo!("runtime")
-    }
-
-    /// Lets the process go, and returns when its `execve` has succeeded or failed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CommandNotFound`], [`Error::CommandNotExecutable`], [`Error::Step`].
-    pub fn start(self) -> Result<Running, Error> {
-        todo!("runtime")
+impl Error {
+    /// Docker's exit code for `run` and `exec`: 127 for a command that is not there, 126 for one that cannot be executed,
+    /// 125 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::CommandNotFound(_) | Error::CommandMissing { .. } => 127,
+            Error::CommandNotExecutable { .. } => 126,
+            Error::Step { .. } | Error::Unsupported(_) | Error::Userns(_) => 125,
+        }
     }
 }
 
-/// Starts a further process in a running container.
-///
-/// # Errors
-///
-/// As for [`Created::start`].
-pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
-    let _ = exec;
-    todo!("runtime")
-}
+pub use exec::exec;
+pub use parent::{Created, create};

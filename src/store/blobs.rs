@@ -30,10 +30,17 @@ pub struct BlobWriter {
 enum State {
     /// The blob turned out to be in the store already.
     Present,
-    /// The partial file and the hash of what is in it.
-    Partial(Staged, Hasher),
+    /// On the way.
+    Partial(Box<Partial>),
     /// There was no room for it; nothing of it is left.
     NoRoom,
+}
+
+/// A partial file and the hash of what is in it.
+#[derive(Debug)]
+struct Partial {
+    staged: Staged,
+    hash: Hasher,
 }
 
 impl Store {
@@ -162,7 +169,7 @@ impl Store {
                 digest: digest.clone(),
                 size,
                 written,
-                state: State::Partial(staged, hash),
+                state: State::Partial(Box::new(Partial { staged, hash })),
             }));
         }
     }
@@ -209,7 +216,7 @@ impl BlobWriter {
     /// The partial file, for reading back what an earlier run left; `None` where the blob is present.
     pub fn partial_path(&self) -> Option<&Path> {
         match &self.state {
-            State::Partial(staged, _) => Some(staged.path()),
+            State::Partial(partial) => Some(partial.staged.path()),
             State::Present | State::NoRoom => None,
         }
     }
@@ -232,8 +239,8 @@ impl BlobWriter {
         match &mut self.state {
             State::Present => {}
             State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
-            State::Partial(staged, hash) => match staged.handle().write_all(bytes) {
-                Ok(()) => hash.update(bytes),
+            State::Partial(partial) => match partial.staged.handle().write_all(bytes) {
+                Ok(()) => partial.hash.update(bytes),
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -244,7 +251,7 @@ impl BlobWriter {
                     self.state = State::NoRoom;
                     return Err(self.no_room(error));
                 }
-                Err(error) => return Err(failed("write", staged.path())(error)),
+                Err(error) => return Err(failed("write", partial.staged.path())(error)),
             },
         }
         self.written = total;
@@ -257,11 +264,11 @@ impl BlobWriter {
     ///
     /// [`Error::Io`].
     pub fn restart(&mut self) -> Result<(), Error> {
-        if let State::Partial(staged, hash) = &mut self.state {
-            let file = staged.handle();
+        if let State::Partial(partial) = &mut self.state {
+            let file = partial.staged.handle();
             let emptied = file.set_len(0).and_then(|()| file.rewind());
-            emptied.map_err(failed("truncate", staged.path()))?;
-            *hash = Hasher::new(self.digest.algorithm());
+            emptied.map_err(failed("truncate", partial.staged.path()))?;
+            partial.hash = Hasher::new(self.digest.algorithm());
             self.written = 0;
         }
         Ok(())
@@ -301,10 +308,10 @@ impl BlobWriter {
             });
         }
         // From here on the file is removed unless it is published.
-        let (staged, hash) = match std::mem::replace(&mut self.state, State::NoRoom) {
+        let Partial { staged, hash } = match std::mem::replace(&mut self.state, State::NoRoom) {
             State::Present => return Ok(Verified::new(Kind::Blob, self.digest.clone(), None)),
             State::NoRoom => return Err(self.no_room(io::ErrorKind::StorageFull.into())),
-            State::Partial(staged, hash) => (staged, hash),
+            State::Partial(partial) => *partial,
         };
         let actual = hash.finish();
         if actual != self.digest {
@@ -321,10 +328,10 @@ impl BlobWriter {
 impl Drop for BlobWriter {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut self.state, State::NoRoom);
-        if let State::Partial(staged, _) = state
+        if let State::Partial(partial) = state
             && self.written > 0
         {
-            staged.leave();
+            partial.staged.leave();
         }
     }
 }

@@ -3,12 +3,14 @@
 //! The file is written last, so a store that has it has every directory. Opening costs one look at the directory (is it
 //! ours?) and one small read.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use serde::Deserialize;
 
-use super::files::{ensure_private_dir, failed, read_bounded};
+use super::files::{ensure_private_dir, failed, found, read_bounded};
 use super::staging::Staged;
 use super::{Error, Store};
 
@@ -44,7 +46,7 @@ impl Store {
     /// Checks owner and version; makes the store where there is none.
     pub(super) fn check_format(&self) -> Result<(), Error> {
         let path = self.root.join("format");
-        match fs::symlink_metadata(&self.root) {
+        match fs::metadata(&self.root) {
             Ok(meta) => {
                 let expected = rustix::process::geteuid().as_raw();
                 if meta.uid() != expected {
@@ -60,12 +62,19 @@ impl Store {
             }
             Err(error) => return Err(failed("open", &self.root)(error)),
         }
-        match read_bounded(&path, MAX_FORMAT)? {
-            None => self.create_layout(),
-            Some(bytes) if bytes == CURRENT.as_bytes() => Ok(()),
+        match read_start(&path)? {
+            Some(start)
+                if start[..CURRENT.len()] == *CURRENT.as_bytes() && start[CURRENT.len()] == 0 =>
+            {
+                return Ok(());
+            }
             // An empty file is what a power cut may leave of one that was being made.
-            Some(bytes) if bytes.is_empty() => self.create_layout(),
+            None | Some([0, ..]) => return self.create_layout(),
+            Some(_) => {}
+        }
+        match read_bounded(&path, MAX_FORMAT)? {
             Some(bytes) => self.check_foreign_format(&bytes),
+            None => self.create_layout(),
         }
     }
 
@@ -90,6 +99,16 @@ impl Store {
             .place(&self.root.join("oci-layout"))?;
         Staged::write(self, "format", CURRENT.as_bytes())?.place(&self.root.join("format"))
     }
+}
+
+/// Reads as much as tells the current format from others, the rest filled with zeroes: one read, on everybody's way.
+fn read_start(path: &Path) -> Result<Option<[u8; CURRENT.len() + 1]>, Error> {
+    let Some(mut file) = found(File::open(path)).map_err(failed("open", path))? else {
+        return Ok(None);
+    };
+    let mut start = [0; CURRENT.len() + 1];
+    file.read(&mut start).map_err(failed("read", path))?;
+    Ok(Some(start))
 }
 
 #[cfg(test)]

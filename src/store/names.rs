@@ -55,7 +55,7 @@ impl Store {
             Err(error)
                 if matches!(
                     error.raw_os_error(),
-                    Some(libc::EINVAL | libc::ENAMETOOLONG | libc::ENOENT)
+                    Some(libc::EINVAL | libc::ENAMETOOLONG | libc::ENOENT | libc::ENOTDIR)
                 ) =>
             {
                 return Ok(None);

@@ -97,18 +97,8 @@ impl Store {
                 }
             }
         }
-        pruned.absorb(self.sweep_content(None)?);
+        pruned.absorb(self.sweep_unreferenced()?);
         Ok(pruned)
-    }
-
-    /// Removes what `target`, an image whose references are gone, led to and nothing else leads to.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], [`Error::Record`].
-    pub fn sweep_image(&self, target: &Digest) -> Result<Pruned, Error> {
-        let content = Marks::of_image(self, target)?;
-        self.sweep_content(Some(&content))
     }
 
     /// Removes what crashes left: things in `tmp/` that nobody holds, containers without a record, names of containers
@@ -119,6 +109,19 @@ impl Store {
     /// [`Error::Io`].
     pub fn sweep_left_overs(&self) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
+        let mut first = Ok(());
+        // First, because on a full disk the other steps need the room that this one makes.
+        let tmp = self.root.join("tmp");
+        for (name, _) in entries(&tmp)? {
+            match sweep_staged(&tmp.join(&name)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => {
+                    pruned.left_overs += 1;
+                    pruned.bytes += bytes;
+                }
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
         for id in self.containers()? {
             if let Some(bytes) = self.sweep_unfinished(&id)? {
                 pruned.containers.push(id);
@@ -128,18 +131,6 @@ impl Store {
         for (name, id) in self.names()? {
             if self.is_leftover(&id)? {
                 self.release_name(&name, &id)?;
-            }
-        }
-        let tmp = self.root.join("tmp");
-        let mut first = Ok(());
-        for (name, _) in entries(&tmp)? {
-            match sweep_staged(&tmp.join(&name)) {
-                Ok(None) => {}
-                Ok(Some(bytes)) => {
-                    pruned.left_overs += 1;
-                    pruned.bytes += bytes;
-                }
-                Err(error) => first = first.and(Err(error)),
             }
         }
         first.map(|()| pruned)
@@ -156,10 +147,13 @@ impl Store {
         Ok(used)
     }
 
-    /// Removes unmarked content, or of it what is `among`.
-    fn sweep_content(&self, among: Option<&Marks>) -> Result<Pruned, Error> {
-        let marks = Marks::collect(self, None)?;
-        let garbage = self.unmarked(&marks, among)?;
+    /// Removes every blob and layer that no reference, container or live lease leads to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Record`].
+    pub fn sweep_unreferenced(&self) -> Result<Pruned, Error> {
+        let garbage = self.unmarked(&Marks::collect(self, None)?)?;
         if garbage.is_empty() {
             return Ok(Pruned::default());
         }
@@ -192,13 +186,11 @@ impl Store {
         Ok(pruned)
     }
 
-    fn unmarked(&self, marks: &Marks, among: Option<&Marks>) -> Result<Vec<(Kind, Digest)>, Error> {
-        let blobs = self.blobs()?.into_iter().filter(|digest| {
-            !marks.blobs.contains(digest) && among.is_none_or(|a| a.blobs.contains(digest))
-        });
-        let layers = self.layers()?.into_iter().filter(|digest| {
-            !marks.layers.contains(digest) && among.is_none_or(|a| a.layers.contains(digest))
-        });
+    fn unmarked(&self, marks: &Marks) -> Result<Vec<(Kind, Digest)>, Error> {
+        let blobs = self.blobs()?.into_iter();
+        let blobs = blobs.filter(|digest| !marks.blobs.contains(digest));
+        let layers = self.layers()?.into_iter();
+        let layers = layers.filter(|digest| !marks.layers.contains(digest));
         Ok(blobs
             .map(|digest| (Kind::Blob, digest))
             .chain(layers.map(|digest| (Kind::Layer, digest)))
@@ -475,13 +467,11 @@ mod tests {
         );
         let both = store.put_blob(both.as_bytes()).unwrap();
         tag(&store, "both:1", &both);
-        let pruned = store.sweep_image(&one.manifest).unwrap();
+        let pruned = store.sweep_unreferenced().unwrap();
         assert_eq!(pruned.images, [one.config]);
         assert_eq!(pruned.layers, [one.diff_id]);
-        assert!(store.has_blob(&one.blob));
+        assert!(store.has_blob(&one.blob) && !store.has_blob(&one.manifest));
         assert!(store.has_blob(&both) && store.has_layer(&two.diff_id));
-        // Unnamed as it is, it is not of the image that was removed.
-        assert!(store.has_blob(&two.manifest));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub fn join_userns(command: &mut Command, userns: OwnedFd) {
     unsafe { command.pre_exec(join) };
 }
 
-/// Makes the process that `command` will start die with the calling thread, and live on when nobody reads what it writes.
+/// Makes the process that `command` will start die with the calling thread.
 ///
 /// The kernel forgets the tie when the process gains credentials, so this comes after [`join_userns`]; programs that
 /// change users or join a user namespace by themselves are not held by it. See `PR_SET_PDEATHSIG(2const)`.
@@ -48,12 +48,21 @@ pub fn die_with_caller(command: &mut Command) {
         if rustix::process::getppid() != Some(parent) {
             return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
         }
-        // SAFETY: sets a disposition, runs no handler, and touches no memory of ours.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
         Ok(())
     };
     // SAFETY: as in `join_userns`: system calls only, on copied integers.
     unsafe { command.pre_exec(tie) };
+}
+
+/// Lets the process that `command` will start live on when nobody reads what it writes.
+pub fn ignore_broken_pipes(command: &mut Command) {
+    let ignore = || {
+        // SAFETY: sets a disposition, runs no handler, and touches no memory of ours.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+        Ok(())
+    };
+    // SAFETY: as in `join_userns`: one system call, on nothing of ours.
+    unsafe { command.pre_exec(ignore) };
 }
 
 /// Lets the process that `command` will start inherit `fd` under the same number, which is returned.

@@ -16,7 +16,7 @@ mod users;
 
 pub(crate) use command::{Finished, IntoArgs, Invocation};
 pub(crate) use env::TestEnv;
-pub(crate) use needs::Need;
+pub(crate) use needs::{Need, outer_address};
 pub(crate) use suite::{Scenario, once, run, scenario};
 pub(crate) use terminal::Terminal;
 pub(crate) use users::{Tier, User};

@@ -1,5 +1,6 @@
 //! What a scenario needs of the machine beyond the program under test.
 
+use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
 
 use super::users::User;
@@ -17,6 +18,8 @@ pub(crate) enum Need {
     UserModeNetwork,
     /// Debian's `docker-registry`.
     DockerRegistry,
+    /// An address of the machine that is not its loopback.
+    OuterAddress,
     /// A program in `PATH`.
     Program(&'static str),
     /// A device or file that has to be there.
@@ -35,11 +38,23 @@ impl Need {
                 .map(|_| ())
                 .map_err(|_| "neither pasta nor slirp4netns is installed".into()),
             Need::DockerRegistry => find_program("docker-registry").map(|_| ()),
+            Need::OuterAddress => outer_address()
+                .map(|_| ())
+                .ok_or_else(|| "the machine has no network".into()),
             Need::Program(name) => find_program(name).map(|_| ()),
             Need::File(path) if std::path::Path::new(path).exists() => Ok(()),
             Need::File(path) => Err(format!("{path} is not here")),
         }
     }
+}
+
+/// An address of this machine that is not its loopback.
+pub(crate) fn outer_address() -> Option<IpAddr> {
+    // Connecting a datagram socket sends nothing, it only looks up the route.
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback()).then_some(address)
 }
 
 /// Finds `name` in `PATH`, or in the places that an unprivileged `PATH` often lacks.

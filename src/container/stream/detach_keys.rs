@@ -64,9 +64,70 @@ fn key(text: &str) -> Option<u8> {
     }
 }
 
+/// Looks for the keys in what is typed. The beginning of a sequence is held back until it is clear that it is none.
+#[derive(Debug)]
+pub(super) struct DetachScanner {
+    keys: Vec<u8>,
+    matched: usize,
+}
+
+/// What became of some input.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Scanned {
+    /// To be passed on.
+    Bytes(Vec<u8>),
+    /// To be passed on before leaving.
+    Detach(Vec<u8>),
+}
+
+impl DetachScanner {
+    pub(super) fn new(keys: &DetachKeys) -> DetachScanner {
+        DetachScanner {
+            keys: keys.bytes.clone(),
+            matched: 0,
+        }
+    }
+
+    pub(super) fn scan(&mut self, input: &[u8]) -> Scanned {
+        let mut bytes = Vec::with_capacity(input.len() + self.matched);
+        for byte in input {
+            if self.keys.get(self.matched) != Some(byte) {
+                bytes.extend_from_slice(&self.keys[..self.matched]);
+                self.matched = 0;
+            }
+            if self.keys.get(self.matched) == Some(byte) {
+                self.matched += 1;
+                if self.matched == self.keys.len() {
+                    return Scanned::Detach(bytes);
+                }
+            } else {
+                bytes.push(*byte);
+            }
+        }
+        Scanned::Bytes(bytes)
+    }
+
+    /// What is held back, for when no more input comes.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.keys[..self.matched]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_the_keys() {
+        let mut scanner = DetachScanner::new(&DetachKeys::default());
+        assert_eq!(scanner.scan(b"ls\x10"), Scanned::Bytes(b"ls".to_vec()));
+        assert_eq!(scanner.held(), b"\x10");
+        assert_eq!(scanner.scan(b"x"), Scanned::Bytes(b"\x10x".to_vec()));
+        assert_eq!(
+            scanner.scan(b"a\x10\x10\x11b"),
+            Scanned::Detach(b"a\x10".to_vec())
+        );
+    }
 
     #[test]
     fn parses_as_docker() {

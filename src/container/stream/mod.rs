@@ -1,15 +1,19 @@
 //! A client's side of a container's streams: the user's terminal on one side, the container on the other.
 //!
 //! `run`, `start -a` and `attach` talk to the monitor over a socket ([`Session`]); `exec` is the parent of its process and
-//! has its descriptors. Terminal, detach keys, signals and window size are the same for both.
+//! has its descriptors. Terminal, detach keys, signals and window size are the same for both: [`relay`].
 
 mod detach_keys;
+mod output;
+pub(super) mod relay;
+mod session;
+mod signals;
+mod terminal;
 
 use std::os::fd::BorrowedFd;
 
 pub use detach_keys::{DetachKeys, DetachKeysError};
-
-use super::Error;
+pub use session::Session;
 
 /// The client's own streams.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +31,9 @@ pub struct Streams<'a> {
 pub struct RelayOptions {
     /// The container has a terminal: the client's own (stdin, if it is one) is put into raw mode, its size passed on.
     pub tty: bool,
-    /// What to type to leave.
+    /// What to type to leave. Only with `tty`, as in Docker.
     pub detach_keys: DetachKeys,
-    /// Pass signals on to the process. Never with a terminal, as in Docker.
+    /// Pass signals on to the process. Not done with `tty`, as in Docker.
     pub sig_proxy: bool,
 }
 
@@ -40,20 +44,6 @@ pub enum Outcome {
     Exited(i32),
     /// The user left with the detach keys, or the process was started detached.
     Detached,
-}
-
-/// A connection to a container's monitor.
-#[derive(Debug)]
-pub struct Session {}
-
-impl Session {
-    /// Relays until the container ends or the user leaves. The terminal is put back on every way out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::System`].
-    pub fn relay(self, streams: Streams<'_>, options: &RelayOptions) -> Result<Outcome, Error> {
-        let _ = (streams, options);
-        todo!("container: relay")
-    }
+    /// The client itself was asked to end by this signal (SIGPIPE: nobody reads its output any more). The terminal is in order again; the container lives on.
+    Interrupted(i32),
 }

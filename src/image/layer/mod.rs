@@ -9,8 +9,12 @@
 //!
 //! Spec: image-spec, layer.md; overlayfs.rst, "whiteouts and opaque directories", "Nesting overlayfs mounts".
 
+mod attributes;
+mod finish;
+mod number;
 mod owner;
 mod pax;
+mod sparse;
 mod stream;
 #[cfg(test)]
 mod tests;

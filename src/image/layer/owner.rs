@@ -3,12 +3,14 @@
 //! - A regular file or a directory remembers in its own xattr `user.ctr.owner`, as `UID:GID` in decimal.
 //! - Everything else (links, FIFOs) cannot have such an xattr, and device nodes may not even be there. They are remembered
 //!   in the file `diff.unapplied` beside the layer's `diff/`: one record for each, ended by a NUL,
-//!   `KIND UID:GID MODE MAJOR:MINOR PATH`, with KIND one of `l p c b`, MODE in octal, and PATH relative to `diff/`. The
-//!   file is there only if it has a record.
+//!   `KIND UID:GID MODE MAJOR:MINOR MTIME PATH`, with KIND one of `l p c b`, MODE in octal, MTIME as seconds and
+//!   nanoseconds (`S:N`), and PATH relative to `diff/`. The file is there only if it has a record.
 //!
 //! Both count only for as long as the owner on disk is what the memory was made into: a later `chown` has the last word.
 
 use std::path::{Path, PathBuf};
+
+use super::pax::Time;
 
 /// Name of the xattr.
 pub(super) const OWNER_XATTR: &str = "user.ctr.owner";
@@ -72,6 +74,7 @@ pub(super) struct Unapplied {
     pub(super) gid: u64,
     pub(super) mode: u32,
     pub(super) device: (u32, u32),
+    pub(super) mtime: Time,
     pub(super) path: Vec<u8>,
 }
 
@@ -81,11 +84,13 @@ impl Unapplied {
         let (major, minor) = self.device;
         out.extend_from_slice(
             format!(
-                "{} {}:{} {:o} {major}:{minor} ",
+                "{} {}:{} {:o} {major}:{minor} {}:{} ",
                 char::from(self.kind),
                 self.uid,
                 self.gid,
-                self.mode
+                self.mode,
+                self.mtime.seconds,
+                self.mtime.nanoseconds,
             )
             .as_bytes(),
         );
@@ -94,7 +99,7 @@ impl Unapplied {
     }
 
     fn parse(record: &[u8]) -> Option<Unapplied> {
-        let mut parts = record.splitn(5, |b| *b == b' ');
+        let mut parts = record.splitn(6, |b| *b == b' ');
         let kind = match parts.next()? {
             [kind @ (b'l' | b'p' | b'c' | b'b')] => *kind,
             _ => return None,
@@ -102,12 +107,17 @@ impl Unapplied {
         let (uid, gid) = decode(parts.next()?)?;
         let mode = u32::from_str_radix(std::str::from_utf8(parts.next()?).ok()?, 8).ok()?;
         let (major, minor) = decode(parts.next()?)?;
+        let (seconds, nanoseconds) = std::str::from_utf8(parts.next()?).ok()?.split_once(':')?;
         Some(Unapplied {
             kind,
             uid,
             gid,
             mode,
             device: (u32::try_from(major).ok()?, u32::try_from(minor).ok()?),
+            mtime: Time {
+                seconds: seconds.parse().ok()?,
+                nanoseconds: nanoseconds.parse().ok().filter(|n| *n < 1_000_000_000)?,
+            },
             path: parts.next()?.to_vec(),
         })
     }
@@ -155,6 +165,10 @@ mod tests {
             gid: 4_294_967_296,
             mode: 0o660,
             device: (1, 3),
+            mtime: Time {
+                seconds: -2,
+                nanoseconds: 5,
+            },
             path: b"dev/nu ll\n".to_vec(),
         };
         let mut file = Vec::new();

@@ -9,9 +9,10 @@ use std::io::{self, Read};
 
 use super::super::limits;
 use super::Error;
-use super::pax::{Pax, Time, decimal};
+use super::number::{number, signed};
+use super::pax::{Pax, Time};
 
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 /// Large enough that most small files need one `write(2)`, small enough for the second-level cache.
 const BUFFER: usize = 256 << 10;
 
@@ -62,7 +63,7 @@ pub(super) struct Stream<R> {
     taken: u64,
     limit: u64,
     /// Bytes of the current entry's data, and of the padding after it.
-    data_left: u64,
+    pub(super) data_left: u64,
     padding: u64,
     entries: u64,
 }
@@ -108,7 +109,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// Fills `out`; `false` if the stream ended before the first byte.
-    fn read_block(&mut self, out: &mut [u8]) -> Result<bool, Error> {
+    pub(super) fn read_block(&mut self, out: &mut [u8]) -> Result<bool, Error> {
         let mut done = 0;
         while done < out.len() {
             if !self.fill()? {
@@ -340,116 +341,6 @@ impl<R: Read> Stream<R> {
         }
         Ok(entry)
     }
-
-    /// Old GNU format: four segments in the header, more in blocks before the data.
-    fn old_sparse(&mut self, block: &[u8; BLOCK], entry: &mut Entry) -> Result<(), Error> {
-        let wrong = || Error::entry(&entry.path, "malformed sparse header");
-        let real_size = number(&block[483..495]).ok_or_else(wrong)?;
-        let mut map = Vec::new();
-        let mut take = |table: &[u8]| -> Result<(), Error> {
-            for slot in table.chunks_exact(24) {
-                if slot[0] == 0 {
-                    break;
-                }
-                map.push(number(&slot[..12]).ok_or_else(wrong)?);
-                map.push(number(&slot[12..]).ok_or_else(wrong)?);
-            }
-            if map.len() > 2 * limits::MAX_SPARSE_SEGMENTS {
-                return Err(Error::entry(&entry.path, "too many sparse segments"));
-            }
-            Ok(())
-        };
-        take(&block[386..482])?;
-        let mut extended = block[482] != 0;
-        while extended {
-            let mut more = [0_u8; BLOCK];
-            if !self.read_block(&mut more)? {
-                return Err(truncated());
-            }
-            take(&more[..504])?;
-            extended = more[504] != 0;
-        }
-        self.set_sparse(entry, &map, Some(real_size))
-    }
-
-    /// pax format 1.0: the map stands before the data, as decimal lines, padded to a block.
-    fn sparse_map(&mut self, path: &[u8]) -> Result<Vec<u64>, Error> {
-        let wrong = || Error::entry(path, "malformed sparse map");
-        let mut block = [0_u8; BLOCK];
-        let mut numbers: Vec<u64> = Vec::new();
-        let mut digits: Vec<u8> = Vec::new();
-        let mut expected = 1_usize;
-        while numbers.len() < expected {
-            if self.data_left < BLOCK as u64 {
-                return Err(wrong());
-            }
-            if !self.read_block(&mut block)? {
-                return Err(truncated());
-            }
-            self.data_left -= BLOCK as u64;
-            for byte in block {
-                if numbers.len() == expected {
-                    break;
-                }
-                if byte != b'\n' {
-                    if digits.len() > 20 {
-                        return Err(wrong());
-                    }
-                    digits.push(byte);
-                    continue;
-                }
-                let number = decimal(&digits).ok_or_else(wrong)?;
-                digits.clear();
-                if numbers.is_empty() {
-                    let count = usize::try_from(number).map_err(|_| wrong())?;
-                    if count > limits::MAX_SPARSE_SEGMENTS {
-                        return Err(Error::entry(path, "too many sparse segments"));
-                    }
-                    expected = 1 + 2 * count;
-                }
-                numbers.push(number);
-            }
-        }
-        numbers.remove(0);
-        Ok(numbers)
-    }
-
-    /// Checks a sparse map against the sizes: segments in order, inside the file, and just as much data as there is.
-    fn set_sparse(
-        &mut self,
-        entry: &mut Entry,
-        map: &[u64],
-        real_size: Option<u64>,
-    ) -> Result<(), Error> {
-        let wrong = |problem: &str| Error::entry(&entry.path, problem);
-        let real_size = real_size.ok_or_else(|| wrong("sparse file without its size"))?;
-        if real_size > limits::MAX_LAYER_BYTES {
-            return Err(wrong("sparse file is too large"));
-        }
-        if map.len() % 2 != 0 {
-            return Err(wrong("malformed sparse map"));
-        }
-        let mut segments = Vec::with_capacity(map.len() / 2);
-        let (mut at, mut data) = (0_u64, 0_u64);
-        for pair in map.chunks_exact(2) {
-            let (offset, length) = (pair[0], pair[1]);
-            let end = offset
-                .checked_add(length)
-                .filter(|end| offset >= at && *end <= real_size)
-                .ok_or_else(|| wrong("sparse segments overlap or leave the file"))?;
-            at = end;
-            data += length;
-            if length > 0 {
-                segments.push(Segment { offset, length });
-            }
-        }
-        if data != self.data_left {
-            return Err(wrong("sparse map and data have different sizes"));
-        }
-        entry.size = real_size;
-        entry.segments = Some(segments);
-        Ok(())
-    }
 }
 
 impl Error {
@@ -478,7 +369,7 @@ fn malformed(problem: &str) -> Error {
     ))
 }
 
-fn truncated() -> Error {
+pub(super) fn truncated() -> Error {
     Error::Read(io::Error::new(
         io::ErrorKind::UnexpectedEof,
         "the tar ends in the middle of an entry",
@@ -506,68 +397,5 @@ fn check_sum(block: &[u8; BLOCK]) -> Result<(), Error> {
         Ok(())
     } else {
         Err(malformed("wrong header checksum"))
-    }
-}
-
-/// A field that cannot be negative.
-fn number(field: &[u8]) -> Option<u64> {
-    signed(field).and_then(|n| u64::try_from(n).ok())
-}
-
-/// Octal digits between blanks and NULs, nothing at all (0), or GNU's base 256, two's complement.
-fn signed(field: &[u8]) -> Option<i64> {
-    let first = *field.first()?;
-    if first & 0x80 != 0 {
-        let negative = first & 0x40 != 0;
-        let mut value: i64 = if negative { -1 } else { 0 };
-        for (at, byte) in field.iter().enumerate() {
-            // The top bit is only the mark of this form.
-            let byte = if at == 0 && !negative {
-                byte & 0x7f
-            } else {
-                *byte
-            };
-            if value >> 55 != 0 && value >> 55 != -1 {
-                return None;
-            }
-            value = (value << 8) | i64::from(byte);
-        }
-        return ((value < 0) == negative).then_some(value);
-    }
-    let blank = |b: &u8| *b == b' ' || *b == 0;
-    let start = field.iter().position(|b| !blank(b)).unwrap_or(field.len());
-    let field = &field[start..];
-    let end = field.iter().position(blank).unwrap_or(field.len());
-    if !field[end..].iter().all(blank) {
-        return None;
-    }
-    let mut value = 0_i64;
-    for byte in &field[..end] {
-        if !(b'0'..=b'7').contains(byte) {
-            return None;
-        }
-        value = value.checked_mul(8)?.checked_add(i64::from(byte - b'0'))?;
-    }
-    Some(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers() {
-        assert_eq!(signed(b"0000644\0"), Some(0o644));
-        assert_eq!(signed(b"   644 \0"), Some(0o644));
-        assert_eq!(signed(b"\0\0\0\0"), Some(0));
-        assert_eq!(signed(b"\x80\0\0\0\0\0\0\0\0\0\x01\x00"), Some(256));
-        assert_eq!(
-            signed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
-            Some(-1)
-        );
-        assert_eq!(signed(b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff"), None);
-        assert_eq!(signed(b"9"), None);
-        assert_eq!(signed(b"7 7"), None);
-        assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff"), None);
     }
 }

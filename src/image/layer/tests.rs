@@ -431,7 +431,7 @@ fn devices_that_cannot_be_made_are_remembered() {
     assert!(!dir.join("dev/zero").exists());
     assert_eq!(unpacked.warnings.len(), 1);
     let records = std::fs::read(temp.path().join("diff.unapplied")).unwrap();
-    assert_eq!(records, b"c 0:0 666 0:0 dev/zero\0");
+    assert_eq!(records, b"c 0:0 666 0:0 1000000000:0 dev/zero\0");
 }
 
 #[test]

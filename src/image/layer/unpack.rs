@@ -10,14 +10,16 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
+use super::attributes::{chown, granted_bits, timestamps};
+use super::finish::{Pending, Warned};
+use super::owner::{Owners, Unapplied};
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
-use super::{Error, UnpackOptions, Unpacked, xattr};
-use crate::image::layer::pax::Time;
+use super::{Error, UnpackOptions, Unpacked};
+use crate::image::limits;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -39,49 +41,16 @@ pub(super) fn unpack(
     unpacker.finish(dir)
 }
 
-/// What a directory gets at the end.
 #[derive(Debug)]
-struct Pending {
-    mode: u32,
-    uid: u64,
-    gid: u64,
-    /// 1970 for a directory the tar does not name: the same tar always makes the same layer.
-    mtime: Time,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    opaque: Option<&'static [u8]>,
-}
-
-impl Default for Pending {
-    fn default() -> Self {
-        Pending {
-            mode: 0o755,
-            uid: 0,
-            gid: 0,
-            mtime: Time::default(),
-            xattrs: Vec::new(),
-            opaque: None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Unpacker {
-    tree: Tree,
-    owners: Owners,
+pub(super) struct Unpacker {
+    pub(super) tree: Tree,
+    pub(super) owners: Owners,
     /// Permission bits that a new file gets when it asks for them: umask and default ACLs take the others.
     granted: u32,
-    directories: BTreeMap<Vec<u8>, Pending>,
-    unapplied: Vec<Unapplied>,
-    size: u64,
-    warned: Warned,
-}
-
-/// What the user is told, each once for the whole layer.
-#[derive(Debug, Default)]
-struct Warned {
-    owners: bool,
-    devices: bool,
-    xattrs: bool,
+    pub(super) directories: BTreeMap<Vec<u8>, Pending>,
+    pub(super) unapplied: Vec<Unapplied>,
+    pub(super) size: u64,
+    pub(super) warned: Warned,
 }
 
 /// Where an entry goes.
@@ -231,6 +200,13 @@ impl Unpacker {
             }
         }
         self.size = self.size.saturating_add(entry.size);
+        // Holes cost nothing here, but everybody who copies the layer would have to fill them.
+        if self.size > limits::MAX_LAYER_BYTES {
+            return Err(Error::TooMuch {
+                what: "bytes",
+                limit: limits::MAX_LAYER_BYTES,
+            });
+        }
         let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
         // New files are ours, and no parent has its setgid bit yet.
         if (uid, gid) != (0, 0) {
@@ -421,6 +397,7 @@ impl Unpacker {
             gid: entry.gid,
             mode: entry.mode,
             device: entry.device,
+            mtime: entry.mtime,
             path: place.path(),
         });
     }
@@ -465,155 +442,6 @@ impl Unpacker {
         }
         Ok(())
     }
-
-    fn set_xattrs(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        path: &[u8],
-        xattrs: &[(Vec<u8>, Vec<u8>)],
-    ) -> Result<(), Error> {
-        for (name, value) in xattrs {
-            let Some(on_disk) = xattr::name_on_disk(name) else {
-                continue;
-            };
-            let value = xattr::value_on_disk(name, value);
-            match rustix::fs::fsetxattr(fd, &on_disk, &value, XattrFlags::empty()) {
-                Ok(()) => {}
-                // Docker goes on without them as well.
-                Err(Errno::OPNOTSUPP | Errno::PERM | Errno::INVAL | Errno::RANGE) => {
-                    self.warned.xattrs = true;
-                }
-                Err(errno) => return Err(write_error("set attributes of", path, errno)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Remembers the owner of a file or directory that could not be given it.
-    fn remember(
-        &mut self,
-        fd: BorrowedFd<'_>,
-        path: &[u8],
-        uid: u64,
-        gid: u64,
-    ) -> Result<(), Error> {
-        let (applied_uid, applied_gid) = self.owners.apply(uid, gid);
-        if (u64::from(applied_uid), u64::from(applied_gid)) == (uid, gid) {
-            return Ok(());
-        }
-        self.note_clamped();
-        let value = owner::encode(uid, gid);
-        match rustix::fs::fsetxattr(fd, OWNER_XATTR, value.as_bytes(), XattrFlags::empty()) {
-            Ok(()) => Ok(()),
-            Err(Errno::OPNOTSUPP) => {
-                self.warned.xattrs = true;
-                Ok(())
-            }
-            Err(errno) => Err(write_error("set attributes of", path, errno)),
-        }
-    }
-
-    fn note_clamped(&mut self) {
-        // A user with one id knows that files of others cannot be; it is not a flaw of this image.
-        self.warned.owners |= self.owners != Owners::Single;
-    }
-
-    /// Gives directories what they were promised, children before parents.
-    fn finish(mut self, dir: &Path) -> Result<Unpacked, Error> {
-        for (path, pending) in std::mem::take(&mut self.directories).into_iter().rev() {
-            let fd = match self.open_directory(&path) {
-                Ok(fd) => fd,
-                // Replaced by something else later in the tar.
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => continue,
-                Err(errno) => return Err(write_error("open", &path, errno)),
-            };
-            let failed = |action, errno| write_error(action, &path, errno);
-            let (uid, gid) = self.owners.apply(pending.uid, pending.gid);
-            if (uid, gid) != (0, 0) {
-                chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
-            }
-            if let Some(value) = pending.opaque {
-                rustix::fs::fsetxattr(&fd, "user.overlay.opaque", value, XattrFlags::empty())
-                    .map_err(|errno| failed("set attributes of", errno))?;
-            }
-            self.set_xattrs(fd.as_fd(), &path, &pending.xattrs)?;
-            self.remember(fd.as_fd(), &path, pending.uid, pending.gid)?;
-            rustix::fs::fchmod(&fd, Mode::from_raw_mode(pending.mode))
-                .map_err(|errno| failed("chmod", errno))?;
-            rustix::fs::futimens(&fd, &timestamps(pending.mtime))
-                .map_err(|errno| failed("set times of", errno))?;
-        }
-        self.write_unapplied(dir)?;
-        Ok(Unpacked {
-            size: self.size,
-            warnings: self.warnings(),
-        })
-    }
-
-    fn open_directory(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        if path.is_empty() {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            rustix::fs::openat(self.tree.root(), c".", flags, Mode::empty())
-        } else {
-            self.tree.lookup(path, OFlags::RDONLY)
-        }
-    }
-
-    fn write_unapplied(&self, dir: &Path) -> Result<(), Error> {
-        if self.unapplied.is_empty() {
-            return Ok(());
-        }
-        let mut records = Vec::new();
-        for record in &self.unapplied {
-            record.write(&mut records);
-        }
-        let path = owner::unapplied_path(dir);
-        std::fs::write(&path, records).map_err(|source| Error::Write {
-            action: "write",
-            path: path.display().to_string(),
-            source,
-        })
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.warned.owners {
-            warnings.push(
-                "some files belong to user or group IDs that are not mapped here; they were given to the nearest ID and their owners are remembered"
-                    .to_owned(),
-            );
-        }
-        if self.warned.devices {
-            warnings.push(
-                "device nodes in the image were skipped: they cannot be made here".to_owned(),
-            );
-        }
-        if self.warned.xattrs {
-            warnings.push("some extended attributes could not be set here".to_owned());
-        }
-        warnings
-    }
-}
-
-/// Returns the permission bits that files made in `dir` keep of the mode they ask for.
-fn granted_bits(dir: &Path) -> u32 {
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    rustix::fs::open(dir, flags, Mode::from_raw_mode(0o777))
-        .and_then(|fd| rustix::fs::fstat(&fd))
-        // Where there are no unnamed files every mode is set by hand.
-        .map_or(0, |stat| stat.st_mode & 0o777)
-}
-
-fn chown(at: BorrowedFd<'_>, name: &std::ffi::CStr, uid: u32, gid: u32) -> Result<(), Errno> {
-    let (uid, gid) = (
-        rustix::fs::Uid::from_raw(uid),
-        rustix::fs::Gid::from_raw(gid),
-    );
-    if name.is_empty() {
-        rustix::fs::fchown(at, Some(uid), Some(gid))
-    } else {
-        rustix::fs::chownat(at, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-    }
 }
 
 fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
@@ -626,15 +454,4 @@ fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-fn timestamps(mtime: Time) -> Timestamps {
-    let time = Timespec {
-        tv_sec: mtime.seconds,
-        tv_nsec: mtime.nanoseconds.into(),
-    };
-    Timestamps {
-        last_access: time,
-        last_modification: time,
-    }
 }

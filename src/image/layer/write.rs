@@ -178,6 +178,7 @@ impl<W: Write> Writer<W> {
         entry.mode = record.mode;
         (entry.uid, entry.gid) = (record.uid, record.gid);
         entry.device = record.device;
+        (entry.seconds, entry.nanoseconds) = (record.mtime.seconds, record.mtime.nanoseconds);
         self.header(&entry)
     }
 

@@ -1,0 +1,239 @@
+//! `exec`: a further process in a running container. The calling `ctr` is its parent; no monitor is involved.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::error::system;
+use super::record::{HostConfig, Record};
+use super::security::Security;
+use super::spec::{self, ProcessPlan};
+use super::stream::relay::{Outputs, Peer, relay};
+use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
+use super::user::{self, User};
+use super::view::View;
+use super::{Container, Engine, Error, ExecOptions, capabilities, environment};
+use crate::monitor::{Stream, Streams, exit_code, null};
+use crate::runtime::{self, Exec, Stdio};
+use crate::sys;
+use crate::sys::process::{Side, exit_now, fork};
+use crate::userns::Tier;
+
+/// Bytes read at once.
+const CHUNK: usize = 32 * 1024;
+
+impl Engine {
+    /// Runs a further process in a running container and relays its streams, as the parent of that process. With
+    /// [`ExecOptions::detach`] it returns as soon as the process has started.
+    ///
+    /// The calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRunning`], [`Error::Runtime`] (126, 127: [`super::StartFailure::of`]).
+    pub fn exec(
+        &self,
+        container: &Container,
+        options: &ExecOptions,
+        streams: ClientStreams<'_>,
+        relay_options: &RelayOptions,
+    ) -> Result<Outcome, Error> {
+        let record = &container.record;
+        let not_running = || Error::NotRunning(record.id.clone());
+        let target_pidfd = self.open_process(container).ok_or_else(not_running)?;
+        let pid = container.state.pid;
+        // A root directory that is gone has gone with its process.
+        let view = View::of_process(pid).map_err(|_| not_running())?;
+        let wanted = options.user.as_deref().unwrap_or(&record.config.user);
+        let user = user::resolve(wanted, &view)?;
+        self.check_user(record, &user, &view)?;
+
+        let all = HostConfig {
+            privileged: true,
+            ..HostConfig::default()
+        };
+        let own = capabilities::granted(&record.host_config);
+        let granted = match options.privileged {
+            true => capabilities::granted(&all),
+            false => own.clone(),
+        };
+        let security = Security::of(&record.host_config)?;
+        let filter = security.filter(&own)?;
+        let config = &record.config;
+        let id_map = self.id_map_for(record, &user);
+        let process = spec::process(ProcessPlan {
+            args: options.command.clone(),
+            env: environment::of_process(
+                &config.hostname,
+                options.tty,
+                &config.env,
+                &options.env,
+                &user.home,
+            ),
+            cwd: options.workdir.as_deref().unwrap_or(&config.working_dir),
+            user: &user,
+            tty: options.tty,
+            capabilities: &granted,
+            security: &security,
+            id_map: id_map.as_ref(),
+        })?;
+        let (stdio, pipes) = stdio(options).map_err(system("make pipes"))?;
+        let running = runtime::exec(Exec {
+            target: pid,
+            target_pidfd,
+            process: &process,
+            filter: filter.as_ref(),
+            stdio,
+        })?;
+        let master = running.terminal;
+        if options.detach {
+            master.map_or(Ok(()), |master| hold(master, &running.pidfd))?;
+            return Ok(Outcome::Detached);
+        }
+        let ours = match &master {
+            Some(master) => Streams::terminal(master, options.interactive),
+            None => Ok(pipes),
+        };
+        let local = Local {
+            pidfd: running
+                .pidfd
+                .try_clone()
+                .map_err(system("copy a descriptor"))?,
+            streams: ours.map_err(system("open the terminal"))?,
+            chunk: vec![0; CHUNK],
+        };
+        let outcome = relay(local, streams, relay_options)?;
+        if let (Outcome::Detached, Some(master)) = (outcome, master) {
+            hold(master, &running.pidfd)?;
+        }
+        Ok(outcome)
+    }
+
+    /// With a single id there is one user: the one the container was started as.
+    fn check_user(&self, record: &Record, user: &User, view: &View) -> Result<(), Error> {
+        if self.id_map.tier != Tier::Single {
+            return Ok(());
+        }
+        let first = user::resolve(&record.config.user, view)?;
+        if (first.uid, first.gid) == (user.uid, user.gid) {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!(
+            "user {}:{} does not exist in this container: without subordinate IDs it has {}:{} only",
+            user.uid, user.gid, first.uid, first.gid
+        )))
+    }
+}
+
+/// Makes the streams of the process, and our end of them.
+fn stdio(options: &ExecOptions) -> std::io::Result<(Stdio, Streams)> {
+    if options.tty {
+        let size = options.size;
+        return Ok((Stdio::Terminal { size }, Streams::default()));
+    }
+    if options.detach {
+        let (stdin, stdout, stderr) = (null()?, null()?, null()?);
+        let stdio = Stdio::Streams {
+            stdin,
+            stdout,
+            stderr,
+        };
+        return Ok((stdio, Streams::default()));
+    }
+    Streams::pipes(options.interactive)
+}
+
+/// Leaves a process behind that holds the terminal of a detached process and reads what it says, so that it is neither hung
+/// up nor stuck.
+fn hold(master: OwnedFd, pidfd: &OwnedFd) -> Result<(), Error> {
+    if let Side::Parent(_) = fork().map_err(system("fork"))? {
+        return Ok(());
+    }
+    let _ = rustix::process::setsid();
+    if let Ok(null) = null() {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+    if let Ok(mut streams) = Streams::terminal(&master, false) {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            while streams.read(Stream::Stdout, &mut chunk).is_some() {}
+            let mut fds = vec![PollFd::new(pidfd, PollFlags::IN)];
+            let output = streams.output(Stream::Stdout);
+            fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            if poll(&mut fds, None).is_err() || !fds[0].revents().is_empty() {
+                break;
+            }
+        }
+    }
+    exit_now(0)
+}
+
+/// A process of one's own, as the peer of a relay.
+struct Local {
+    pidfd: OwnedFd,
+    streams: Streams,
+    chunk: Vec<u8>,
+}
+
+impl Peer for Local {
+    fn watch<'p>(&'p self, room: bool, fds: &mut Vec<PollFd<'p>>) {
+        fds.push(PollFd::new(&self.pidfd, PollFlags::IN));
+        if room {
+            for stream in [Stream::Stdout, Stream::Stderr] {
+                let output = self.streams.output(stream);
+                fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            }
+        }
+        let input = self.streams.waiting_input();
+        fds.extend(input.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
+    }
+
+    fn advance(&mut self, outputs: &mut Outputs<'_>) -> Result<Option<Outcome>, Error> {
+        self.streams.write_input();
+        // Before the last reading: what it has written is there by then.
+        let code = exit_code(self.pidfd.as_fd(), false);
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            loop {
+                if outputs.is_full() {
+                    return Ok(None);
+                }
+                let Some(count) = self.streams.read(stream, &mut self.chunk) else {
+                    break;
+                };
+                match stream {
+                    Stream::Stdout => outputs.stdout(&self.chunk[..count]),
+                    Stream::Stderr => outputs.stderr(&self.chunk[..count]),
+                }
+            }
+        }
+        Ok(code.map(|code| {
+            exit_code(self.pidfd.as_fd(), true);
+            Outcome::Exited(code)
+        }))
+    }
+
+    fn wants_input(&self) -> bool {
+        !self.streams.is_input_full()
+    }
+
+    fn input(&mut self, bytes: &[u8]) {
+        self.streams.feed(bytes);
+    }
+
+    fn end_input(&mut self) {
+        self.streams.end_input();
+    }
+
+    fn resize(&mut self, size: (u16, u16)) {
+        self.streams.resize(size);
+    }
+
+    fn signal(&mut self, number: i32) {
+        // It may have ended.
+        let _ = sys::signal::send(self.pidfd.as_fd(), number);
+    }
+
+    fn detach(&mut self) {}
+}

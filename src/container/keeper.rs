@@ -1,0 +1,154 @@
+//! What happens to a container's records at the turns of its life. This code runs in the monitor.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
+use super::remove::anonymous_volumes;
+use super::spec::ETC_FILES;
+use super::start::write_etc_file;
+use super::{Engine, Error, clock, hosts, lookup, process};
+use crate::monitor::{Keeper, StartError, StartFailure};
+use crate::network::{Attached, Mode, ResolvConf};
+use crate::store::{ContainerDir, ContainerLock};
+use crate::userns;
+
+/// Keeps the records of one container while it runs, and its lock: dropped, the container is free.
+pub(super) struct Warden<'a> {
+    engine: &'a Engine,
+    record: &'a Record,
+    dir: ContainerDir,
+    network: Mode,
+    state: State,
+    _lock: ContainerLock,
+}
+
+impl<'a> Warden<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        record: &'a Record,
+        dir: &ContainerDir,
+        lock: ContainerLock,
+        network: &Mode,
+    ) -> Warden<'a> {
+        Warden {
+            engine,
+            record,
+            dir: dir.clone(),
+            network: network.clone(),
+            state: State::created(),
+            _lock: lock,
+        }
+    }
+
+    fn write(&self) -> Result<(), StartError> {
+        lookup::write_state(&self.dir, &self.state)
+            .map_err(|error| StartError::from_error(StartFailure::Engine, &error))
+    }
+
+    /// Removes the container. `pid` is its dead process, whose user namespace can still be entered.
+    fn remove(&self, pid: Option<u32>) {
+        let record = self.record;
+        let volumes = anonymous_volumes(record);
+        let inside = |work: &dyn Fn() -> u8| match pid.and_then(user_namespace) {
+            Some(namespace) => Ok(userns::run_joined(namespace.as_fd(), work)?),
+            None => Err(Error::NotFound(record.id.clone())),
+        };
+        // Nobody is there to be told; what cannot be deleted is left for prune.
+        let _ = (self.engine).remove_files_with(&record.id, &record.name, &volumes, inside);
+    }
+}
+
+impl Keeper for Warden<'_> {
+    fn attached(&mut self, network: &Attached) -> Result<(), StartError> {
+        let Some(address) = network.address else {
+            return Ok(());
+        };
+        let config = &self.record.config;
+        for (name, _) in ETC_FILES {
+            let text = match name {
+                "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[address]),
+                "resolv.conf" => {
+                    hosts::resolv_conf(&ResolvConf::of_host(), &self.network, &network.dns)
+                }
+                _ => continue,
+            };
+            write_etc_file(&self.dir.path().join(name), text.as_bytes())
+                .map_err(|error| StartError::from_error(StartFailure::Engine, &error))?;
+        }
+        Ok(())
+    }
+
+    fn started(&mut self, pid: u32, network: &Attached) -> Result<(), StartError> {
+        self.state = State {
+            status: Status::Running,
+            pid,
+            // A process that has ended already has a time as well: it has not been waited for.
+            pid_start: process::start_time(pid).unwrap_or_default(),
+            started_at: clock::now(),
+            network: Some(network_state(network)),
+            ..State::created()
+        };
+        self.write()
+    }
+
+    fn failed(&mut self, error: &StartError) {
+        if self.record.host_config.auto_remove {
+            self.remove(None);
+            return;
+        }
+        // As Docker: it stays "created", with the reason.
+        self.state = State {
+            exit_code: error.failure.exit_code(),
+            error: error.to_string(),
+            ..State::created()
+        };
+        let _ = self.write();
+    }
+
+    fn ended(&mut self, pid: u32, exit_code: i32, keep: bool) {
+        if self.record.host_config.auto_remove && !keep {
+            self.remove(Some(pid));
+            return;
+        }
+        self.state.status = Status::Exited;
+        self.state.pid = 0;
+        self.state.pid_start = 0;
+        self.state.exit_code = exit_code;
+        self.state.finished_at = clock::now();
+        self.state.network = None;
+        debug_assert_ne!(self.state.started_at, ZERO_TIME);
+        let _ = self.write();
+    }
+}
+
+/// Opens the user namespace of a process that has ended but has not been waited for.
+fn user_namespace(pid: u32) -> Option<OwnedFd> {
+    Some(
+        std::fs::File::open(format!("/proc/{pid}/ns/user"))
+            .ok()?
+            .into(),
+    )
+}
+
+fn network_state(network: &Attached) -> NetworkState {
+    let text = |address: Option<IpAddr>| address.map_or(String::new(), |a| a.to_string());
+    let mut state = NetworkState {
+        driver: network.driver.to_owned(),
+        ip_address: text(network.address),
+        ip_prefix_len: network.prefix_len,
+        gateway: text(network.gateway),
+        ..NetworkState::default()
+    };
+    for port in &network.ports {
+        state
+            .ports
+            .entry(port.container_key())
+            .or_default()
+            .push(PortBinding {
+                host_ip: port.host_ip_text(),
+                host_port: port.host_port_text(),
+            });
+    }
+    state
+}

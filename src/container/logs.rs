@@ -1,0 +1,455 @@
+//! `logs`: reading what the monitor's log kept, and following it.
+//!
+//! Files are read oldest first. Following waits for the directory to change (inotify(7)) or for the monitor to say that
+//! all is over; what was written until then has been read by the end. Rotation is noticed by inode: an open file is read to
+//! its end before the next is looked for.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::Errno;
+use serde::Deserialize;
+
+use super::error::{failed, system};
+use super::record::Status;
+use super::{Container, Engine, Error, LogOptions, log_options};
+use crate::monitor;
+use crate::monitor::log::FILE_NAME;
+use crate::monitor::protocol::{Kind, Outbox, Wants};
+
+/// Bytes of one entry at most: 16 KiB of text, each byte escaped in six, and the rest of the object. A longer line is not
+/// ours.
+const MAX_LINE: usize = 256 * 1024;
+
+/// Bytes read at once while looking for the last lines.
+const TAIL_BLOCK: u64 = 64 * 1024;
+
+/// One line of the file.
+#[derive(Deserialize)]
+struct Entry<'l> {
+    #[serde(borrow)]
+    log: std::borrow::Cow<'l, str>,
+    #[serde(borrow)]
+    stream: std::borrow::Cow<'l, str>,
+    #[serde(borrow)]
+    time: std::borrow::Cow<'l, str>,
+}
+
+/// Where the lines go.
+struct Sink<'a> {
+    options: LogOptions,
+    stdout: &'a mut dyn Write,
+    stderr: &'a mut dyn Write,
+    /// Whether the next piece begins a line, of each stream.
+    at_start: [bool; 2],
+    /// An entry later than `until` has been seen.
+    done: bool,
+}
+
+impl Engine {
+    /// Writes the container's log to `stdout` and `stderr`, each line to where it came from.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] with Docker's words where the log driver keeps nothing; [`Error::System`] for a failed write.
+    pub fn logs(
+        &self,
+        container: &Container,
+        options: LogOptions,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) -> Result<(), Error> {
+        let record = &container.record;
+        let dir = self.store.container(&record.id).path().to_owned();
+        let target = log_options::target(&record.host_config.log_config, &dir)?;
+        let Some(target) = target else {
+            // moby, daemon/logger/errors.go.
+            let words = "configured logging driver does not support reading";
+            return Err(Error::Invalid(words.to_owned()));
+        };
+        let follows = options.follow && container.state.status == Status::Running;
+        // Before the first look, so that nothing falls in between.
+        let waker = follows.then(|| self.waker(&record.id, &dir)).transpose()?;
+        let mut sink = Sink {
+            options,
+            stdout,
+            stderr,
+            at_start: [true; 2],
+            done: false,
+        };
+        let names = (1..target.max_files)
+            .rev()
+            .map(|n| dir.join(format!("{FILE_NAME}.{n}")))
+            .chain([dir.join(FILE_NAME)])
+            .collect();
+        let mut reader = LogReader::open(names, options.tail)?;
+        reader.read(&mut sink)?;
+        if let Some(waker) = waker {
+            while !sink.done {
+                sink.flush()?;
+                let over = waker.wait(options.until)?;
+                reader.read(&mut sink)?;
+                if over {
+                    break;
+                }
+            }
+        }
+        sink.flush()
+    }
+
+    fn waker(&self, id: &str, dir: &Path) -> Result<Waker, Error> {
+        let changes = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+            .map_err(system("watch the log"))?;
+        let what = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        inotify::add_watch(&changes, dir, what).map_err(system("watch the log"))?;
+        let monitor = monitor::connect(&self.run_dir(id)).ok();
+        if let Some(socket) = &monitor {
+            let mut hello = Outbox::default();
+            hello.push_frame(Kind::Hello, &[Wants::default().to_byte()]);
+            hello.send(socket).map_err(system("talk to the monitor"))?;
+        }
+        Ok(Waker { changes, monitor })
+    }
+}
+
+/// What a follower waits for.
+struct Waker {
+    changes: OwnedFd,
+    /// Readable, or hung up, when the container has ended; `None` if it had before anybody could ask.
+    monitor: Option<OwnedFd>,
+}
+
+impl Waker {
+    /// Waits until there is something new; returns whether all is over.
+    fn wait(&self, until: Option<i128>) -> Result<bool, Error> {
+        let Some(monitor) = &self.monitor else {
+            return Ok(true);
+        };
+        let left = until.map(|until| (until - Timestamp::now().as_nanosecond()).max(0));
+        let left = left.map(|left| Timespec {
+            tv_sec: i64::try_from(left / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: (left % 1_000_000_000) as i64,
+        });
+        let mut fds = [
+            PollFd::new(&self.changes, PollFlags::IN),
+            PollFd::from_borrowed_fd(monitor.as_fd(), PollFlags::IN),
+        ];
+        match poll(&mut fds, left.as_ref()) {
+            Ok(0) => return Ok(true),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(system("wait for the log")(error)),
+        }
+        let mut events = [0; 4096];
+        while matches!(rustix::io::read(&self.changes, &mut events[..]), Ok(count) if count > 0) {}
+        Ok(!fds[1].revents().is_empty())
+    }
+}
+
+/// Reads the files of a log, one after the other, and goes on where it was.
+struct LogReader {
+    /// Oldest first.
+    names: Vec<PathBuf>,
+    current: Option<(BufReader<File>, u64)>,
+    /// The beginning of an entry whose end has not been written yet.
+    line: Vec<u8>,
+}
+
+impl LogReader {
+    fn open(names: Vec<PathBuf>, tail: Option<u64>) -> Result<LogReader, Error> {
+        let mut reader = LogReader {
+            names,
+            current: None,
+            line: Vec::new(),
+        };
+        match tail {
+            None => reader.enter(0)?,
+            Some(lines) => reader.enter_tail(lines)?,
+        };
+        Ok(reader)
+    }
+
+    /// Opens the first file that is there, from `at` on; returns whether there was one.
+    fn enter(&mut self, at: usize) -> Result<bool, Error> {
+        for path in &self.names[at.min(self.names.len())..] {
+            if let Some(file) = open(path)? {
+                let inode = file.metadata().map_err(failed("read", path))?.ino();
+                self.current = Some((BufReader::new(file), inode));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Opens the file that holds the first of the last `lines` entries, at that entry.
+    fn enter_tail(&mut self, mut lines: u64) -> Result<bool, Error> {
+        for at in (0..self.names.len()).rev() {
+            let path = self.names[at].clone();
+            let Some(mut file) = open(&path)? else {
+                continue;
+            };
+            let (offset, found) = last_lines(&mut file, lines).map_err(failed("read", &path))?;
+            lines -= found;
+            if lines == 0 || at == 0 || open(&self.names[at - 1])?.is_none() {
+                let inode = file.metadata().map_err(failed("read", &path))?.ino();
+                file.seek(SeekFrom::Start(offset))
+                    .map_err(failed("read", &path))?;
+                self.current = Some((BufReader::new(file), inode));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads to the end of the newest file.
+    fn read(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        if self.current.is_none() && !self.enter(0)? {
+            return Ok(());
+        }
+        loop {
+            self.read_current(sink)?;
+            // Where is it by now? One that has been rotated away is followed by the oldest.
+            let Some((_, inode)) = &self.current else {
+                return Ok(());
+            };
+            let place = self
+                .names
+                .iter()
+                .position(|path| std::fs::metadata(path).is_ok_and(|meta| meta.ino() == *inode));
+            let next = place.map_or(0, |place| place + 1);
+            if sink.done || next >= self.names.len() {
+                return Ok(());
+            }
+            // A last look at it: it may have grown before it was rotated.
+            self.read_current(sink)?;
+            if !self.enter(next)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_current(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
+        let Some((file, _)) = &mut self.current else {
+            return Ok(());
+        };
+        while !sink.done {
+            let room = (MAX_LINE - self.line.len()) as u64;
+            let count = file.by_ref().take(room).read_until(b'\n', &mut self.line);
+            if count.map_err(system("read the log"))? == 0 && room > 0 {
+                break;
+            }
+            if self.line.ends_with(b"\n") {
+                sink.entry(&self.line)?;
+                self.line.clear();
+            } else if self.line.len() >= MAX_LINE {
+                self.line.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Option<File>, Error> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some).map_err(failed("open", path)),
+    }
+}
+
+/// Returns where the last `wanted` lines begin, and how many there are, at most `wanted`.
+fn last_lines(file: &mut File, wanted: u64) -> io::Result<(u64, u64)> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut found = 0;
+    if wanted == 0 {
+        return Ok((end, 0));
+    }
+    let mut block = Vec::new();
+    let mut is_last_byte = true;
+    while end > 0 {
+        let start = end.saturating_sub(TAIL_BLOCK);
+        block.clear();
+        file.seek(SeekFrom::Start(start))?;
+        Read::by_ref(file)
+            .take(end - start)
+            .read_to_end(&mut block)?;
+        for (at, byte) in block.iter().enumerate().rev() {
+            // The newline at the very end ends the last line; every other one is the end of the line before.
+            if *byte == b'\n' && !is_last_byte {
+                found += 1;
+                if found == wanted {
+                    return Ok((start + at as u64 + 1, found));
+                }
+            }
+            is_last_byte = false;
+        }
+        end = start;
+    }
+    // The first line has no newline before it.
+    Ok((0, found + u64::from(!is_last_byte)))
+}
+
+impl Sink<'_> {
+    fn entry(&mut self, line: &[u8]) -> Result<(), Error> {
+        // What is no entry (a power cut can leave such) is passed over.
+        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(line) else {
+            return Ok(());
+        };
+        let LogOptions {
+            since,
+            until,
+            timestamps,
+            ..
+        } = self.options;
+        let is_stderr = entry.stream == "stderr";
+        if (since.is_some() || until.is_some() || timestamps)
+            && let Ok(time) = entry.time.parse::<Timestamp>()
+        {
+            let nanoseconds = time.as_nanosecond();
+            if until.is_some_and(|until| nanoseconds > until) {
+                self.done = true;
+                return Ok(());
+            }
+            if since.is_some_and(|since| nanoseconds < since) {
+                return Ok(());
+            }
+            let wanted = if is_stderr {
+                self.options.stderr
+            } else {
+                self.options.stdout
+            };
+            if timestamps && wanted && self.at_start[usize::from(is_stderr)] {
+                // Nine digits always: moby, jsonmessage, `RFC3339NanoFixed`.
+                self.write(is_stderr, format!("{time:.9} ").as_bytes())?;
+            }
+        }
+        self.write(is_stderr, entry.log.as_bytes())?;
+        self.at_start[usize::from(is_stderr)] = entry.log.ends_with('\n');
+        Ok(())
+    }
+
+    fn write(&mut self, is_stderr: bool, bytes: &[u8]) -> Result<(), Error> {
+        let written = match is_stderr {
+            true if self.options.stderr => self.stderr.write_all(bytes),
+            false if self.options.stdout => self.stdout.write_all(bytes),
+            _ => Ok(()),
+        };
+        written.map_err(system("write the log"))
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        (self.stdout.flush().and_then(|()| self.stderr.flush())).map_err(system("write the log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::log::LogWriter;
+    use crate::monitor::{LogTarget, Stream};
+
+    fn shown(dir: &Path, options: LogOptions) -> (String, String) {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut sink = Sink {
+            options,
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            at_start: [true; 2],
+            done: false,
+        };
+        let names = ["log.2", "log.1", "log"]
+            .map(|name| dir.join(name))
+            .to_vec();
+        let mut reader = LogReader::open(names, options.tail).unwrap();
+        reader.read(&mut sink).unwrap();
+        (
+            String::from_utf8(stdout).unwrap(),
+            String::from_utf8(stderr).unwrap(),
+        )
+    }
+
+    fn write(dir: &Path, max_size: u64, entries: std::ops::Range<u32>) {
+        let mut log = LogWriter::new(Some(LogTarget {
+            dir: dir.to_owned(),
+            max_size: Some(max_size),
+            max_files: 3,
+        }));
+        for n in entries {
+            let time = Timestamp::from_second(i64::from(n)).unwrap();
+            let stream = if n % 2 == 0 {
+                Stream::Stdout
+            } else {
+                Stream::Stderr
+            };
+            log.record(stream, format!("{n}\n").as_bytes(), time)
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn reads_over_files_that_were_rotated() {
+        let dir = tempfile::tempdir().unwrap();
+        // About 60 bytes an entry: two or three a file.
+        write(dir.path(), 150, 0..8);
+        assert!(dir.path().join("log.2").exists());
+        let all = LogOptions::default();
+        assert_eq!(
+            shown(dir.path(), all),
+            ("0\n2\n4\n6\n".into(), "1\n3\n5\n7\n".into())
+        );
+        for (tail, stdout) in [
+            (0, ""),
+            (1, ""),
+            (2, "6\n"),
+            (5, "4\n6\n"),
+            (100, "0\n2\n4\n6\n"),
+        ] {
+            let options = LogOptions {
+                tail: Some(tail),
+                ..all
+            };
+            assert_eq!(shown(dir.path(), options).0, stdout, "{tail}");
+        }
+        let options = LogOptions {
+            since: Some(3_000_000_000),
+            until: Some(6_000_000_000),
+            timestamps: true,
+            stderr: false,
+            ..all
+        };
+        assert_eq!(
+            shown(dir.path(), options),
+            (
+                "1970-01-01T00:00:04.000000000Z 4\n1970-01-01T00:00:06.000000000Z 6\n".into(),
+                String::new()
+            )
+        );
+    }
+
+    #[test]
+    fn goes_on_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["log.2", "log.1", "log"]
+            .map(|name| dir.path().join(name))
+            .to_vec();
+        let mut reader = LogReader::open(names, None).unwrap();
+        let mut seen = Vec::new();
+        for round in 0..10 {
+            write(dir.path(), 100, round..round + 1);
+            let (mut stderr, options) = (Vec::new(), LogOptions::default());
+            let mut sink = Sink {
+                options,
+                stdout: &mut seen,
+                stderr: &mut stderr,
+                at_start: [true; 2],
+                done: false,
+            };
+            reader.read(&mut sink).unwrap();
+        }
+        assert_eq!(String::from_utf8(seen).unwrap(), "0\n2\n4\n6\n8\n");
+    }
+}

@@ -1,0 +1,177 @@
+//! Finding containers and reading how they stand.
+//!
+//! `state.json` is what its last writer knew. Where it says "running" and nobody holds the lock, the monitor was killed or
+//! the machine went down; the first who notices kills what may be left of the process (by number *and* start time) and
+//! writes down that it is over, as exit code 137: a killed monitor takes its container with it by SIGKILL.
+
+use std::io;
+
+use super::error::failed;
+use super::record::{Record, State, Status, ZERO_TIME};
+use super::{Container, Engine, Error, clock};
+use crate::store::{ContainerDir, ContainerLock, replace_file};
+
+/// What a container's exit code is when nobody saw it end.
+const UNSEEN_EXIT_CODE: i32 = 137;
+
+/// Digits of a full ID.
+const ID_LENGTH: usize = 64;
+
+impl State {
+    /// The state of a container that was never started.
+    pub(super) fn created() -> State {
+        State {
+            status: Status::Created,
+            pid: 0,
+            pid_start: 0,
+            exit_code: 0,
+            error: String::new(),
+            oom_killed: false,
+            started_at: ZERO_TIME.to_owned(),
+            finished_at: ZERO_TIME.to_owned(),
+            network: None,
+            extra: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Engine {
+    /// Finds the container that `query` names: a name (with or without a leading slash), an ID, or the beginning of one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Ambiguous`].
+    pub fn find(&self, query: &str) -> Result<Container, Error> {
+        let id = self.find_id(query)?;
+        self.load(&id)?
+            .ok_or_else(|| Error::NotFound(query.to_owned()))
+    }
+
+    fn find_id(&self, query: &str) -> Result<String, Error> {
+        let missing = || Error::NotFound(query.to_owned());
+        let name = query.strip_prefix('/').unwrap_or(query);
+        // A name is one path component; an ID, or the beginning of one, hexadecimal digits.
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
+            return Err(missing());
+        }
+        let is_hex = query
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if query.len() == ID_LENGTH && is_hex && self.store.container(query).is_complete() {
+            return Ok(query.to_owned());
+        }
+        if let Some(id) = self.store.find_name(name)?
+            && self.store.container(&id).is_complete()
+        {
+            return Ok(id);
+        }
+        if !is_hex {
+            return Err(missing());
+        }
+        let mut found = None;
+        for id in self.store.containers()? {
+            if id.starts_with(query) && self.store.container(&id).is_complete() {
+                if found.is_some() {
+                    return Err(Error::Ambiguous(query.to_owned()));
+                }
+                found = Some(id);
+            }
+        }
+        found.ok_or_else(missing)
+    }
+
+    /// Returns all containers, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]. Records that cannot be read are left out.
+    pub fn list(&self) -> Result<Vec<Container>, Error> {
+        let mut list: Vec<Container> = (self.store.containers()?.iter())
+            .filter_map(|id| self.load(id).ok().flatten())
+            .collect();
+        list.sort_by(|a, b| b.record.created.cmp(&a.record.created));
+        Ok(list)
+    }
+
+    /// Reads one container; `None` if it is not there, or not yet.
+    pub(super) fn load(&self, id: &str) -> Result<Option<Container>, Error> {
+        let dir = self.store.container(id);
+        let Some(record) = read_json::<Record>(&dir.record_path())? else {
+            return Ok(None);
+        };
+        let state = self.truth(&dir, &record)?;
+        Ok(Some(Container { record, state }))
+    }
+
+    /// Returns the state, the lock having the last word.
+    fn truth(&self, dir: &ContainerDir, record: &Record) -> Result<State, Error> {
+        let state = read_state(dir)?;
+        if state.status != Status::Running || dir.is_locked()? {
+            return Ok(state);
+        }
+        // It may have ended between the two looks. Whoever holds the lock by now knows better.
+        match dir.try_lock()? {
+            Some(lock) => self.settle(dir, record, &lock),
+            None => read_state(dir),
+        }
+    }
+
+    /// Puts the state of a container that does not run in order: see the module's text. The caller holds its lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] on reading. A store that cannot be written to does not keep the truth from being told.
+    pub(super) fn settle(
+        &self,
+        dir: &ContainerDir,
+        record: &Record,
+        _lock: &ContainerLock,
+    ) -> Result<State, Error> {
+        let mut state = read_state(dir)?;
+        if state.status != Status::Running {
+            return Ok(state);
+        }
+        super::process::kill_leftover(state.pid, state.pid_start);
+        state.status = Status::Exited;
+        state.exit_code = UNSEEN_EXIT_CODE;
+        state.pid = 0;
+        state.pid_start = 0;
+        state.finished_at = clock::now();
+        state.network = None;
+        let _ = write_state(dir, &state);
+        let _ = std::fs::remove_dir_all(self.run_dir(&record.id));
+        Ok(state)
+    }
+
+    /// Returns the container's part of the run directory.
+    pub(super) fn run_dir(&self, id: &str) -> std::path::PathBuf {
+        self.settings.run_dir.join(id)
+    }
+}
+
+/// Reads `state.json`; a container without one was never started.
+fn read_state(dir: &ContainerDir) -> Result<State, Error> {
+    Ok(read_json(&dir.state_path())?.unwrap_or_else(State::created))
+}
+
+/// Writes `state.json`. The caller holds the lock.
+pub(super) fn write_state(dir: &ContainerDir, state: &State) -> Result<(), Error> {
+    let path = dir.state_path();
+    let bytes = serde_json::to_vec(state).map_err(|source| Error::Record {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(replace_file(&path, &bytes)?)
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Option<T>, Error> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(failed("read", path))?,
+    };
+    let value = serde_json::from_slice(&bytes).map_err(|source| Error::Record {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Some(value))
+}

@@ -1,0 +1,302 @@
+//! `start`: from a record to a running process with a monitor beside it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use oci_spec::runtime::LinuxNamespaceType;
+use rustix::fs::{Mode as FileMode, OFlags};
+
+use super::error::{failed, system};
+use super::hosts;
+use super::keeper::Warden;
+use super::options::StartOptions;
+use super::record::{PortBinding, Record, Status};
+use super::security::Security;
+use super::spec::{self, ETC_FILES, Ingredients};
+use super::stream::Session;
+use super::user::{self, User};
+use super::view::View;
+use super::{Container, Engine, Error, Started, capabilities, log_options, signal};
+use crate::monitor::protocol::Wants;
+use crate::monitor::{self, Plan, Watch};
+use crate::network::{Mode, PublishedPort, ResolvConf};
+use crate::runtime::{Launch, Stdio};
+use crate::store::{ContainerDir, ContainerLock, ensure_run_dir, remove_tree};
+use crate::userns::{IdMap, Tier};
+use crate::volume::{Volumes, spec_mounts};
+
+/// How long a container may be held by somebody without running (being made, started, or waited for) before it is given up
+/// on, and how often it is looked at.
+const HOLD_PATIENCE: Duration = Duration::from_secs(30);
+const HOLD_INTERVAL: Duration = Duration::from_millis(2);
+
+/// The largest file of the host's that is copied for a container in the host's network.
+const MAX_ETC_FILE: u64 = 1 << 20;
+
+/// Who holds a container.
+pub(super) enum Held {
+    /// The caller, from now on.
+    Ours(ContainerLock),
+    /// Its monitor.
+    Running(Box<Container>),
+}
+
+impl Engine {
+    /// Starts the container: forks its monitor, and returns when its process runs.
+    ///
+    /// The calling process must have one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`]; with `--rm` the container is gone then. Starting a container that runs does nothing but attach.
+    pub fn start(&self, container: &Container, options: StartOptions) -> Result<Started, Error> {
+        let wants = options.attach.unwrap_or_default();
+        let lock = match self.hold(&container.record.id)? {
+            Held::Ours(lock) => lock,
+            Held::Running(container) => {
+                let attach = |wants| self.attach(&container, wants);
+                return Ok(Started {
+                    session: options.attach.map(attach).transpose()?,
+                    warnings: Vec::new(),
+                });
+            }
+        };
+        let record = &container.record;
+        let dir = self.store.container(&record.id);
+        self.settle(&dir, record, &lock)?;
+        let launched = self.launch(record, &dir, lock, wants, options.size);
+        let (session, warnings) = match launched.and_then(Session::greeted) {
+            Ok(greeted) => greeted,
+            Err(error) => {
+                // What the monitor reports it has cleaned up after itself.
+                if !matches!(error, Error::Start(_)) && record.host_config.auto_remove {
+                    let volumes = super::remove::anonymous_volumes(record);
+                    let _ = self.remove_files(&record.id, &record.name, &volumes);
+                }
+                return Err(error);
+            }
+        };
+        Ok(Started {
+            session: options.attach.map(|_| session),
+            warnings,
+        })
+    }
+
+    /// Takes the container's lock, unless it runs.
+    pub(super) fn hold(&self, id: &str) -> Result<Held, Error> {
+        let dir = self.store.container(id);
+        let end = Instant::now() + HOLD_PATIENCE;
+        loop {
+            if let Some(lock) = dir.try_lock()? {
+                return Ok(Held::Ours(lock));
+            }
+            match self.load(id)? {
+                None => return Err(Error::NotFound(id.to_owned())),
+                Some(container) if container.state.status == Status::Running => {
+                    return Ok(Held::Running(Box::new(container)));
+                }
+                Some(_) if Instant::now() > end => {
+                    return Err(Error::Invalid(format!(
+                        "container {id} is held by another process"
+                    )));
+                }
+                Some(_) => std::thread::sleep(HOLD_INTERVAL),
+            }
+        }
+    }
+
+    /// Builds the spec and forks the monitor.
+    fn launch(
+        &self,
+        record: &Record,
+        dir: &ContainerDir,
+        lock: ContainerLock,
+        wants: Wants,
+        size: Option<(u16, u16)>,
+    ) -> Result<Session, Error> {
+        let host = &record.host_config;
+        let config = &record.config;
+        if host.auto_remove && dir.state_path().exists() {
+            // A second start of what is to be removed: overlayfs refuses the work directory of a volatile mount.
+            remove_tree(&dir.work_path())?;
+        }
+        let root = self.root_of(dir, record, |driver, plan| driver.prepare(plan))?;
+        let view =
+            View::of_root(&root).map_err(failed("open the root directory of", dir.path()))?;
+        let user = user::resolve(&config.user, &view)?;
+        let security = Security::of(host)?;
+        let id_map = self.id_map_for(record, &user);
+        let network = network_mode(record)?;
+        let (join, etc_dir) = self.joined(&network, dir)?;
+        if join.is_empty() {
+            write_etc_files(&etc_dir, record, &network)?;
+        }
+        let volumes = spec_mounts(
+            &Volumes::new(&self.store),
+            &record.mounts,
+            host.tmpfs.as_ref().unwrap_or(&Default::default()),
+        )?;
+        let root_path = match &root {
+            crate::rootfs::Root::Directory(dir) => dir.clone(),
+            // Where another runtime would have to mount it.
+            crate::rootfs::Root::Overlay { .. } => PathBuf::from("rootfs"),
+        };
+        let spec = spec::build(Ingredients {
+            record,
+            user: &user,
+            security: &security,
+            id_map: id_map.as_ref(),
+            network: &network,
+            etc_dir: &etc_dir,
+            root: &root_path,
+            volumes,
+        })?;
+        write_config(dir, &spec)?;
+        let filter = security.filter(&capabilities::granted(host))?;
+        let (stdio, streams) = if config.tty {
+            (Stdio::Terminal { size }, monitor::Streams::default())
+        } else {
+            monitor::Streams::pipes(config.open_stdin).map_err(system("make pipes"))?
+        };
+        ensure_run_dir(&self.settings.run_dir)?;
+        let stop_signal = config.stop_signal.as_deref().map(signal::parse);
+        let plan = Plan {
+            launch: Launch {
+                spec: &spec,
+                bundle: dir.path(),
+                root: &root,
+                id_map: id_map.as_ref(),
+                filter: filter.as_ref(),
+                stdio,
+                init: host.init == Some(true),
+                join,
+                settings: &self.settings,
+            },
+            watch: Watch {
+                streams,
+                open_stdin: config.open_stdin,
+                stdin_once: config.stdin_once,
+                ports: ports(record)?,
+                log: log_options::target(&host.log_config, dir.path())?,
+                run_dir: self.run_dir(&record.id),
+                wants,
+                stop_signal: stop_signal
+                    .transpose()
+                    .unwrap_or_default()
+                    .unwrap_or(signal::DEFAULT_STOP_SIGNAL),
+                network,
+            },
+        };
+        let warden = Warden::new(self, record, dir, lock, &plan.watch.network);
+        let socket = monitor::spawn(plan, warden).map_err(system("start the monitor"))?;
+        Ok(Session::new(socket))
+    }
+
+    /// Returns the ids of the container's user namespace; `None` where it shares ours.
+    pub(super) fn id_map_for(&self, record: &Record, user: &User) -> Option<IdMap> {
+        match self.id_map.tier {
+            Tier::Identity if record.host_config.privileged => None,
+            Tier::Identity | Tier::Subordinate => Some(self.id_map.clone()),
+            // The one id there is belongs to the one who will run.
+            Tier::Single => Some(IdMap::single(&self.settings, user.uid, user.gid)),
+        }
+    }
+
+    /// Returns the namespaces of another container to join, and the directory whose files are bound over `/etc`.
+    #[allow(clippy::type_complexity, reason = "the pairs are runtime::Launch's")]
+    fn joined(
+        &self,
+        network: &Mode,
+        dir: &ContainerDir,
+    ) -> Result<(Vec<(LinuxNamespaceType, std::os::fd::OwnedFd)>, PathBuf), Error> {
+        let Mode::Container(other) = network else {
+            return Ok((Vec::new(), dir.path().to_owned()));
+        };
+        let other = self
+            .load(other)?
+            .ok_or_else(|| Error::NotFound(other.clone()))?;
+        let running = self.open_process(&other);
+        let Some(_process) = running else {
+            // moby, daemon/container_operations.go: "cannot join network of a non running container".
+            return Err(Error::Invalid(format!(
+                "cannot join network of a non running container: {}",
+                other.record.id
+            )));
+        };
+        let path = format!("/proc/{}/ns/net", other.state.pid);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let net = rustix::fs::open(&path, flags, FileMode::empty())
+            .map_err(|error| failed("open", Path::new(&path))(error.into()))?;
+        let etc = self.store.container(&other.record.id).path().to_owned();
+        Ok((vec![(LinuxNamespaceType::Network, net)], etc))
+    }
+}
+
+/// Returns the network of the record.
+pub(super) fn network_mode(record: &Record) -> Result<Mode, Error> {
+    Ok(Mode::parse(&record.host_config.network_mode)?)
+}
+
+fn ports(record: &Record) -> Result<Vec<PublishedPort>, Error> {
+    let mut ports = Vec::new();
+    for (key, bindings) in &record.host_config.port_bindings {
+        for PortBinding { host_ip, host_port } in bindings {
+            ports.push(PublishedPort::from_binding(key, host_ip, host_port)?);
+        }
+    }
+    Ok(ports)
+}
+
+/// Writes `config.json`.
+fn write_config(dir: &ContainerDir, spec: &oci_spec::runtime::Spec) -> Result<(), Error> {
+    let path = dir.config_path();
+    let bytes = serde_json::to_vec(spec).map_err(|source| Error::Record {
+        path: path.clone(),
+        source,
+    })?;
+    std::fs::write(&path, bytes).map_err(failed("write", &path))
+}
+
+/// Writes the files that are bound over `/etc`, as far as they are known before there is a network.
+fn write_etc_files(dir: &Path, record: &Record, network: &Mode) -> Result<(), Error> {
+    let config = &record.config;
+    let of_host = matches!(network, Mode::Host);
+    for (name, place) in ETC_FILES {
+        let text = match name {
+            "hostname" => hosts::hostname(&config.hostname).into_bytes(),
+            // The host's own, by content: the container's is a file of its own, as in Docker.
+            _ if of_host => host_file(Path::new(place)),
+            "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[]).into_bytes(),
+            _ => hosts::resolv_conf(&ResolvConf::of_host(), network, &[]).into_bytes(),
+        };
+        write_etc_file(&dir.join(name), &text)?;
+    }
+    Ok(())
+}
+
+/// Writes one of them in place: it may be bound already.
+pub(super) fn write_etc_file(path: &Path, text: &[u8]) -> Result<(), Error> {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path);
+    open.and_then(|mut file| {
+        // Readable in the container for everybody, whatever the umask.
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        file.write_all(text)
+    })
+    .map_err(failed("write", path))
+}
+
+/// Reads a file of the host; empty where there is none.
+fn host_file(path: &Path) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut text = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        let _ = file.take(MAX_ETC_FILE).read_to_end(&mut text);
+    }
+    text
+}

@@ -1,0 +1,275 @@
+//! Small files of a root directory, read from outside: `/etc/passwd` and `/etc/group`, before anything is mounted.
+//!
+//! The layers are merged here as overlayfs would merge them. Nothing of an image is trusted: every component is looked at
+//! by descriptor, without following anything; a symbolic link is read and resolved against the container's root, `..` goes
+//! no higher than that, and only a regular file of bounded size is opened.
+//!
+//! Spec: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::path::Path;
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::rootfs::Root;
+
+/// Links followed for one path, as in the kernel (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// Components of one path, those of its links included.
+const MAX_COMPONENTS: usize = 4096;
+
+/// Bytes of the largest file read.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A directory as the container sees it: the directories that are merged into it, topmost first.
+type Merged = Vec<Rc<OwnedFd>>;
+
+/// A root directory, seen from outside.
+#[derive(Debug)]
+pub(super) struct View {
+    root: Merged,
+}
+
+/// One name in a merged directory.
+enum Entry {
+    Absent,
+    Directory(Merged),
+    Link(Vec<u8>),
+    File(Rc<OwnedFd>),
+    Other,
+}
+
+impl View {
+    /// The root of a container that is about to be started.
+    ///
+    /// # Errors
+    ///
+    /// The directory that cannot be opened; one that is missing (nothing written yet) is left out.
+    pub(super) fn of_root(root: &Root) -> io::Result<View> {
+        let mut merged = Vec::new();
+        let mut add = |path: &Path| match open_dir(path) {
+            Ok(fd) => {
+                merged.push(Rc::new(fd));
+                Ok(())
+            }
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(io::Error::from(error)),
+        };
+        match root {
+            Root::Directory(dir) => add(dir)?,
+            Root::Overlay {
+                lowerdirs,
+                upperdir,
+                ..
+            } => {
+                add(upperdir)?;
+                for dir in lowerdirs {
+                    add(dir)?;
+                }
+            }
+        }
+        Ok(View { root: merged })
+    }
+
+    /// The root of a running process.
+    ///
+    /// # Errors
+    ///
+    /// The process is gone, or somebody else's.
+    pub(super) fn of_process(pid: u32) -> io::Result<View> {
+        let root = open_dir(Path::new(&format!("/proc/{pid}/root")))?;
+        Ok(View {
+            root: vec![Rc::new(root)],
+        })
+    }
+
+    /// Reads a regular file; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files; `FileTooLarge` beyond [`MAX_BYTES`].
+    pub(super) fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let Some((dir, name)) = self.find(path.as_bytes())? else {
+            return Ok(None);
+        };
+        // Not waiting for the writer of a FIFO that has just taken the file's place.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&*dir, name, flags, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        (&file).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Finds a regular file: its directory and its name there.
+    fn find(&self, path: &[u8]) -> io::Result<Option<(Rc<OwnedFd>, Vec<u8>)>> {
+        let mut rest: VecDeque<Vec<u8>> = components(path).collect();
+        let mut trail: Vec<Merged> = vec![self.root.clone()];
+        let (mut links, mut steps) = (0, 0);
+        while let Some(name) = rest.pop_front() {
+            steps += 1;
+            if steps > MAX_COMPONENTS {
+                return Err(Errno::NAMETOOLONG.into());
+            }
+            if name == b".." {
+                if trail.len() > 1 {
+                    trail.pop();
+                }
+                continue;
+            }
+            let Some(here) = trail.last() else {
+                return Ok(None);
+            };
+            match look_up(here, &name)? {
+                Entry::Directory(merged) => trail.push(merged),
+                Entry::File(dir) if rest.is_empty() => return Ok(Some((dir, name))),
+                Entry::Link(target) => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(Errno::LOOP.into());
+                    }
+                    if target.starts_with(b"/") {
+                        trail.truncate(1);
+                    }
+                    for component in components(&target).collect::<Vec<_>>().into_iter().rev() {
+                        rest.push_front(component);
+                    }
+                }
+                Entry::Absent | Entry::File(_) | Entry::Other => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn open_dir(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+fn components(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    path.split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty() && *name != b".")
+        .map(<[u8]>::to_vec)
+}
+
+/// Looks `name` up in a merged directory.
+fn look_up(here: &Merged, name: &[u8]) -> io::Result<Entry> {
+    let mut merged = Merged::new();
+    for (at, dir) in here.iter().enumerate() {
+        let stat = match rustix::fs::statat(&**dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT | Errno::NOTDIR) => continue,
+            stat => stat?,
+        };
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let fd = rustix::fs::openat(&**dir, name, flags, Mode::empty())?;
+                let covers = at + 1 < here.len() && is_opaque(&fd);
+                merged.push(Rc::new(fd));
+                if covers {
+                    break;
+                }
+            }
+            // What is below a file, a link or a whiteout is hidden; so are they below a directory.
+            _ if !merged.is_empty() => break,
+            FileType::CharacterDevice if stat.st_rdev == 0 => break,
+            FileType::RegularFile => return Ok(Entry::File(dir.clone())),
+            FileType::Symlink => {
+                let target = rustix::fs::readlinkat(&**dir, name, Vec::new())?;
+                return Ok(Entry::Link(target.into_bytes()));
+            }
+            _ => return Ok(Entry::Other),
+        }
+    }
+    Ok(if merged.is_empty() {
+        Entry::Absent
+    } else {
+        Entry::Directory(merged)
+    })
+}
+
+/// Whether the directory hides those below it.
+fn is_opaque(dir: &OwnedFd) -> bool {
+    // The descriptor is a mere place (`O_PATH`); its attributes are read through its name in /proc.
+    let path = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+    let mut value = [0; 1];
+    matches!(
+        rustix::fs::getxattr(path, "user.overlay.opaque", &mut value),
+        Ok(1) if value == *b"y"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn overlay(dir: &Path) -> Root {
+        Root::Overlay {
+            lowerdirs: vec![dir.join("top"), dir.join("bottom")],
+            upperdir: dir.join("upper"),
+            workdir: dir.join("work"),
+            volatile: false,
+        }
+    }
+
+    #[test]
+    fn merges_layers_and_stays_inside() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path();
+        for name in [
+            "upper",
+            "top/etc",
+            "bottom/etc",
+            "bottom/usr/etc",
+            "bottom/deep",
+        ] {
+            fs::create_dir_all(dir.join(name)).unwrap();
+        }
+        fs::write(dir.join("outside"), "secret").unwrap();
+        fs::write(dir.join("bottom/etc/passwd"), "bottom").unwrap();
+        fs::write(dir.join("bottom/etc/group"), "group").unwrap();
+        fs::write(dir.join("top/etc/passwd"), "top").unwrap();
+        fs::write(dir.join("bottom/usr/etc/file"), "linked").unwrap();
+        symlink("/usr/etc/file", dir.join("top/etc/absolute")).unwrap();
+        symlink("../usr/etc/../etc/file", dir.join("top/etc/relative")).unwrap();
+        symlink("../../../../outside", dir.join("top/etc/escape")).unwrap();
+        symlink(dir.join("outside"), dir.join("top/etc/host")).unwrap();
+        symlink("loop", dir.join("top/etc/loop")).unwrap();
+        let view = View::of_root(&overlay(dir)).unwrap();
+        let read = |path| {
+            view.read(path)
+                .map(|bytes| bytes.map(|b| String::from_utf8(b).unwrap()))
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(read("/etc/passwd").unwrap(), text("top"));
+        assert_eq!(read("/etc/group").unwrap(), text("group"));
+        assert_eq!(read("/etc/absolute").unwrap(), text("linked"));
+        assert_eq!(read("/etc/relative").unwrap(), text("linked"));
+        assert_eq!(read("/etc/escape").unwrap(), None);
+        assert_eq!(read("/etc/host").unwrap(), None);
+        assert_eq!(read("/etc").unwrap(), None);
+        assert_eq!(read("/etc/passwd/x").unwrap(), None);
+        assert!(read("/etc/loop").is_err());
+        // What is written above hides what is below.
+        fs::create_dir_all(dir.join("upper/etc")).unwrap();
+        let opaque = rustix::fs::XattrFlags::empty();
+        match rustix::fs::setxattr(dir.join("upper/etc"), "user.overlay.opaque", b"y", opaque) {
+            Ok(()) => assert_eq!(read("/etc/passwd").unwrap(), None),
+            Err(error) => assert_eq!(error, Errno::NOTSUP),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! `/dev`: Docker's device nodes and links.
+//!
+//! A user namespace must not make device nodes, so the host's are bound there, each from a descriptor that was checked to
+//! be the device it should be.
+//!
+//! Spec: runtime-spec, config-linux.md, "Default Devices", and runtime-linux.md, "Dev symbolic links".
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
+use rustix::fs::{CWD, Dev, FileType, Mode, OFlags, makedev};
+use rustix::io::Errno;
+
+use super::Error;
+use super::inside::{InsidePath, attach, c_string, clone_mount};
+use super::step::{State, Step};
+
+/// Devices that every container has: name, major, minor. All are `rw-rw-rw-`.
+const DEFAULT: &[(&str, u32, u32)] = &[
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// Links in `/dev`, and where they lead.
+const LINKS: &[(&CStr, &CStr)] = &[
+    (c"fd", c"/proc/self/fd"),
+    (c"stdin", c"/proc/self/fd/0"),
+    (c"stdout", c"/proc/self/fd/1"),
+    (c"stderr", c"/proc/self/fd/2"),
+    (c"core", c"/proc/kcore"),
+    (c"ptmx", c"pts/ptmx"),
+];
+
+/// One device.
+#[derive(Debug)]
+pub(super) struct Device {
+    path: InsidePath,
+    /// Where the host has it.
+    host: CString,
+    kind: FileType,
+    number: Dev,
+    mode: Mode,
+    /// Owner of a node that is made, not bound.
+    owner: Option<(u32, u32)>,
+    /// Whether this process may make nodes.
+    make: bool,
+}
+
+/// The default devices and those of the spec, which take the place of default ones with the same path.
+pub(super) fn prepare(
+    devices: &[LinuxDevice],
+    in_user_namespace: bool,
+) -> Result<Vec<Device>, Error> {
+    let mut steps = Vec::new();
+    for (name, major, minor) in DEFAULT {
+        let path = format!("/dev/{name}");
+        if devices
+            .iter()
+            .any(|device| device.path() == Path::new(&path))
+        {
+            continue;
+        }
+        steps.push(Device {
+            path: InsidePath::new(Path::new(&path))?,
+            host: c_string(&path)?,
+            kind: FileType::CharacterDevice,
+            number: makedev(*major, *minor),
+            mode: Mode::from_raw_mode(0o666),
+            owner: None,
+            make: !in_user_namespace,
+        });
+    }
+    for device in devices {
+        steps.push(from_spec(device, in_user_namespace)?);
+    }
+    Ok(steps)
+}
+
+fn from_spec(device: &LinuxDevice, in_user_namespace: bool) -> Result<Device, Error> {
+    let kind = match device.typ() {
+        LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
+        LinuxDeviceType::B => FileType::BlockDevice,
+        LinuxDeviceType::P | LinuxDeviceType::A => {
+            return Err(Error::Unsupported(format!(
+                "device {:?} of type {:?}",
+                device.path(),
+                device.typ()
+            )));
+        }
+    };
+    let number = |number: i64| {
+        u32::try_from(number).map_err(|_| {
+            Error::Unsupported(format!("device {:?} with number {number}", device.path()))
+        })
+    };
+    Ok(Device {
+        path: InsidePath::new(device.path())?,
+        host: c_string(device.path().as_os_str().as_encoded_bytes())?,
+        kind,
+        number: makedev(number(device.major())?, number(device.minor())?),
+        mode: Mode::from_raw_mode(device.file_mode().unwrap_or(0o666) & 0o7777),
+        owner: Some((device.uid().unwrap_or(0), device.gid().unwrap_or(0))),
+        make: !in_user_namespace,
+    })
+}
+
+impl Device {
+    fn make(&self, state: &State<'_>) -> io::Result<()> {
+        let (parent, name) = self.path.ensure_parent(state.root()?)?;
+        match rustix::fs::mknodat(&parent, name, self.kind, self.mode, self.number) {
+            Err(Errno::EXIST) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some((uid, gid)) = self.owner {
+            rustix::fs::chownat(
+                &parent,
+                name,
+                Some(rustix::fs::Uid::from_raw(uid)),
+                Some(rustix::fs::Gid::from_raw(gid)),
+                rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn bind(&self, state: &State<'_>) -> io::Result<()> {
+        let node = open_node(&self.host, self.kind, self.number)?;
+        let target = self.path.ensure_file(state.root()?)?;
+        attach(clone_mount(node.as_fd(), false)?.as_fd(), &target)
+    }
+}
+
+impl Step for Device {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        if self.make {
+            match self.make(state) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                other => return other,
+            }
+        }
+        self.bind(state)
+    }
+
+    fn words(&self) -> String {
+        format!("error creating device node {:?}", self.path.display())
+    }
+}
+
+/// Opens a node of the host, and checks that it is the device it should be.
+fn open_node(path: &CStr, kind: FileType, number: Dev) -> io::Result<OwnedFd> {
+    let node = rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let stat = rustix::fs::fstat(&node)?;
+    if FileType::from_raw_mode(stat.st_mode) != kind || stat.st_rdev != number {
+        return Err(Errno::NODEV.into());
+    }
+    Ok(node)
+}
+
+/// Opens the host's `/dev/null`, whose number is checked (CVE-2025-31133: what masks a path must be the null device).
+pub(super) fn open_null() -> io::Result<OwnedFd> {
+    open_node(c"/dev/null", FileType::CharacterDevice, makedev(1, 3))
+}
+
+/// The links in `/dev`. Those that are there already stay as they are.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) directory: InsidePath,
+}
+
+impl Step for Links {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        let directory = self.directory.ensure_directory(state.root()?)?;
+        for (name, to) in LINKS {
+            match rustix::fs::symlinkat(*to, &directory, *name) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn words(&self) -> String {
+        "error creating the symbolic links in \"/dev\"".to_owned()
+    }
+}

@@ -1,0 +1,353 @@
+//! `mounts` of the spec: filesystems and binds.
+//!
+//! Every mount is made detached, given its flags there, and only then attached, to a target that was opened inside the
+//! root. So nobody ever sees it with the wrong flags, and no path is looked up twice.
+//!
+//! Spec: runtime-spec, config.md, "Mounts".
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use oci_spec::runtime::Mount;
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, OpenTreeFlags,
+};
+
+use super::Error;
+use super::inside::{InsidePath, attach, c_string};
+use super::options::{self, Options};
+use super::step::{State, Step};
+use crate::sys::mount::{Attributes, set_attributes};
+use crate::userns::IdMap;
+
+/// Digits of a mode, and the null byte after them.
+const MODE_DIGITS: usize = 4;
+
+/// One mount of the spec.
+#[derive(Debug)]
+pub(super) struct MountStep {
+    what: What,
+    target: InsidePath,
+    /// Flags for the mount, then for the mount and everything below.
+    own: Attributes,
+    recursive: Attributes,
+    propagation: Vec<(MountPropagationFlags, bool)>,
+    /// For messages.
+    source: String,
+}
+
+#[derive(Debug)]
+enum What {
+    /// A new instance of a filesystem.
+    New(Filesystem),
+    /// A directory or file of the host.
+    Bind { source: CString, recursive: bool },
+}
+
+#[derive(Debug)]
+struct Filesystem {
+    kind: CString,
+    source: CString,
+    data: Vec<(CString, Option<CString>)>,
+    /// Take the mode of the directory it covers, as runc does for a tmpfs without one.
+    inherit_mode: bool,
+    /// Where the kernel refuses a new instance.
+    refused: Refused,
+}
+
+/// What to do where the kernel refuses a new instance of a filesystem, because it shows something (processes, network
+/// devices, …) that does not belong to this user namespace.
+#[derive(Debug)]
+enum Refused {
+    /// Fail.
+    Fail,
+    /// Show the host's, with everything below it.
+    Bind(CString),
+    /// Do without.
+    Skip,
+}
+
+/// Prepares one mount. Relative sources are resolved against `bundle`.
+pub(super) fn prepare(
+    mount: &Mount,
+    bundle: &Path,
+    id_map: Option<&IdMap>,
+) -> Result<MountStep, Error> {
+    if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+        return Err(Error::Unsupported(format!(
+            "id-mapped mount at {:?}",
+            mount.destination()
+        )));
+    }
+    let target = InsidePath::new(mount.destination())?;
+    if target.as_c_str() == c"/" {
+        return Err(Error::Unsupported("a mount at \"/\"".to_owned()));
+    }
+    let options = options::parse(mount.options().as_deref().unwrap_or_default())?;
+    let kind = mount.typ().as_deref().unwrap_or("none");
+    let default = Path::new(kind);
+    let source = mount.source().as_deref().unwrap_or(default);
+    let text = source.display().to_string();
+
+    let what = match (options.bind, kind) {
+        (None, "bind") => bind(bundle, source, true)?,
+        (Some(recursive), _) => bind(bundle, source, recursive)?,
+        (None, "none") => {
+            return Err(Error::Unsupported(format!(
+                "a mount without a type at {:?}",
+                mount.destination()
+            )));
+        }
+        (None, kind) => What::New(filesystem(kind, source, &options, id_map)?),
+    };
+    Ok(MountStep {
+        what,
+        target,
+        own: options.own,
+        recursive: options.recursive,
+        propagation: options.propagation,
+        source: text,
+    })
+}
+
+fn bind(bundle: &Path, source: &Path, recursive: bool) -> Result<What, Error> {
+    Ok(What::Bind {
+        source: c_string(bundle.join(source).as_os_str().as_bytes())?,
+        recursive,
+    })
+}
+
+fn filesystem(
+    kind: &str,
+    source: &Path,
+    options: &Options,
+    id_map: Option<&IdMap>,
+) -> Result<Filesystem, Error> {
+    let (kind, refused) = match kind {
+        "proc" => (kind, Refused::Bind(c"/proc".to_owned())),
+        "sysfs" => (kind, Refused::Bind(c"/sys".to_owned())),
+        "mqueue" => (kind, Refused::Bind(c"/dev/mqueue".to_owned())),
+        // The spec says `cgroup` and means whichever the host has.
+        "cgroup" | "cgroup2" => ("cgroup2", Refused::Skip),
+        _ => (kind, Refused::Fail),
+    };
+    let mut data = Vec::new();
+    for (key, value) in &options.data {
+        if kind == "devpts" && key == "gid" && !gid_exists(value.as_deref(), id_map) {
+            continue;
+        }
+        let value = value.as_ref().map(c_string).transpose()?;
+        data.push((c_string(key)?, value));
+    }
+    Ok(Filesystem {
+        kind: c_string(kind)?,
+        source: c_string(source.as_os_str().as_bytes())?,
+        inherit_mode: kind == "tmpfs" && !options.data.iter().any(|(key, _)| key == "mode"),
+        data,
+        refused,
+    })
+}
+
+/// Terminals belong to the group `tty` where the namespace has one.
+fn gid_exists(gid: Option<&str>, id_map: Option<&IdMap>) -> bool {
+    match (gid.and_then(|gid| gid.parse().ok()), id_map) {
+        (Some(gid), Some(map)) => IdMap::maps(&map.gids, gid),
+        _ => true,
+    }
+}
+
+impl Filesystem {
+    /// A detached mount of a new instance.
+    fn mount(&self, mode: Option<u32>, attributes: u64) -> Result<OwnedFd, Errno> {
+        use rustix::mount::{fsconfig_create, fsconfig_set_flag, fsconfig_set_string};
+        let filesystem = rustix::mount::fsopen(&self.kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&filesystem, c"source", &self.source)?;
+        for (key, value) in &self.data {
+            match value {
+                Some(value) => fsconfig_set_string(&filesystem, key, value)?,
+                None => fsconfig_set_flag(&filesystem, key)?,
+            }
+        }
+        if let Some(mode) = mode {
+            let mut digits = [0; MODE_DIGITS + 1];
+            fsconfig_set_string(&filesystem, c"mode", octal(mode, &mut digits))?;
+        }
+        fsconfig_create(&filesystem)?;
+        rustix::mount::fsmount(
+            &filesystem,
+            FsMountFlags::FSMOUNT_CLOEXEC,
+            MountAttrFlags::from_bits_retain(attributes as u32),
+        )
+    }
+}
+
+/// Writes `mode` in octal without allocating.
+fn octal(mode: u32, digits: &mut [u8; MODE_DIGITS + 1]) -> &std::ffi::CStr {
+    for (index, digit) in digits.iter_mut().take(MODE_DIGITS).enumerate() {
+        let shift = 3 * (MODE_DIGITS - 1 - index);
+        *digit = b'0' + ((mode >> shift) & 7) as u8;
+    }
+    std::ffi::CStr::from_bytes_with_nul(digits).unwrap_or(c"0755")
+}
+
+impl MountStep {
+    /// Whether it covers the directory `path` and what it puts there is not the host's.
+    pub(super) fn is_new_at(&self, path: &std::ffi::CStr) -> bool {
+        matches!(self.what, What::New(_)) && self.target.as_c_str() == path
+    }
+
+    /// Whether it puts something of the host's at the directory `path`.
+    pub(super) fn is_bind_at(&self, path: &std::ffi::CStr) -> bool {
+        matches!(self.what, What::Bind { .. }) && self.target.as_c_str() == path
+    }
+
+    /// Whether it wants to see what the host mounts later.
+    pub(super) fn follows_host(&self) -> bool {
+        self.propagation.iter().any(|(flags, _)| {
+            flags.intersects(MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::SHARED)
+        })
+    }
+
+    /// Makes it say that it does not follow the host, where that is no longer the default.
+    pub(super) fn default_to_private(&mut self) {
+        if self.propagation.is_empty() {
+            self.propagation
+                .push((MountPropagationFlags::PRIVATE, true));
+        }
+    }
+
+    /// Takes the read-only flag away, to be set when everything below is there. Returns whether it was there.
+    pub(super) fn take_read_only(&mut self) -> bool {
+        let read_only = self.own.set & libc::MOUNT_ATTR_RDONLY != 0;
+        self.own.set &= !libc::MOUNT_ATTR_RDONLY;
+        read_only
+    }
+
+    fn run_new(&self, filesystem: &Filesystem, state: &mut State<'_>) -> io::Result<()> {
+        let target = self.target.ensure_directory(state.root()?)?;
+        let mode = match filesystem.inherit_mode {
+            true => Some(rustix::fs::fstat(&target)?.st_mode & 0o7777),
+            false => None,
+        };
+        let mount = match filesystem.mount(mode, self.own.set) {
+            // EPERM: not ours to show; EBUSY, ENODEV: this kernel, or this host, has none.
+            Err(error @ (Errno::PERM | Errno::BUSY | Errno::NODEV)) => match &filesystem.refused {
+                Refused::Fail => return Err(error.into()),
+                Refused::Skip => return Ok(()),
+                Refused::Bind(path) => {
+                    let copy = match open_tree(path, true) {
+                        // The host has none either.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                        other => other?,
+                    };
+                    let attributes = Attributes {
+                        set: self.own.set,
+                        clear: 0,
+                        propagation: MountPropagationFlags::PRIVATE.bits().into(),
+                    };
+                    set_attributes(copy.as_fd(), attributes, true)?;
+                    copy
+                }
+            },
+            other => other?,
+        };
+        self.finish(mount.as_fd())?;
+        attach(mount.as_fd(), &target)?;
+        match filesystem.kind.to_bytes() {
+            b"proc" if self.target.as_c_str() == c"/proc" => state.proc = Some(mount),
+            b"sysfs" if self.target.as_c_str() == c"/sys" => state.sys = Some(mount),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn run_bind(&self, source: &CString, recursive: bool, state: &mut State<'_>) -> io::Result<()> {
+        let mount = open_tree(source, recursive)?;
+        let stat = rustix::fs::fstat(&mount)?;
+        let target = match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+            rustix::fs::FileType::Directory => self.target.ensure_directory(state.root()?)?,
+            _ => self.target.ensure_file(state.root()?)?,
+        };
+        if !self.own.is_empty() {
+            set_attributes(mount.as_fd(), self.own, false)?;
+        }
+        self.finish(mount.as_fd())?;
+        attach(mount.as_fd(), &target)
+    }
+
+    /// What is changed on a mount of either kind before it is attached.
+    fn finish(&self, mount: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
+        if !self.recursive.is_empty() {
+            set_attributes(mount, self.recursive, true)?;
+        }
+        for (flags, recursive) in &self.propagation {
+            let attributes = Attributes {
+                propagation: flags.bits().into(),
+                ..Attributes::default()
+            };
+            set_attributes(mount, attributes, *recursive)?;
+        }
+        Ok(())
+    }
+}
+
+fn open_tree(path: &CString, recursive: bool) -> io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    Ok(rustix::mount::open_tree(CWD, path, flags)?)
+}
+
+impl Step for MountStep {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        match &self.what {
+            What::New(filesystem) => self.run_new(filesystem, state),
+            What::Bind { source, recursive } => self.run_bind(source, *recursive, state),
+        }
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "error mounting {:?} to rootfs at {:?}",
+            self.source,
+            self.target.display()
+        )
+    }
+}
+
+/// Sets a mount read-only that had to be written to first.
+#[derive(Debug)]
+pub(super) struct SetReadOnly {
+    pub(super) target: InsidePath,
+}
+
+impl Step for SetReadOnly {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        let mount = self.target.ensure_directory(state.root()?)?;
+        let attributes = Attributes {
+            set: libc::MOUNT_ATTR_RDONLY,
+            ..Attributes::default()
+        };
+        set_attributes(mount.as_fd(), attributes, false)
+    }
+
+    fn words(&self) -> String {
+        format!("error making {:?} read-only", self.target.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_in_octal() {
+        let mut digits = [0; MODE_DIGITS + 1];
+        assert_eq!(octal(0o1777, &mut digits), c"1777");
+        assert_eq!(octal(0o755, &mut digits), c"0755");
+    }
+}

@@ -1,0 +1,358 @@
+//! The root directory: mounted by the child in its own mount namespace, then made the root of everything.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags,
+};
+
+use super::Error;
+use super::inside::c_string;
+use super::step::{State, Step};
+use crate::rootfs::Root;
+use crate::sys::mount::{Attributes, set_attributes};
+
+/// Longest value that `fsconfig(2)` takes as a string.
+const MAX_FSCONFIG_VALUE: usize = 255;
+
+/// Cuts the new mount namespace off from the one it was copied from.
+#[derive(Debug)]
+pub(super) struct Isolate {
+    /// `PRIVATE`, or `DOWNSTREAM` (slave) where a mount wants to see what the host mounts later.
+    pub(super) propagation: MountPropagationFlags,
+}
+
+impl Step for Isolate {
+    fn run(&self, _: &mut State<'_>) -> io::Result<()> {
+        Ok(rustix::mount::mount_change(
+            c"/",
+            self.propagation | MountPropagationFlags::REC,
+        )?)
+    }
+
+    fn words(&self) -> String {
+        "error changing the propagation of the host's mounts".to_owned()
+    }
+}
+
+/// Mounts an overlay; it stays detached until [`AttachRoot`].
+#[derive(Debug)]
+pub(super) struct Overlay {
+    /// The directory that all the others are named from: their nearest common ancestor. So the names stay short, and the
+    /// container's mount table does not tell where on the host they are.
+    ancestor: CString,
+    lowerdirs: Vec<CString>,
+    upperdir: CString,
+    workdir: CString,
+    volatile: bool,
+    /// All of it for mount(2), for kernels before 6.8 that do not know `lowerdir+`.
+    legacy: CString,
+}
+
+/// Where an overlay that mount(2) has to attach somewhere goes before it is moved.
+const LEGACY_FLAGS: MountFlags = MountFlags::empty();
+
+impl Overlay {
+    fn new(
+        lowerdirs: &[PathBuf],
+        upperdir: &Path,
+        workdir: &Path,
+        volatile: bool,
+    ) -> Result<Overlay, Error> {
+        let ancestor = common_ancestor(
+            lowerdirs
+                .iter()
+                .map(PathBuf::as_path)
+                .chain([upperdir, workdir]),
+        );
+        let relative = |path: &Path| -> Result<Vec<u8>, Error> {
+            let path = path.strip_prefix(&ancestor).unwrap_or(path);
+            Ok(path.as_os_str().as_bytes().to_vec())
+        };
+        let lowers: Vec<Vec<u8>> = lowerdirs
+            .iter()
+            .map(|path| relative(path))
+            .collect::<Result<_, _>>()?;
+        let (upper, work) = (relative(upperdir)?, relative(workdir)?);
+
+        let mut legacy = b"lowerdir=".to_vec();
+        for (index, lower) in lowers.iter().enumerate() {
+            if index > 0 {
+                legacy.push(b':');
+            }
+            legacy.extend(escape(lower, b"\\:,"));
+        }
+        for (key, path) in [(",upperdir=", &upper), (",workdir=", &work)] {
+            legacy.extend(key.bytes());
+            legacy.extend(escape(path, b"\\,"));
+        }
+        legacy.extend_from_slice(b",userxattr");
+        if volatile {
+            legacy.extend_from_slice(b",volatile");
+        }
+        Ok(Overlay {
+            ancestor: c_string(ancestor.as_os_str().as_bytes())?,
+            lowerdirs: lowers.iter().map(c_string).collect::<Result<_, _>>()?,
+            // Unlike `lowerdir+`, these two are unescaped by the kernel.
+            upperdir: c_string(escape(&upper, b"\\"))?,
+            workdir: c_string(escape(&work, b"\\"))?,
+            volatile,
+            legacy: c_string(legacy)?,
+        })
+    }
+
+    /// `fsopen(2)` and friends: one option per layer, so that their number is not bounded by a page.
+    fn mount(&self) -> Result<OwnedFd, Errno> {
+        use rustix::mount::{fsconfig_create, fsconfig_set_flag, fsconfig_set_string};
+        let too_long = |path: &CString| path.as_bytes().len() > MAX_FSCONFIG_VALUE;
+        if self.lowerdirs.iter().any(too_long)
+            || too_long(&self.upperdir)
+            || too_long(&self.workdir)
+        {
+            return Err(Errno::INVAL);
+        }
+        let overlay = rustix::mount::fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_set_string(&overlay, c"source", c"overlay")?;
+        for lower in &self.lowerdirs {
+            fsconfig_set_string(&overlay, c"lowerdir+", lower)?;
+        }
+        fsconfig_set_string(&overlay, c"upperdir", &self.upperdir)?;
+        fsconfig_set_string(&overlay, c"workdir", &self.workdir)?;
+        fsconfig_set_flag(&overlay, c"userxattr")?;
+        if self.volatile {
+            fsconfig_set_flag(&overlay, c"volatile")?;
+        }
+        fsconfig_create(&overlay)?;
+        rustix::mount::fsmount(
+            &overlay,
+            FsMountFlags::FSMOUNT_CLOEXEC,
+            MountAttrFlags::empty(),
+        )
+    }
+
+    /// mount(2), onto the ancestor, from which a detached copy is then taken.
+    fn mount_legacy(&self) -> Result<OwnedFd, Errno> {
+        rustix::mount::mount(
+            c"overlay",
+            c".",
+            c"overlay",
+            LEGACY_FLAGS,
+            self.legacy.as_c_str(),
+        )?;
+        // `.` still is what it was; the path leads to what was mounted on it.
+        let copy = rustix::mount::open_tree(
+            CWD,
+            &self.ancestor,
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
+        )?;
+        rustix::mount::unmount(&self.ancestor, UnmountFlags::DETACH)?;
+        Ok(copy)
+    }
+}
+
+impl Step for Overlay {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        rustix::process::chdir(&self.ancestor)?;
+        let root = match self.mount() {
+            Err(Errno::INVAL | Errno::NOSYS) => self.mount_legacy()?,
+            other => other?,
+        };
+        state.root = Some(root);
+        Ok(())
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "error mounting the overlay of {} layers below {:?}",
+            self.lowerdirs.len(),
+            self.ancestor
+        )
+    }
+}
+
+/// Takes a ready directory, with what is mounted below it.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: CString,
+}
+
+impl Step for Directory {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        state.root = Some(rustix::mount::open_tree(
+            CWD,
+            &self.path,
+            OpenTreeFlags::OPEN_TREE_CLONE
+                | OpenTreeFlags::OPEN_TREE_CLOEXEC
+                | OpenTreeFlags::AT_RECURSIVE,
+        )?);
+        Ok(())
+    }
+
+    fn words(&self) -> String {
+        format!("error taking {:?} as the root directory", self.path)
+    }
+}
+
+/// Attaches the root, so that other mounts can be attached to it.
+#[derive(Debug)]
+pub(super) struct AttachRoot {
+    /// A directory that nobody needs to see any more in this mount namespace.
+    place: CString,
+}
+
+impl Step for AttachRoot {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        Ok(rustix::mount::move_mount(
+            state.root()?,
+            c"",
+            CWD,
+            &self.place,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )?)
+    }
+
+    fn words(&self) -> String {
+        format!("error attaching the root filesystem at {:?}", self.place)
+    }
+}
+
+/// The steps that make `root` and attach it: the first may run before the id maps are there if it says so.
+#[derive(Debug)]
+pub(super) enum Make {
+    Overlay(Overlay),
+    Directory(Directory),
+}
+
+/// Prepares the steps for `root`.
+pub(super) fn prepare(root: &Root) -> Result<(Make, AttachRoot), Error> {
+    match root {
+        Root::Overlay {
+            lowerdirs,
+            upperdir,
+            workdir,
+            volatile,
+        } => Ok((
+            Make::Overlay(Overlay::new(lowerdirs, upperdir, workdir, *volatile)?),
+            AttachRoot {
+                place: c_string(upperdir.as_os_str().as_bytes())?,
+            },
+        )),
+        Root::Directory(path) => {
+            let path = c_string(path.as_os_str().as_bytes())?;
+            Ok((
+                Make::Directory(Directory { path: path.clone() }),
+                AttachRoot { place: path },
+            ))
+        }
+    }
+}
+
+/// Makes the root the root of the process, and lets go of the host's.
+#[derive(Debug)]
+pub(super) struct Pivot;
+
+impl Step for Pivot {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        let old = rustix::fs::openat(
+            CWD,
+            c"/",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        rustix::process::fchdir(state.root()?)?;
+        // The old root is stacked on the new one, in the same place, and taken off there: no directory is needed for it.
+        rustix::process::pivot_root(c".", c".")?;
+        rustix::process::fchdir(&old)?;
+        // So that taking it off is not passed on to the host.
+        rustix::mount::mount_change(
+            c".",
+            MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC,
+        )?;
+        rustix::mount::unmount(c".", UnmountFlags::DETACH)?;
+        Ok(rustix::process::chdir(c"/")?)
+    }
+
+    fn words(&self) -> String {
+        "error jailing process inside rootfs: pivot_root".to_owned()
+    }
+}
+
+/// Sets flags or the propagation of the root mount.
+#[derive(Debug)]
+pub(super) struct RootAttributes {
+    pub(super) attributes: Attributes,
+    pub(super) recursive: bool,
+}
+
+impl Step for RootAttributes {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        set_attributes(state.root()?.as_fd(), self.attributes, self.recursive)
+    }
+
+    fn words(&self) -> String {
+        "error setting the flags of the root filesystem".to_owned()
+    }
+}
+
+fn common_ancestor<'a>(mut paths: impl Iterator<Item = &'a Path>) -> PathBuf {
+    let first = paths.next().and_then(Path::parent);
+    let mut ancestor = first.unwrap_or(Path::new("/")).to_path_buf();
+    for path in paths {
+        while !path.starts_with(&ancestor) && ancestor.pop() {}
+    }
+    ancestor
+}
+
+/// Puts a backslash before each of `special`.
+fn escape(text: &[u8], special: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(text.len());
+    for byte in text {
+        if special.contains(byte) {
+            escaped.push(b'\\');
+        }
+        escaped.push(*byte);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlay_options_are_relative_and_escaped() {
+        let overlay = Overlay::new(
+            &["/s/layers/b:c/diff".into(), "/s/layers/a/diff".into()],
+            Path::new("/s/containers/x,y/upper"),
+            Path::new("/s/containers/x,y/work"),
+            true,
+        )
+        .unwrap();
+        assert_eq!(overlay.ancestor.as_c_str(), c"/s");
+        assert_eq!(
+            overlay.lowerdirs,
+            [c"layers/b:c/diff".to_owned(), c"layers/a/diff".to_owned()]
+        );
+        assert_eq!(overlay.upperdir.as_c_str(), c"containers/x,y/upper");
+        assert_eq!(
+            overlay.legacy.to_str().unwrap(),
+            "lowerdir=layers/b\\:c/diff:layers/a/diff,upperdir=containers/x\\,y/upper,\
+             workdir=containers/x\\,y/work,userxattr,volatile"
+        );
+    }
+
+    #[test]
+    fn unrelated_directories_meet_at_the_root() {
+        let paths = ["/a/b/c", "/a/d", "/x"].map(Path::new);
+        assert_eq!(common_ancestor(paths.into_iter()), Path::new("/"));
+        let paths = ["/a/b/c", "/a/b/d"].map(Path::new);
+        assert_eq!(common_ancestor(paths.into_iter()), Path::new("/a/b"));
+    }
+}

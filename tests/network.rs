@@ -1,0 +1,217 @@
+//! Networks: none, host, another container's, and the default one that reaches out and publishes ports.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::support::{Need, Scenario, TestEnv, outer_address, scenario};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let docker = [
+        scenario!(none_has_loopback_only),
+        scenario!(another_container_s_is_shared),
+    ]
+    .map(|scenario| scenario.as_docker("docs.docker.com/engine/network/drivers"));
+    let own = [
+        scenario!(host_is_the_host_s),
+        scenario!(without_a_helper_it_says_so),
+    ];
+    let user_mode = [
+        scenario!(default_reaches_the_host_s_network).needs(Need::OuterAddress),
+        scenario!(default_does_not_reach_the_host_s_loopback),
+        scenario!(ports_are_published),
+        scenario!(a_taken_port_is_refused),
+        scenario!(ports_are_free_after_the_end),
+    ]
+    .map(|scenario| scenario.needs(Need::UserModeNetwork));
+    docker
+        .into_iter()
+        .chain(own)
+        .chain(user_mode)
+        .map(|scenario| scenario.needs(Need::Busybox))
+        .collect()
+}
+
+fn none_has_loopback_only(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("run --rm --network none busybox ls /sys/class/net")
+        .ok()
+        .stdout("lo\n");
+    env.ctr("run --rm --network none busybox ping -c 1 127.0.0.1")
+        .ok();
+    env.ctr("run --rm --network none busybox nc -w 1 192.0.2.1 80")
+        .run()
+        .exits(1);
+}
+
+fn another_container_s_is_shared(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr([
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "-h",
+        "web",
+        "--network",
+        "none",
+        "busybox",
+        "httpd",
+        "-f",
+        "-h",
+        "/etc",
+    ])
+    .ok();
+    env.until(Duration::from_secs(10), || {
+        env.ctr("run --rm --network container:web busybox wget -q -O - http://127.0.0.1/hostname")
+            .run()
+            .out()
+            == "web\n"
+    });
+    env.ctr("run --rm --network container:nosuch busybox true")
+        .run()
+        .exits(125)
+        .stderr_has("No such container: nosuch");
+}
+
+/// The namespace in which the scenario itself runs.
+fn own_namespace() -> String {
+    std::fs::read_link("/proc/self/ns/net")
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn host_is_the_host_s(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("run --rm --network host busybox readlink /proc/self/ns/net")
+        .ok()
+        .stdout(&format!("{}\n", own_namespace()));
+    // Its name is the host's as well.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    env.ctr("run --rm --network host busybox hostname")
+        .ok()
+        .stdout(&name);
+}
+
+fn without_a_helper_it_says_so(env: &TestEnv) {
+    env.image("busybox");
+    // The helpers for ids stay, those for the network are not found.
+    let directory = env.work().join("bin");
+    std::fs::create_dir(&directory).unwrap();
+    for program in ["newuidmap", "newgidmap"] {
+        let _ = std::os::unix::fs::symlink(format!("/usr/bin/{program}"), directory.join(program));
+    }
+    let finished = env
+        .ctr("run --rm busybox ls /sys/class/net")
+        .env("PATH", &directory)
+        .ok()
+        .stdout("lo\n");
+    let warning = finished.err();
+    assert!(
+        warning.lines().count() == 1 && warning.contains("passt"),
+        "{finished}"
+    );
+}
+
+/// Answers one connection with `hello`.
+fn serve_once(address: IpAddr) -> u16 {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        if let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.write_all(b"hello\n");
+        }
+    });
+    port
+}
+
+fn default_reaches_the_host_s_network(env: &TestEnv) {
+    env.image("busybox");
+    let interfaces = env
+        .ctr("run --rm busybox ls /sys/class/net")
+        .ok()
+        .stderr("")
+        .lines();
+    assert_eq!(interfaces.len(), 2, "{interfaces:?}");
+    let address = outer_address().unwrap();
+    let port = serve_once(address);
+    env.ctr(format!("run --rm busybox nc -w 5 {address} {port}"))
+        .ok()
+        .stdout("hello\n");
+}
+
+fn default_does_not_reach_the_host_s_loopback(env: &TestEnv) {
+    env.image("busybox");
+    let port = serve_once(Ipv4Addr::LOCALHOST.into());
+    for address in ["127.0.0.1", "10.0.2.2"] {
+        let finished = env
+            .ctr(format!("run --rm busybox nc -w 2 {address} {port}"))
+            .run();
+        assert!(
+            finished.code() != 0 && finished.out().is_empty(),
+            "{finished}"
+        );
+    }
+}
+
+/// What an HTTP server on the host's loopback answers, if there is one.
+fn get(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET /hostname HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn ports_are_published(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("run -d --name web -h published -p 127.0.0.1::80 busybox httpd -f -h /etc")
+        .ok();
+    let template = "{{with (index (index .NetworkSettings.Ports \"80/tcp\") 0)}}{{.HostIp}} {{.HostPort}}{{end}}";
+    let line = env.ctr(["inspect", "-f", template, "web"]).ok().line();
+    let port: u16 = line.strip_prefix("127.0.0.1 ").unwrap().parse().unwrap();
+    env.ctr(["ps", "--format", "{{.Ports}}"])
+        .ok()
+        .stdout(&format!("127.0.0.1:{port}->80/tcp\n"));
+    env.until(Duration::from_secs(10), || {
+        get(port).is_ok_and(|answer| answer.ends_with("published\n"))
+    });
+}
+
+fn a_taken_port_is_refused(env: &TestEnv) {
+    env.image("busybox");
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    env.ctr(format!("run --rm -p 127.0.0.1:{port}:80 busybox true"))
+        .run()
+        .exits(125)
+        .stdout("")
+        .stderr_has(&port.to_string())
+        .stderr_has("address already in use");
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn ports_are_free_after_the_end(env: &TestEnv) {
+    env.image("busybox");
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    for _ in 0..2 {
+        env.ctr(format!(
+            "run -d --name web -h again -p 127.0.0.1:{port}:80 busybox httpd -f -h /etc"
+        ))
+        .ok();
+        env.until(Duration::from_secs(10), || {
+            get(port).is_ok_and(|answer| answer.ends_with("again\n"))
+        });
+        env.ctr("rm -f web").ok();
+        env.until(Duration::from_secs(5), || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
+        });
+    }
+}
