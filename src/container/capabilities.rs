@@ -113,7 +113,7 @@ pub(super) fn granted(host: &HostConfig) -> Vec<&str> {
 /// since CVE-2022-24769. The kernel takes the last two away from a process that is not root.
 pub(super) fn sets(granted: &[&str]) -> LinuxCapabilities {
     let set: HashSet<Capability> = (granted.iter())
-        .filter_map(|name| name.parse().ok())
+        .filter_map(|name| name.trim_start_matches("CAP_").parse().ok())
         .collect();
     LinuxCapabilitiesBuilder::default()
         .bounding(set.clone())
