@@ -24,6 +24,7 @@ mod life;
 mod logs;
 mod network;
 mod ps;
+mod pull;
 mod run;
 mod support;
 mod terminal;
@@ -44,6 +45,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("logs", logs::scenarios),
     ("network", network::scenarios),
     ("ps", ps::scenarios),
+    ("pull", pull::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),

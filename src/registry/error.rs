@@ -60,7 +60,7 @@ pub enum Error {
         url: String,
     },
     /// Too many requests, and the pause asked for is longer than we wait.
-    #[error("toomanyrequests: {words}")]
+    #[error("{words}")]
     RateLimited {
         /// The registry's.
         words: RegistryWords,

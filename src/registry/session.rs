@@ -1,7 +1,7 @@
 //! One conversation with one repository.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -17,6 +17,9 @@ use crate::image::{Digest, Reference, manifest};
 use crate::settings::Settings;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// How long a loopback registry that broke off plain HTTP is given to answer a TLS greeting.
+const TLS_PROBE: Duration = Duration::from_secs(5);
 
 /// A conversation with one repository; owns the async runtime, and nothing of it is left when it is dropped.
 #[derive(Debug)]
@@ -229,7 +232,7 @@ impl Link {
         Url::parse(&text).map_err(|error| Error::Client(error.into()))
     }
 
-    /// Sends a request, answers one 401, and settles a loopback registry's scheme by the way.
+    /// Sends a request and answers one 401.
     async fn exchange(
         &self,
         method: Method,
@@ -239,73 +242,109 @@ impl Link {
         let name = go_name(&method);
         let mut authorization = self.authorizer.current().await;
         let mut answered = false;
-        // What came of plain HTTP, while HTTPS is tried in its place.
-        let mut over_http: Option<Failure> = None;
         loop {
-            let tls = self.tls.load(Ordering::Relaxed);
-            let url = self.url(path, tls)?;
-            let mut builder = self
-                .http
-                .request(method.clone(), url.clone())
-                .headers(headers.clone());
+            let mut headers = headers.clone();
             if let Some(header) = &authorization.header {
-                builder = builder.header(AUTHORIZATION, header.clone());
+                headers.insert(AUTHORIZATION, header.clone());
             }
-            let met = self.met.load(Ordering::Relaxed);
-            let response = match (send(builder, name, &url).await, over_http.take()) {
-                (Ok(response), _) => response,
-                // It is no TLS server either, so it was HTTP, and a bad moment.
-                (Err(_), Some(failure)) => {
-                    self.tls.store(false, Ordering::Relaxed);
-                    return Err(failure);
-                }
-                (Err(failure), None) if !met && !tls && !is_unreachable(&failure.error) => {
-                    over_http = Some(failure);
-                    self.tls.store(true, Ordering::Relaxed);
-                    continue;
-                }
-                (Err(mut failure), None) => {
-                    // A registry that was never there is not waited for.
-                    if !met && is_unreachable(&failure.error) {
-                        failure.retry = Retry::Never;
-                    }
-                    return Err(failure);
-                }
-            };
-            // Go's TLS servers answer plain HTTP with 400.
-            if !met && !tls && response.status() == StatusCode::BAD_REQUEST {
-                over_http = Some(refusal(response, name, Some(&self.reference)).await);
-                self.tls.store(true, Ordering::Relaxed);
-                continue;
-            }
-            self.met.store(true, Ordering::Relaxed);
-            // The peer that answers may be one we were redirected to; it gets no credentials of ours.
-            let at_home = response.url().origin() == url.origin();
-            if response.status() == StatusCode::UNAUTHORIZED && !answered && at_home {
-                answered = true;
-                let outcome = self
-                    .authorizer
-                    .renew(&self.http, &authorization, response.headers(), tls)
-                    .await?;
-                match outcome {
-                    Outcome::Retry(new) => {
-                        authorization = new;
-                        continue;
-                    }
-                    Outcome::NothingToShow => {
-                        return Err(Error::NoCredentials {
-                            method: name,
-                            url: shown(&url),
-                        }
-                        .into());
-                    }
-                }
-            }
+            let response = self.reach(&method, path, headers).await?;
             if response.status().is_success() {
                 return Ok(response);
             }
-            return Err(refusal(response, name, Some(&self.reference)).await);
+            // The peer that answers may be one we were redirected to; it gets no credentials of ours.
+            let tls = self.tls.load(Ordering::Relaxed);
+            let at_home = response.url().origin() == self.url(path, tls)?.origin();
+            if response.status() != StatusCode::UNAUTHORIZED || answered || !at_home {
+                return Err(refusal(response, name, Some(&self.reference)).await);
+            }
+            answered = true;
+            let outcome = self
+                .authorizer
+                .renew(&self.http, &authorization, response.headers(), tls)
+                .await?;
+            match outcome {
+                Outcome::Retry(new) => authorization = new,
+                Outcome::NothingToShow => {
+                    return Err(Error::NoCredentials {
+                        method: name,
+                        url: shown(response.url()),
+                    }
+                    .into());
+                }
+            }
         }
+    }
+
+    /// Sends a request. The first one to a loopback registry, which carries no credentials, finds out its scheme.
+    async fn reach(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Response, Failure> {
+        let tls = self.tls.load(Ordering::Relaxed);
+        let first = self.send(method, path, headers.clone(), tls).await;
+        let failure = match first {
+            Ok(response) if self.met.load(Ordering::Relaxed) || tls || !is_bad(&response) => {
+                self.met.store(true, Ordering::Relaxed);
+                return Ok(response);
+            }
+            Ok(response) => match is_refused_plain_http(response, method).await {
+                Ok(failure) => failure,
+                Err(failure) => {
+                    self.met.store(true, Ordering::Relaxed);
+                    return Err(failure);
+                }
+            },
+            Err(failure) if self.met.load(Ordering::Relaxed) => return Err(failure),
+            // A registry that was never there is not waited for.
+            Err(mut failure) if tls || is_unreachable(&failure.error) => {
+                if is_unreachable(&failure.error) {
+                    failure.retry = Retry::Never;
+                }
+                return Err(failure);
+            }
+            Err(failure) => failure,
+        };
+        let over_tls = self.send(method, path, headers, true);
+        match tokio::time::timeout(TLS_PROBE, over_tls).await {
+            Ok(Ok(response)) => {
+                self.tls.store(true, Ordering::Relaxed);
+                self.met.store(true, Ordering::Relaxed);
+                Ok(response)
+            }
+            // It is no TLS server either, so it was HTTP, and a bad moment.
+            _ => Err(failure),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+        tls: bool,
+    ) -> Result<Response, Failure> {
+        let url = self.url(path, tls)?;
+        let request = self.http.request(method.clone(), url.clone());
+        send(request.headers(headers), go_name(method), &url).await
+    }
+}
+
+fn is_bad(response: &Response) -> bool {
+    response.status() == StatusCode::BAD_REQUEST
+}
+
+/// Tells the 400 of a TLS server that was spoken to in plain HTTP (`Ok`) from any other (`Err`). Go's says "Client sent an
+/// HTTP request to an HTTPS server", nginx's "The plain HTTP request was sent to HTTPS port".
+async fn is_refused_plain_http(response: Response, method: &Method) -> Result<Failure, Failure> {
+    let refused = Refused::read(response, go_name(method)).await;
+    let about_https = refused.body.windows(5).any(|word| word == b"HTTPS");
+    let failure = refused.into_failure(None);
+    if about_https {
+        Ok(failure)
+    } else {
+        Err(failure)
     }
 }
 
@@ -351,47 +390,79 @@ pub(super) async fn refusal(
     method: &'static str,
     reference: Option<&Reference>,
 ) -> Failure {
-    let status = response.status();
-    let url = shown(response.url());
-    let retry = match retry_after(response.headers(), SystemTime::now()) {
-        _ if !is_transient(status) => Retry::Never,
-        Some(pause) => Retry::After(pause),
-        None => Retry::Backoff,
-    };
-    let is_manifest = response.url().path().contains("/manifests/");
-    let body = read(response, method, "error", limits::ERROR_BYTES)
-        .await
-        .unwrap_or_default();
-    let words = RegistryWords::parse(&body, status);
-    let error = match (status, words.code(), reference) {
-        (_, "MANIFEST_UNKNOWN", Some(reference)) => Error::ManifestUnknown {
-            reference: reference.familiar(),
-            words,
-        },
-        (_, "NAME_UNKNOWN", Some(reference)) => Error::NameUnknown {
-            name: reference.familiar_name(),
-            words,
-        },
-        (StatusCode::NOT_FOUND, "", Some(reference)) if is_manifest => Error::ManifestUnknown {
-            reference: reference.familiar(),
-            words,
-        },
-        (StatusCode::FORBIDDEN, ..) | (_, "DENIED", _) if reference.is_some() => Error::Denied {
-            name: reference.map(Reference::familiar_name).unwrap_or_default(),
-            words,
-        },
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, ..) => {
-            Error::Unauthorized { method, url, words }
-        }
-        (StatusCode::TOO_MANY_REQUESTS, ..) => Error::RateLimited { words },
-        _ => Error::Status {
+    let refused = Refused::read(response, method).await;
+    refused.into_failure(reference)
+}
+
+/// An answer that is not success, read to its end.
+struct Refused {
+    method: &'static str,
+    url: Url,
+    status: StatusCode,
+    retry: Retry,
+    body: Vec<u8>,
+}
+
+impl Refused {
+    async fn read(response: Response, method: &'static str) -> Self {
+        let status = response.status();
+        let retry = match retry_after(response.headers(), SystemTime::now()) {
+            _ if !is_transient(status) => Retry::Never,
+            Some(pause) => Retry::After(pause),
+            None => Retry::Backoff,
+        };
+        let url = response.url().clone();
+        // A body that is too long or ends early has nothing to say.
+        let body = read(response, method, "error", limits::ERROR_BYTES).await;
+        Refused {
             method,
             url,
             status,
-            words,
-        },
-    };
-    Failure { error, retry }
+            retry,
+            body: body.unwrap_or_default(),
+        }
+    }
+
+    fn into_failure(self, reference: Option<&Reference>) -> Failure {
+        let (method, status) = (self.method, self.status);
+        let url = shown(&self.url);
+        let is_manifest = self.url.path().contains("/manifests/");
+        let words = RegistryWords::parse(&self.body, status);
+        let error = match (status, words.code(), reference) {
+            (_, "MANIFEST_UNKNOWN", Some(reference)) => Error::ManifestUnknown {
+                reference: reference.familiar(),
+                words,
+            },
+            (_, "NAME_UNKNOWN", Some(reference)) => Error::NameUnknown {
+                name: reference.familiar_name(),
+                words,
+            },
+            (StatusCode::NOT_FOUND, "", Some(reference)) if is_manifest => Error::ManifestUnknown {
+                reference: reference.familiar(),
+                words,
+            },
+            (StatusCode::FORBIDDEN, _, Some(reference)) | (_, "DENIED", Some(reference)) => {
+                Error::Denied {
+                    name: reference.familiar_name(),
+                    words,
+                }
+            }
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, ..) => {
+                Error::Unauthorized { method, url, words }
+            }
+            (StatusCode::TOO_MANY_REQUESTS, ..) => Error::RateLimited { words },
+            _ => Error::Status {
+                method,
+                url,
+                status,
+                words,
+            },
+        };
+        Failure {
+            error,
+            retry: self.retry,
+        }
+    }
 }
 
 /// Reads a body of at most `limit` bytes.

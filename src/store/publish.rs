@@ -12,6 +12,9 @@ use super::files::{ensure_private_dir, failed};
 use super::staging::Staged;
 use super::{Error, Store};
 
+/// Files that are synced one by one: `syncfs` also waits for what every other process has written.
+const FEW: usize = 4;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Blob,
@@ -54,7 +57,10 @@ impl Store {
     ///
     /// [`Error::Io`]: some of the set may then have their names, each of them whole.
     pub fn publish(&self, set: Vec<Verified>) -> Result<(), Error> {
-        if set.iter().any(|object| object.staged.is_some()) {
+        let staged = || set.iter().filter_map(Verified::staged);
+        if set.iter().all(|object| object.kind == Kind::Blob) && staged().count() <= FEW {
+            staged().try_for_each(Staged::sync)?;
+        } else {
             let root = File::open(&self.root).map_err(failed("open", &self.root))?;
             rustix::fs::syncfs(&root).map_err(|errno| failed("write", &self.root)(errno.into()))?;
         }

@@ -13,6 +13,7 @@ pub mod file;
 pub mod helper;
 pub mod keyring;
 pub mod mount;
+pub mod names;
 pub mod namespace;
 pub mod network;
 pub mod process;

@@ -9,7 +9,9 @@
 pub(crate) mod busybox;
 mod command;
 mod env;
+pub(crate) mod image;
 mod needs;
+pub(crate) mod registry;
 mod suite;
 mod terminal;
 mod users;

@@ -1,14 +1,17 @@
 //! All layers of an image: which are missing, who gets them, when they get their names.
 
 use std::cmp::Reverse;
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use super::Error;
 use super::documents::Remote;
 use super::layer::{Context, Job, Outcome};
 use super::progress::{Event, LayerState};
 use crate::image::Algorithm;
-use crate::registry::{Feed, Session, Wanted};
+use crate::registry::{self, Feed, Session, Wanted};
 use crate::store::{Store, Verified};
 
 /// The layers of the image, each once, lowest first.
@@ -27,18 +30,17 @@ pub(super) fn jobs(remote: &Remote) -> Vec<Job> {
     jobs
 }
 
-/// What the first round brings together.
-#[derive(Default)]
-struct Round<'a> {
+/// What the publisher is handed.
+struct Ready<'a> {
     set: Vec<Verified>,
-    ready: Vec<&'a Job>,
-    busy: Vec<&'a Job>,
-    warnings: Vec<String>,
+    /// `None` for the documents, which come last.
+    layer: Option<&'a Job>,
 }
 
-/// Gets the layers that are missing and gives them, and the documents, their names.
+/// Gets the layers that are missing and gives them, and at the end the documents, their names.
 ///
-/// First whatever nobody else is getting; then, with nothing in hand that somebody else could wait for, the rest.
+/// First whatever nobody else is getting, then, waiting for them, the rest. What is ready goes to the publisher: the disk
+/// works while the next layers come, and a pull that fails later need not begin from nothing.
 ///
 /// # Errors
 ///
@@ -49,10 +51,9 @@ pub(super) fn fetch(
     jobs: &[Job],
     remote: &Remote,
 ) -> Result<(), Error> {
-    let store = context.store;
     let mut missing: Vec<&Job> = Vec::new();
     for job in jobs {
-        if store.has_layer(&job.diff_id) {
+        if context.store.has_layer(&job.diff_id) {
             context.report(job, LayerState::AlreadyExists);
         } else {
             context.report(job, LayerState::PullingFsLayer);
@@ -62,54 +63,83 @@ pub(super) fn fetch(
     // The largest decides how long it takes, so it starts first.
     missing.sort_by_key(|job| Reverse(job.size));
 
-    let round = Mutex::new(Round::default());
-    download(session, &missing, &|job, feed| {
-        let outcome = context.get(job, feed, false)?;
-        let mut round = round.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Outcome::Ready(set, warnings) => {
-                round.set.extend(set);
-                round.ready.push(job);
-                round.warnings.extend(warnings);
+    let warnings = Mutex::new(BTreeSet::new());
+    let (ready, to_publish) = mpsc::channel();
+    thread::scope(|scope| {
+        let publisher = thread::Builder::new()
+            .name("publisher".into())
+            .spawn_scoped(scope, move || publish(context, &to_publish))
+            .map_err(registry::Error::Thread)?;
+        let fetched = fetch_all(context, session, &missing, &|job, feed, wait| {
+            let mut outcome = context.get(job, feed, wait)?;
+            if let Outcome::Ready(set, words) = &mut outcome {
+                lock(&warnings).extend(words.drain(..));
+                // A publisher that has failed takes nothing more, and says why at the end.
+                let _ = ready.send(Ready {
+                    set: std::mem::take(set),
+                    layer: Some(job),
+                });
             }
-            Outcome::Present => context.report(job, LayerState::AlreadyExists),
-            Outcome::Busy => round.busy.push(job),
-        }
-        Ok(())
-    })?;
-    let mut round = round.into_inner().unwrap_or_else(PoisonError::into_inner);
-
-    let alone = round.busy.is_empty();
-    let documents = prepare(store, remote)?;
-    let later = if alone {
-        round.set.extend(documents);
-        Vec::new()
-    } else {
-        documents
-    };
-    store.publish(round.set)?;
-    for job in round.ready {
-        context.report(job, LayerState::PullComplete);
-    }
-    if !alone {
-        let warnings = Mutex::new(&mut round.warnings);
-        download(session, &round.busy, &|job, feed| {
-            if let Outcome::Ready(set, words) = context.get(job, feed, true)? {
-                store.publish(set)?;
-                let mut warnings = warnings.lock().unwrap_or_else(PoisonError::into_inner);
-                warnings.extend(words);
-            }
-            context.report(job, LayerState::PullComplete);
+            Ok(outcome)
+        })
+        .and_then(|()| {
+            let set = prepare(context.store, remote)?;
+            let _ = ready.send(Ready { set, layer: None });
             Ok(())
-        })?;
-        store.publish(later)?;
-    }
-    round.warnings.sort();
-    round.warnings.dedup();
-    for warning in &round.warnings {
+        });
+        drop(ready);
+        let published = publisher.join();
+        fetched.and(published.unwrap_or(Err(registry::Error::Cancelled.into())))
+    })?;
+    for warning in lock(&warnings).iter() {
         context.progress.event(Event::Warning(warning));
     }
     Ok(())
+}
+
+/// Calls `get` for every layer: first for those that nobody else is getting, then, waiting, for the others.
+fn fetch_all<'a>(
+    context: &Context<'_>,
+    session: &Session,
+    missing: &[&'a Job],
+    get: &(dyn Fn(&'a Job, Feed, bool) -> Result<Outcome, Error> + Sync),
+) -> Result<(), Error> {
+    let busy = Mutex::new(Vec::new());
+    download(session, missing, &|job, feed| {
+        match get(job, feed, false)? {
+            Outcome::Ready(..) => {}
+            Outcome::Present => context.report(job, LayerState::AlreadyExists),
+            Outcome::Busy => lock(&busy).push(job),
+        }
+        Ok(())
+    })?;
+    let busy = busy.into_inner().unwrap_or_else(PoisonError::into_inner);
+    download(session, &busy, &|job, feed| {
+        if let Outcome::Present = get(job, feed, true)? {
+            context.report(job, LayerState::PullComplete);
+        }
+        Ok(())
+    })
+}
+
+/// Publishes what is ready for as long as something comes, all that came meanwhile at once.
+fn publish(context: &Context<'_>, ready: &Receiver<Ready<'_>>) -> Result<(), Error> {
+    while let Ok(first) = ready.recv() {
+        let (mut set, mut layers) = (Vec::new(), Vec::new());
+        for object in [first].into_iter().chain(ready.try_iter()) {
+            set.extend(object.set);
+            layers.extend(object.layer);
+        }
+        context.store.publish(set)?;
+        for job in layers {
+            context.report(job, LayerState::PullComplete);
+        }
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn download<'a>(

@@ -3,11 +3,12 @@
 //! 1. What does the reference mean now? A digest, asked for with HEAD where the store has an image of that name.
 //! 2. Index → the manifest for the platform → config. All three are checked before anything large is asked for.
 //! 3. All layers that are missing, in parallel, largest first (see `layer`).
-//! 4. One sync for everything, then the names: layers, blobs, config, manifest, index; the references last.
+//! 4. What is ready is synced and gets its name, layer and blob, while the others come; then config, manifest, index; the
+//!    references last.
 //!
 //! A lease names all of it before the store is asked what it has. Two pulls of the same layer share the work: who comes
-//! second leaves the layer to the first, gets on with the others, gives those their names, and only then waits. Nobody
-//! waits while holding a blob, so two pulls never wait for each other.
+//! second leaves the layer to the first, gets on with the others, and waits at the end. Whoever holds a blob is getting or
+//! publishing it and waits for nobody, so two pulls never wait for each other.
 //!
 //! Call it inside the user's id map (`userns::enter`), from a process with one thread; it has one again afterwards.
 

@@ -1,0 +1,139 @@
+//! The commands, one file each, and the table of them.
+
+mod attach;
+mod complete;
+mod create;
+mod create_flags;
+mod exec;
+mod glob;
+mod images;
+mod images_list;
+mod images_row;
+mod import;
+mod info;
+mod inspect;
+mod kill;
+mod logs;
+mod pattern;
+mod prune;
+mod ps;
+mod ps_filter;
+mod ps_row;
+mod pull;
+mod rm;
+mod rmi;
+mod run;
+mod start;
+mod stop;
+mod tag;
+pub(crate) mod version;
+mod volume;
+mod wait;
+
+pub(in crate::cli) use ps_row::network;
+
+use super::command::{Entry, Group};
+
+/// Management commands: the first of two words.
+pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("container", "Manage containers"),
+    ("image", "Manage images"),
+    ("system", "Manage ctr"),
+    ("volume", "Manage volumes"),
+];
+
+/// Every command. The overview lists them in this order.
+pub(crate) const COMMANDS: &[Entry] = &[
+    Entry::of::<run::Run>(Group::Common, &["run", "container run"]),
+    Entry::of::<exec::Exec>(Group::Common, &["exec", "container exec"]),
+    Entry::of::<ps::Ps>(
+        Group::Common,
+        &["ps", "container ls", "container list", "container ps"],
+    ),
+    Entry::of::<pull::Pull>(Group::Common, &["pull", "image pull"]),
+    Entry::of::<images::Images>(Group::Common, &["images", "image ls", "image list"]),
+    Entry::of::<version::Version>(Group::Common, &["version"]),
+    Entry::of::<info::Info>(Group::Common, &["info", "system info"]),
+    Entry::of::<attach::Attach>(Group::Other, &["attach", "container attach"]),
+    Entry::of::<create::Create>(Group::Other, &["create", "container create"]),
+    Entry::of::<import::Import>(Group::Other, &["import", "image import"]),
+    Entry::of::<inspect::Inspect>(Group::Other, &["inspect"]),
+    Entry::of::<kill::Kill>(Group::Other, &["kill", "container kill"]),
+    Entry::of::<logs::Logs>(Group::Other, &["logs", "container logs"]),
+    Entry::of::<stop::Restart>(Group::Other, &["restart", "container restart"]),
+    Entry::of::<rm::Rm>(Group::Other, &["rm", "container rm", "container remove"]),
+    Entry::of::<rmi::Rmi>(Group::Other, &["rmi", "image rm", "image remove"]),
+    Entry::of::<start::Start>(Group::Other, &["start", "container start"]),
+    Entry::of::<stop::Stop>(Group::Other, &["stop", "container stop"]),
+    Entry::of::<tag::Tag>(Group::Other, &["tag", "image tag"]),
+    Entry::of::<wait::Wait>(Group::Other, &["wait", "container wait"]),
+    Entry::of::<inspect::ContainerInspect>(Group::Management, &["container inspect"]),
+    Entry::of::<prune::Containers>(Group::Management, &["container prune"]),
+    Entry::of::<inspect::ImageInspect>(Group::Management, &["image inspect"]),
+    Entry::of::<prune::Images>(Group::Management, &["image prune"]),
+    Entry::of::<prune::System>(Group::Management, &["system prune"]),
+    Entry::of::<volume::Create>(Group::Management, &["volume create"]),
+    Entry::of::<inspect::VolumeInspect>(Group::Management, &["volume inspect"]),
+    Entry::of::<volume::List>(Group::Management, &["volume ls", "volume list"]),
+    Entry::of::<prune::UnusedVolumes>(Group::Management, &["volume prune"]),
+    Entry::of::<volume::Remove>(Group::Management, &["volume rm", "volume remove"]),
+    Entry::of::<complete::Complete>(Group::Hidden, &["__complete"]),
+];
+
+/// Docker's commands that are still to come.
+pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
+    "build",
+    "builder",
+    "buildx",
+    "checkpoint",
+    "commit",
+    "compose",
+    "config",
+    "container commit",
+    "container cp",
+    "container diff",
+    "container export",
+    "container pause",
+    "container port",
+    "container rename",
+    "container stats",
+    "container top",
+    "container unpause",
+    "container update",
+    "context",
+    "cp",
+    "diff",
+    "events",
+    "export",
+    "history",
+    "image build",
+    "image history",
+    "image load",
+    "image push",
+    "image save",
+    "load",
+    "login",
+    "logout",
+    "manifest",
+    "network",
+    "node",
+    "pause",
+    "plugin",
+    "port",
+    "push",
+    "rename",
+    "save",
+    "search",
+    "secret",
+    "service",
+    "stack",
+    "stats",
+    "swarm",
+    "system df",
+    "system events",
+    "top",
+    "trust",
+    "unpause",
+    "update",
+    "volume update",
+];

@@ -1,0 +1,238 @@
+//! `ctr container prune`, `image prune`, `volume prune`, `system prune`.
+
+use std::io::{self, BufRead as _};
+
+use clap::Args;
+
+use crate::cli::command::{Command, Example, Flag, Outcome};
+use crate::cli::context::Context;
+use crate::cli::error::Failure;
+use crate::cli::output::size;
+use crate::container::record::Status;
+use crate::container::{Engine, RemoveOptions};
+use crate::image::Digest;
+use crate::store::{self, Store};
+use crate::volume::Volumes;
+
+/// `--filter` is refused by name: a filter that is ignored would delete too much.
+const UNBUILT: &[Flag] = &[Flag::value("filter")];
+
+/// Remove all stopped containers
+#[derive(Debug, Args)]
+pub(crate) struct Containers {
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Command for Containers {
+    const USAGE: &'static str = "[OPTIONS]";
+    const EXAMPLES: &'static [Example] = &[("container prune -f", "Remove what has ended")];
+    const UNBUILT: &'static [Flag] = UNBUILT;
+
+    fn run(self, context: &Context) -> Outcome {
+        confirm(
+            context,
+            self.force,
+            "This will remove all stopped containers.",
+        )?;
+        let (removed, bytes) = stopped_containers(&context.engine()?)?;
+        let mut report = Report::default();
+        report.section("Deleted Containers:", removed);
+        report.print(context, bytes)
+    }
+}
+
+/// Remove unused images
+#[derive(Debug, Args)]
+pub(crate) struct Images {
+    /// Remove all unused images, not just dangling ones
+    #[arg(short, long)]
+    all: bool,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Command for Images {
+    const USAGE: &'static str = "[OPTIONS]";
+    const EXAMPLES: &'static [Example] = &[("image prune -af", "Keep only images of containers")];
+    const UNBUILT: &'static [Flag] = UNBUILT;
+
+    fn run(self, context: &Context) -> Outcome {
+        let warning = match self.all {
+            true => {
+                "This will remove all images without at least one container associated to them."
+            }
+            false => "This will remove all dangling images.",
+        };
+        confirm(context, self.force, warning)?;
+        let (store, _) = context.store_for_content()?;
+        let mut report = Report::default();
+        let bytes = unused_images(&store, self.all, &mut report)?;
+        report.print(context, bytes)
+    }
+}
+
+/// Remove unused local volumes
+#[derive(Debug, Args)]
+pub(crate) struct UnusedVolumes {
+    /// Remove all unused volumes, not just anonymous ones
+    #[arg(short, long)]
+    all: bool,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Command for UnusedVolumes {
+    const USAGE: &'static str = "[OPTIONS]";
+    const EXAMPLES: &'static [Example] =
+        &[("volume prune -f", "Remove anonymous volumes nobody mounts")];
+    const UNBUILT: &'static [Flag] = UNBUILT;
+
+    fn run(self, context: &Context) -> Outcome {
+        let warning = match self.all {
+            true => "This will remove all local volumes not used by at least one container.",
+            false => "This will remove anonymous local volumes not used by at least one container.",
+        };
+        confirm(context, self.force, warning)?;
+        let (store, _) = context.store_for_content()?;
+        let pruned = Volumes::new(&store).prune(self.all)?;
+        let mut report = Report::default();
+        report.section("Deleted Volumes:", pruned.names);
+        report.print(context, pruned.bytes)
+    }
+}
+
+/// Remove unused data
+#[derive(Debug, Args)]
+pub(crate) struct System {
+    /// Remove all unused images, not just dangling ones
+    #[arg(short, long)]
+    all: bool,
+    /// Do not prompt for confirmation
+    #[arg(short, long)]
+    force: bool,
+    /// Prune anonymous volumes
+    #[arg(long)]
+    volumes: bool,
+}
+
+impl Command for System {
+    const USAGE: &'static str = "[OPTIONS]";
+    const EXAMPLES: &'static [Example] = &[(
+        "system prune -af --volumes",
+        "Free all the space that is not in use",
+    )];
+    const UNBUILT: &'static [Flag] = UNBUILT;
+
+    fn run(self, context: &Context) -> Outcome {
+        let mut warning = "This will remove:\n  - all stopped containers\n".to_owned();
+        if self.volumes {
+            warning.push_str("  - all anonymous volumes not used by at least one container\n");
+        }
+        warning.push_str(match self.all {
+            true => "  - all images without at least one container associated to them\n",
+            false => "  - all dangling images\n",
+        });
+        warning.push_str("  - what interrupted commands left behind\n");
+        confirm(context, self.force, &warning)?;
+        let engine = context.engine()?;
+        let (removed, mut bytes) = stopped_containers(&engine)?;
+        let mut report = Report::default();
+        report.section("Deleted Containers:", removed);
+        let (store, _) = context.store_for_content()?;
+        if self.volumes {
+            let pruned = Volumes::new(&store).prune(false)?;
+            report.section("Deleted Volumes:", pruned.names);
+            bytes += pruned.bytes;
+        }
+        bytes += unused_images(&store, self.all, &mut report)?;
+        let left_overs = store.sweep_left_overs()?;
+        store::sweep_run_dir(&store, &context.settings.run_dir)?;
+        report.section("Deleted Unfinished Containers:", left_overs.containers);
+        bytes += left_overs.bytes;
+        report.print(context, bytes)
+    }
+}
+
+/// Asks, unless `force`. Without a terminal nobody answers, and nothing is removed.
+fn confirm(context: &Context, force: bool, warning: &str) -> Result<(), Failure> {
+    if force {
+        return Ok(());
+    }
+    let warning = warning.trim_end();
+    context.print(&format!(
+        "WARNING! {warning}\n\nAre you sure you want to continue? [y/N] "
+    ))?;
+    let mut answer = String::new();
+    // An answer that cannot be read is none.
+    let _ = io::stdin().lock().read_line(&mut answer);
+    if answer.trim().eq_ignore_ascii_case("y") {
+        return Ok(());
+    }
+    Err(Failure::plain(format!(
+        "{}: prune has been cancelled",
+        context.program
+    )))
+}
+
+/// Removes containers that do not run; returns their IDs and the bytes they had written.
+fn stopped_containers(engine: &Engine) -> Result<(Vec<String>, u64), Failure> {
+    let mut removed = Vec::new();
+    let mut bytes = 0;
+    for container in engine.list()? {
+        if container.state.status == Status::Running {
+            continue;
+        }
+        // How much it was is worth less than that it goes.
+        let written = engine.sizes(&container).map_or(0, |sizes| sizes.writable);
+        let options = RemoveOptions::default();
+        match engine.remove(&container, options) {
+            Ok(()) => {
+                bytes += written;
+                removed.push(container.record.id);
+            }
+            // Started, or removed by somebody else, since it was listed.
+            Err(crate::container::Error::Running(_) | crate::container::Error::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((removed, bytes))
+}
+
+fn unused_images(store: &Store, all: bool, report: &mut Report) -> Result<u64, Failure> {
+    let pruned = store.prune_images(all)?;
+    let untagged = pruned
+        .untagged
+        .iter()
+        .filter_map(|entry| entry.reference.as_ref());
+    let mut lines: Vec<String> = untagged
+        .map(|reference| format!("untagged: {}", reference.familiar()))
+        .collect();
+    let deleted = |digest: &Digest| format!("deleted: {digest}");
+    lines.extend(pruned.images.iter().map(deleted));
+    lines.extend(pruned.layers.iter().map(deleted));
+    report.section("Deleted Images:", lines);
+    Ok(pruned.bytes)
+}
+
+/// What a prune prints.
+#[derive(Debug, Default)]
+struct Report(String);
+
+impl Report {
+    fn section(&mut self, heading: &str, lines: Vec<String>) {
+        if !lines.is_empty() {
+            self.0
+                .push_str(&format!("{heading}\n{}\n\n", lines.join("\n")));
+        }
+    }
+
+    fn print(self, context: &Context, bytes: u64) -> Outcome {
+        let total = size::human4(bytes);
+        context.print(&format!("{}Total reclaimed space: {total}\n", self.0))?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,22 @@
+//! What commands print: tables and `--format`, sizes, times.
+
+pub(crate) mod format;
+pub(crate) mod go;
+pub(crate) mod paired;
+mod ports;
+pub(crate) mod progress;
+pub(crate) mod size;
+mod table;
+pub(crate) mod time;
+
+pub(crate) use ports::ports;
+
+/// Docker's `formatter.Ellipsis`: at most `width` characters, the last one an ellipsis where some were cut.
+pub(crate) fn ellipsis(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}

@@ -1,0 +1,493 @@
+//! A registry inside the test process, on loopback, that can be told to fail.
+//!
+//! It serves images from memory, notes every request, and follows a list of faults: the first one that fits a request and
+//! is not used up decides the answer. It knows no more of HTTP than registry clients need.
+//!
+//! Its threads end with it.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::image::{Content, TestImage, digest};
+
+/// What a client must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// Nothing.
+    Open,
+    /// User and password with each request.
+    Basic(&'static str, &'static str),
+    /// A token, which everybody gets.
+    BearerAnonymous,
+    /// A token, which this user gets for this password.
+    Bearer(&'static str, &'static str),
+    /// A token, to be had by POST for this refresh token.
+    BearerIdentity(&'static str),
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// This status, these headers, this body.
+    Answer(u16, Vec<(&'static str, String)>, String),
+    /// The connection is closed without an answer.
+    Hangup,
+    /// The connection is closed after so many bytes of the body.
+    CutAfter(usize),
+    /// Nothing more comes after so many bytes of the body, and the connection stays open.
+    StallAfter(usize),
+    /// The body comes in pieces of 64 KiB with this pause between them.
+    Slow(Duration),
+    /// One bit of the body is wrong.
+    FlipBit(usize),
+    /// `Content-Length` says so much more than there is.
+    LongerLength(u64),
+    /// `Range` is taken for nothing.
+    IgnoreRange,
+    /// Other bytes in place of the content.
+    Replace(Vec<u8>),
+    /// Accepted tokens are accepted no more.
+    ForgetTokens,
+}
+
+/// One request, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// With its query.
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Request {
+    /// A header's value, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    blobs: HashMap<String, Vec<u8>>,
+    /// By `repository/reference`.
+    manifests: HashMap<String, Content>,
+    auth: Option<Auth>,
+    tokens: Vec<String>,
+    faults: Vec<Rule>,
+    requests: Vec<Request>,
+    connections: Vec<TcpStream>,
+    stopped: bool,
+}
+
+struct Rule {
+    /// A part of `METHOD path`.
+    of: String,
+    times: usize,
+    fault: Fault,
+}
+
+/// See the module.
+pub(crate) struct Registry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Registry {
+    /// Starts one, without any images, open to everybody.
+    pub(crate) fn start() -> Registry {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let address = listener.local_addr().expect("a bound socket");
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = state.clone();
+        let thread = thread::spawn(move || accept(&listener, &shared));
+        Registry {
+            address,
+            state,
+            thread: Some(thread),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// `127.0.0.1:PORT/NAME`.
+    pub(crate) fn name(&self, name: &str) -> String {
+        format!("{}/{name}", self.address)
+    }
+
+    /// From now on clients must show this.
+    pub(crate) fn require(&self, auth: Auth) {
+        self.state().auth = Some(auth);
+    }
+
+    /// Stores a blob.
+    pub(crate) fn put_blob(&self, content: &Content) {
+        self.put_blob_as(&content.digest(), &content.bytes);
+    }
+
+    /// Stores `bytes` under a digest, be it theirs or not.
+    pub(crate) fn put_blob_as(&self, digest: &str, bytes: &[u8]) {
+        self.state().blobs.insert(digest.to_owned(), bytes.to_vec());
+    }
+
+    /// Stores a manifest or index under its digest and, unless empty, under `tag`.
+    pub(crate) fn put_manifest(&self, repository: &str, tag: &str, content: &Content) {
+        let mut state = self.state();
+        for reference in [&content.digest(), tag] {
+            if !reference.is_empty() {
+                let key = format!("{repository}/{reference}");
+                state.manifests.insert(key, content.clone());
+            }
+        }
+    }
+
+    /// Stores an image and returns its manifest's digest.
+    pub(crate) fn push(&self, repository: &str, tag: &str, image: &TestImage) -> String {
+        for blob in &image.layers {
+            self.put_blob(blob);
+        }
+        self.put_blob(&image.config_blob());
+        let manifest = image.manifest();
+        self.put_manifest(repository, tag, &manifest);
+        manifest.digest()
+    }
+
+    /// The next `times` requests with `of` in their `METHOD path` go wrong.
+    pub(crate) fn fail(&self, of: &str, times: usize, fault: Fault) {
+        self.state().faults.push(Rule {
+            of: of.to_owned(),
+            times,
+            fault,
+        });
+    }
+
+    /// No more faults.
+    pub(crate) fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Every request since the last call.
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state().requests)
+    }
+
+    /// How many requests since the last [`Registry::take_requests`] have `of` in their `METHOD path`.
+    pub(crate) fn count(&self, of: &str) -> usize {
+        self.state()
+            .requests
+            .iter()
+            .filter(|request| format!("{} {}", request.method, request.path).contains(of))
+            .count()
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        {
+            let mut state = self.state();
+            state.stopped = true;
+            for connection in &state.connections {
+                // It may be closed already.
+                let _ = connection.shutdown(Shutdown::Both);
+            }
+        }
+        // Wakes the accepting thread.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>) {
+    let mut threads = Vec::new();
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        {
+            let mut state = lock(state);
+            if state.stopped {
+                break;
+            }
+            state.connections.extend(stream.try_clone());
+        }
+        let state = state.clone();
+        threads.push(thread::spawn(move || {
+            // A client that goes away is not the test's business.
+            let _ = converse(stream, &state);
+        }));
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// What is sent back.
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn new(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        Answer {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    fn error(status: u16, code: &str, message: &str) -> Answer {
+        let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
+        Answer::new(status, body.to_string()).with("Content-Type", "application/json")
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+fn converse(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(request) = read_request(&mut reader)? {
+        let (fault, mut answer) = {
+            let mut state = lock(state);
+            state.requests.push(request.clone());
+            let fault = state.take_fault(&request);
+            if fault == Some(Fault::ForgetTokens) {
+                state.tokens.clear();
+            }
+            (fault.clone(), state.answer(&request, fault.as_ref()))
+        };
+        if fault == Some(Fault::Hangup) {
+            return stream.shutdown(Shutdown::Both);
+        }
+        let mut length = answer.body.len() as u64;
+        match &fault {
+            Some(Fault::FlipBit(at)) if *at < answer.body.len() => answer.body[*at] ^= 1,
+            Some(Fault::LongerLength(more)) => length += more,
+            _ => {}
+        }
+        if request.method == "HEAD" {
+            answer.body.clear();
+        }
+        write_answer(&stream, state, &answer, length, fault.as_ref())?;
+    }
+    Ok(())
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let mut request = Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: HashMap::new(),
+        body: String::new(),
+    };
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        request
+            .headers
+            .insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length: usize = request.header("content-length").parse().unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    request.body = String::from_utf8_lossy(&body).into_owned();
+    Ok(Some(request))
+}
+
+fn write_answer(
+    mut stream: &TcpStream,
+    state: &Mutex<State>,
+    answer: &Answer,
+    length: u64,
+    fault: Option<&Fault>,
+) -> std::io::Result<()> {
+    let mut head = format!(
+        "HTTP/1.1 {} Any\r\nContent-Length: {length}\r\n",
+        answer.status
+    );
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes())?;
+    match fault {
+        Some(Fault::CutAfter(bytes)) => {
+            stream.write_all(&answer.body[..answer.body.len().min(*bytes)])?;
+            stream.shutdown(Shutdown::Both)
+        }
+        Some(Fault::LongerLength(_)) => {
+            stream.write_all(&answer.body)?;
+            stream.shutdown(Shutdown::Both)
+        }
+        Some(Fault::StallAfter(bytes)) => {
+            stream.write_all(&answer.body[..answer.body.len().min(*bytes)])?;
+            // Until the client or the test has had enough.
+            let mut nothing = [0; 1];
+            while stream.read(&mut nothing)? > 0 {}
+            Ok(())
+        }
+        Some(Fault::Slow(pause)) => {
+            for piece in answer.body.chunks(64 << 10) {
+                if lock(state).stopped {
+                    break;
+                }
+                stream.write_all(piece)?;
+                thread::sleep(*pause);
+            }
+            Ok(())
+        }
+        _ => stream.write_all(&answer.body),
+    }
+}
+
+impl State {
+    fn take_fault(&mut self, request: &Request) -> Option<Fault> {
+        let line = format!("{} {}", request.method, request.path);
+        let rule = self
+            .faults
+            .iter_mut()
+            .find(|rule| rule.times > 0 && line.contains(&rule.of))?;
+        rule.times -= 1;
+        Some(rule.fault.clone())
+    }
+
+    fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Answer {
+        if let Some(Fault::Answer(status, headers, body)) = fault {
+            let mut answer = Answer::new(*status, body.as_bytes());
+            answer.headers.clone_from(headers);
+            return answer;
+        }
+        if request.path.starts_with("/token") {
+            return self.token(request);
+        }
+        if let Some(refusal) = self.refuse(request) {
+            return refusal;
+        }
+        let path = request.path.split('?').next().unwrap_or_default();
+        let Some(path) = path.strip_prefix("/v2/") else {
+            return Answer::error(404, "UNSUPPORTED", "no such page");
+        };
+        let replace = |bytes: &[u8]| match fault {
+            Some(Fault::Replace(other)) => other.clone(),
+            _ => bytes.to_vec(),
+        };
+        if let Some((repository, reference)) = path.split_once("/manifests/") {
+            let Some(content) = self.manifests.get(&format!("{repository}/{reference}")) else {
+                return Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
+            };
+            return Answer::new(200, replace(&content.bytes))
+                .with("Content-Type", content.media_type.as_str())
+                .with("Docker-Content-Digest", content.digest());
+        }
+        if let Some((_, digest)) = path.split_once("/blobs/") {
+            let Some(blob) = self.blobs.get(digest) else {
+                return Answer::error(404, "BLOB_UNKNOWN", "blob unknown to registry");
+            };
+            return serve_blob(request, replace(blob), fault);
+        }
+        Answer::new(200, "{}")
+    }
+
+    /// The 401 of a client that does not show what it must.
+    fn refuse(&self, request: &Request) -> Option<Answer> {
+        let shown = request.header("authorization");
+        let refusal = Answer::error(401, "UNAUTHORIZED", "authentication required");
+        match self.auth.as_ref()? {
+            Auth::Open => None,
+            Auth::Basic(user, password) => (shown != basic(user, password))
+                .then(|| refusal.with("WWW-Authenticate", "Basic realm=\"test\"")),
+            _ => {
+                let token = shown.strip_prefix("Bearer ").unwrap_or("");
+                let realm = format!("http://{}/token", request.header("host"));
+                let challenge = format!(
+                    "Bearer realm=\"{realm}\",service=\"test\",scope=\"repository:x:pull\""
+                );
+                (!self.tokens.iter().any(|known| known == token))
+                    .then(|| refusal.with("WWW-Authenticate", challenge))
+            }
+        }
+    }
+
+    fn token(&mut self, request: &Request) -> Answer {
+        let shown = request.header("authorization");
+        let good = match self.auth.as_ref() {
+            Some(Auth::Bearer(user, password)) => shown == basic(user, password),
+            Some(Auth::BearerIdentity(refresh)) => {
+                request.method == "POST"
+                    && request.body.split('&').any(|pair| {
+                        pair.strip_prefix("refresh_token=")
+                            .is_some_and(|token| token == *refresh)
+                    })
+                    && request.body.contains("grant_type=refresh_token")
+            }
+            _ => true,
+        };
+        if !good {
+            return Answer::error(401, "UNAUTHORIZED", "incorrect username or password");
+        }
+        let token = digest(format!("token {}", self.tokens.len()).as_bytes());
+        self.tokens.push(token.clone());
+        let name = if request.method == "POST" {
+            "access_token"
+        } else {
+            "token"
+        };
+        Answer::new(200, serde_json::json!({ name: token }).to_string())
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+fn serve_blob(request: &Request, bytes: Vec<u8>, fault: Option<&Fault>) -> Answer {
+    let start = request
+        .header("range")
+        .strip_prefix("bytes=")
+        .and_then(|range| range.strip_suffix('-'))
+        .and_then(|start| start.parse::<usize>().ok())
+        .filter(|_| fault != Some(&Fault::IgnoreRange));
+    match start {
+        Some(start) if start >= bytes.len() => Answer::new(416, ""),
+        Some(start) => {
+            let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
+            Answer::new(206, &bytes[start..]).with("Content-Range", range)
+        }
+        None => Answer::new(200, bytes),
+    }
+}
