@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::rc::Rc;
 
 use oci_spec::runtime::{LinuxNamespaceType, Mount, Process, Spec};
 use rustix::fs::Mode;
@@ -25,7 +26,7 @@ use super::options;
 use super::process::{
     Conceal, Confine, Credentials, EnterWorkingDirectory, Keyring, MakeWorkingDirectory, Signals,
 };
-use super::rootfs::{self, Isolate, Make, Pivot, RootAttributes};
+use super::rootfs::{self, Isolate, MakeRoot, Pivot, RootAttributes, TryRoot};
 use super::seccomp::Filter;
 use super::step::{Plan, State, Step};
 use super::{Error, Launch, Stdio};
@@ -59,20 +60,19 @@ pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan,
         },
     });
 
-    let (make, attach) = rootfs::prepare(launch.root)?;
-    let in_user_namespace = launch.id_map.is_some();
+    // What needs no ids, beside the helpers that write the maps.
+    kernel_steps(&mut plan, spec, namespaces)?;
+    let (root, attach) = rootfs::prepare(launch.root)?;
+    let root = Rc::new(root);
     if namespaces.new & libc::CLONE_NEWUSER != 0 {
+        plan.push(TryRoot(Rc::clone(&root)));
         plan.push(AwaitMaps);
     }
-    if in_user_namespace {
+    if launch.id_map.is_some() {
         plan.push(BecomeRoot);
     }
-    match make {
-        Make::Overlay(overlay) => plan.push(overlay),
-        Make::Directory(directory) => plan.push(directory),
-    }
+    plan.push(MakeRoot(root));
     plan.push(attach);
-    kernel_steps(&mut plan, spec, namespaces)?;
     inside_steps(&mut plan, launch, mounts)?;
     if let Some((flags, recursive)) = propagation {
         plan.push(RootAttributes {

@@ -92,6 +92,10 @@ pub struct Running {
     pub pidfd: OwnedFd,
     /// The master of its terminal.
     pub terminal: Option<OwnedFd>,
+    /// The mount namespace of a new container, where it can be had. As long as it is open, the end of the process does
+    /// not wait for the kernel to unmount everything, which takes milliseconds: hold it until the end has been told to
+    /// whoever waits for it.
+    pub mount_namespace: Option<OwnedFd>,
 }
 
 /// A process to start in a running container.

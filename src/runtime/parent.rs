@@ -112,7 +112,18 @@ impl Created {
         let pid = self.pid();
         self.limits.apply_oom_score(&pid.to_string())?;
         self.limits.apply(pid)?;
-        self.waiting.start()
+        let mount_namespace = self.open_namespace(LinuxNamespaceType::Mount).ok();
+        let running = self.waiting.start()?;
+        Ok(Running {
+            mount_namespace,
+            ..running
+        })
+    }
+
+    /// Possible until the process is told to start and hides itself.
+    fn open_namespace(&self, kind: LinuxNamespaceType) -> io::Result<OwnedFd> {
+        let path = format!("/proc/{}/ns/{kind}", self.pid());
+        Ok(std::fs::File::open(path)?.into())
     }
 }
 
@@ -297,6 +308,7 @@ impl Waiting {
             pid: self.child.pid,
             pidfd: self.child.keep().ok_or_else(died)?,
             terminal: self.terminal,
+            mount_namespace: None,
         })
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -42,7 +43,7 @@ impl Step for Isolate {
     }
 }
 
-/// Mounts an overlay; it stays detached until [`AttachRoot`].
+/// A kernel overlay, as the mount calls want it.
 #[derive(Debug)]
 pub(super) struct Overlay {
     /// The directory that all the others are named from: their nearest common ancestor. So the names stay short, and the
@@ -155,48 +156,77 @@ impl Overlay {
         rustix::mount::unmount(&self.ancestor, UnmountFlags::DETACH)?;
         Ok(copy)
     }
-}
 
-impl Step for Overlay {
-    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+    fn make(&self) -> Result<OwnedFd, Errno> {
         rustix::process::chdir(&self.ancestor)?;
-        let root = match self.mount() {
-            Err(Errno::INVAL | Errno::NOSYS) => self.mount_legacy()?,
-            other => other?,
-        };
-        state.root = Some(root);
-        Ok(())
-    }
-
-    fn words(&self) -> String {
-        format!(
-            "error mounting the overlay of {} layers below {:?}",
-            self.lowerdirs.len(),
-            self.ancestor
-        )
+        match self.mount() {
+            Err(Errno::INVAL | Errno::NOSYS) => self.mount_legacy(),
+            other => other,
+        }
     }
 }
 
-/// Takes a ready directory, with what is mounted below it.
+/// How the root directory is made. It stays detached until [`AttachRoot`].
 #[derive(Debug)]
-pub(super) struct Directory {
-    path: CString,
+pub(super) enum Make {
+    /// A new overlay.
+    Overlay(Overlay),
+    /// A ready directory, with what is mounted below it.
+    Directory(CString),
 }
 
-impl Step for Directory {
+impl Make {
+    fn make(&self) -> Result<OwnedFd, Errno> {
+        match self {
+            Make::Overlay(overlay) => overlay.make(),
+            Make::Directory(path) => rustix::mount::open_tree(
+                CWD,
+                path,
+                OpenTreeFlags::OPEN_TREE_CLONE
+                    | OpenTreeFlags::OPEN_TREE_CLOEXEC
+                    | OpenTreeFlags::AT_RECURSIVE,
+            ),
+        }
+    }
+}
+
+/// Makes the root before the id maps are there, if that can be done. It cannot where it takes power over an inode, such
+/// as the unreadable `work` that an overlay leaves behind when a container has run before.
+#[derive(Debug)]
+pub(super) struct TryRoot(pub(super) Rc<Make>);
+
+impl Step for TryRoot {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
-        state.root = Some(rustix::mount::open_tree(
-            CWD,
-            &self.path,
-            OpenTreeFlags::OPEN_TREE_CLONE
-                | OpenTreeFlags::OPEN_TREE_CLOEXEC
-                | OpenTreeFlags::AT_RECURSIVE,
-        )?);
+        state.root = self.0.make().ok();
         Ok(())
     }
 
     fn words(&self) -> String {
-        format!("error taking {:?} as the root directory", self.path)
+        MakeRoot(Rc::clone(&self.0)).words()
+    }
+}
+
+/// Makes the root, unless it is there already.
+#[derive(Debug)]
+pub(super) struct MakeRoot(pub(super) Rc<Make>);
+
+impl Step for MakeRoot {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
+        if state.root.is_none() {
+            state.root = Some(self.0.make()?);
+        }
+        Ok(())
+    }
+
+    fn words(&self) -> String {
+        match &*self.0 {
+            Make::Overlay(overlay) => format!(
+                "error mounting the overlay of {} layers below {:?}",
+                overlay.lowerdirs.len(),
+                overlay.ancestor
+            ),
+            Make::Directory(path) => format!("error taking {path:?} as the root directory"),
+        }
     }
 }
 
@@ -223,14 +253,7 @@ impl Step for AttachRoot {
     }
 }
 
-/// The steps that make `root` and attach it: the first may run before the id maps are there if it says so.
-#[derive(Debug)]
-pub(super) enum Make {
-    Overlay(Overlay),
-    Directory(Directory),
-}
-
-/// Prepares the steps for `root`.
+/// Prepares to make `root` and to attach it.
 pub(super) fn prepare(root: &Root) -> Result<(Make, AttachRoot), Error> {
     match root {
         Root::Overlay {
@@ -246,10 +269,7 @@ pub(super) fn prepare(root: &Root) -> Result<(Make, AttachRoot), Error> {
         )),
         Root::Directory(path) => {
             let path = c_string(path.as_os_str().as_bytes())?;
-            Ok((
-                Make::Directory(Directory { path: path.clone() }),
-                AttachRoot { place: path },
-            ))
+            Ok((Make::Directory(path.clone()), AttachRoot { place: path }))
         }
     }
 }
