@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::{Algorithm, Digest, Hasher};
 
-use super::files::{exists, failed, private_file, read_bounded};
+use super::files::{entries, exists, failed, private_file, read_bounded};
 use super::lock::{flock_wait, still_names, try_flock};
 use super::publish::{Kind, Verified};
 use super::staging::Staged;
@@ -77,6 +77,22 @@ impl Store {
             io::ErrorKind::NotFound => Error::Missing(digest.clone()),
             _ => failed("open", &path)(error),
         })
+    }
+
+    /// Returns the digests of all blobs, in no order.
+    pub(super) fn blobs(&self) -> Result<Vec<Digest>, Error> {
+        let mut digests = Vec::new();
+        let top = self.root.join("blobs");
+        for (algorithm, is_dir) in entries(&top)? {
+            if !is_dir {
+                continue;
+            }
+            for (hex, _) in entries(&top.join(&algorithm))? {
+                let name = format!("{}:{}", algorithm.display(), hex.display());
+                digests.extend(name.parse::<Digest>());
+            }
+        }
+        Ok(digests)
     }
 
     /// Stores `bytes`, which hash to the returned digest, and waits for the disk. Several at once are cheaper with

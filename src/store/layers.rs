@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::Digest;
 
-use super::files::{create_private_dir, exists, failed, read_bounded};
+use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};
 use super::staging::Staged;
 use super::{Error, Store};
@@ -45,6 +45,20 @@ impl Store {
     pub fn layer_size(&self, diff_id: &Digest) -> Result<Option<u64>, Error> {
         let text = read_bounded(&self.layer_path(diff_id).join("size"), MAX_SIZE_FILE)?;
         Ok(text.and_then(|text| std::str::from_utf8(&text).ok()?.trim().parse().ok()))
+    }
+
+    /// Returns the diff_ids of all unpacked layers, in no order.
+    pub(super) fn layers(&self) -> Result<Vec<Digest>, Error> {
+        let list = entries(&self.root.join("layers"))?;
+        Ok(list
+            .into_iter()
+            .filter_map(|(hex, _)| {
+                // The length tells the algorithm: the directory's name is the hexadecimal half alone.
+                let hex = hex.to_str()?;
+                let algorithm = if hex.len() == 128 { "sha512" } else { "sha256" };
+                format!("{algorithm}:{hex}").parse().ok()
+            })
+            .collect())
     }
 
     /// Makes a fresh directory in `tmp/` to unpack a layer into.

@@ -1,0 +1,157 @@
+//! Removing what crashes left: whatever is half-done and held by nobody.
+
+use std::fs;
+use std::path::Path;
+
+use super::containers::REMOVED;
+use super::files::{entries, exists, failed, found, private_file, remove_tree, tree_bytes};
+use super::lock::{still_names, try_flock};
+use super::prune::Pruned;
+use super::staging::fresh_path;
+use super::{Error, Store};
+
+impl Store {
+    /// Removes what crashes left: things in `tmp/` that nobody holds, containers without a record, names of containers
+    /// that are gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn sweep_left_overs(&self) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        let mut first = Ok(());
+        // First, because on a full disk the other steps need the room that this one makes.
+        let tmp = self.root.join("tmp");
+        for (name, _) in entries(&tmp)? {
+            match sweep_staged(&tmp.join(&name)) {
+                Ok(None) => {}
+                Ok(Some(bytes)) => {
+                    pruned.left_overs += 1;
+                    pruned.bytes += bytes;
+                }
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
+        for id in self.containers()? {
+            if let Some(bytes) = self.sweep_unfinished(&id)? {
+                pruned.containers.push(id);
+                pruned.bytes += bytes;
+            }
+        }
+        for (name, id) in self.names()? {
+            if self.is_leftover(&id)? {
+                self.release_name(&name, &id)?;
+            }
+        }
+        first.map(|()| pruned)
+    }
+
+    /// Removes a container that has no record and that nobody holds; returns its bytes if it was removed.
+    fn sweep_unfinished(&self, id: &str) -> Result<Option<u64>, Error> {
+        let container = self.container(id);
+        if container.claims()?.is_some() {
+            return Ok(None);
+        }
+        // Its creator may have died before the lock file was there.
+        let lock = container.path().join("lock");
+        let made = found(private_file().truncate(false).open(&lock));
+        made.map_err(failed("create", &lock))?;
+        let Some(_lock) = container.try_lock()? else {
+            return Ok(None);
+        };
+        // Again, now that nobody can be about to write it.
+        if container.claims()?.is_some() {
+            return Ok(None);
+        }
+        // The name, which only the record knew, is found by its link.
+        let aside = fresh_path(self, REMOVED)?;
+        let moved = found(fs::rename(container.path(), &aside));
+        if moved.map_err(failed("remove", container.path()))?.is_none() {
+            return Ok(None);
+        }
+        let bytes = tree_bytes(&aside);
+        remove_tree(&aside).map(|()| Some(bytes))
+    }
+}
+
+/// Removes a thing in `tmp/` if nobody holds it; returns its bytes if it was removed.
+fn sweep_staged(path: &Path) -> Result<Option<u64>, Error> {
+    let Some(meta) = found(fs::symlink_metadata(path)).map_err(failed("read", path))? else {
+        return Ok(None);
+    };
+    let bytes = || tree_bytes(path);
+    if !meta.is_dir() && !meta.is_file() {
+        return remove_tree(path).map(|()| Some(0));
+    }
+    let opened = match found(fs::File::open(path)) {
+        // What cannot be opened cannot have been locked by anybody either: a container's directory of foreign ids.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            let bytes = bytes();
+            return remove_tree(path).map(|()| Some(bytes));
+        }
+        opened => opened.map_err(failed("open", path))?,
+    };
+    let Some(file) = opened else {
+        return Ok(None);
+    };
+    let ours = try_flock(&file).map_err(failed("lock", path))?
+        && still_names(path, &file).map_err(failed("check", path))?;
+    if !ours {
+        return Ok(None);
+    }
+    let bytes = bytes();
+    remove_tree(path).map(|()| Some(bytes))
+}
+
+/// Removes directories of the run directory whose containers are gone.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
+    for (name, is_dir) in entries(run_dir)? {
+        let Some(id) = name.to_str() else { continue };
+        let is_id = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_dir && is_id && !exists(store.container(id).path()) {
+            remove_tree(&run_dir.join(id))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::image::Digest;
+
+    use super::*;
+
+    #[test]
+    fn left_overs_of_crashes_go_and_live_things_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let digest = Digest::sha256_of(b"downloading");
+        let mut live = store.stage_blob(&digest, 11).unwrap();
+        live.write(b"down").unwrap();
+        let layer = store.stage_layer().unwrap();
+        let _lease = store.lease().unwrap();
+        let tmp = store.root().join("tmp");
+        fs::write(tmp.join("blob-sha256-00"), "dead").unwrap();
+        fs::create_dir_all(tmp.join("layer-dead/diff")).unwrap();
+        let (unfinished, lock) = store.create_container(&"2".repeat(64)).unwrap();
+        store.claim_name("web", &"2".repeat(64)).unwrap();
+        fs::create_dir(store.root().join("containers").join("3".repeat(64))).unwrap();
+
+        let pruned = store.sweep_left_overs().unwrap();
+        assert_eq!((pruned.left_overs, pruned.bytes), (2, 4));
+        assert_eq!(pruned.containers, ["3".repeat(64)]);
+        assert!(unfinished.path().exists());
+        drop(lock);
+        let pruned = store.sweep_left_overs().unwrap();
+        assert_eq!(pruned.containers, ["2".repeat(64)]);
+        assert_eq!(store.find_name("web").unwrap(), None);
+        assert!(layer.dir().exists());
+        live.write(b"loading").unwrap();
+        live.commit().unwrap();
+        assert_eq!(store.sweep_left_overs().unwrap(), Pruned::default());
+    }
+}
