@@ -172,7 +172,7 @@ fn layers() {
     gzip.write_all(&seed).unwrap();
     let gzip = gzip.finish().unwrap();
     let zstd = zstd::encode_all(&*seed, 1).unwrap();
-    replay(targets::layer, &[seed, gzip, zstd], 150);
+    replay(targets::layer, &[seed, gzip, zstd], 60);
     let mended = |data: &[u8]| {
         let mut data = data.to_vec();
         mend_checksums(&mut data);
@@ -180,7 +180,7 @@ fn layers() {
     };
     let mut random = Random(1);
     let seed = seed_layer();
-    for _ in 0..1000 {
+    for _ in 0..400 {
         mended(&mutate(&seed, &mut random));
     }
 }

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::overlay::sum_sizes;
 use super::worker::speaking_child;
 use super::{Driver, Error, Plan, Root, failed};
-use crate::image::layer::{remove_entry, xattr};
+use crate::image::layer::{OPAQUE, WHITEOUT, remove_entry, xattr};
 use crate::store::ContainerDir;
 use crate::userns;
 
@@ -113,14 +113,22 @@ struct Copier<'t> {
 impl Copier<'_> {
     /// Copies what is in `from` into `to`, then the directory's own attributes.
     fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
-        if xattr::get(from, c"user.overlay.opaque")?.as_deref() == Some(b"y") {
+        let entries = names(from)?;
+        if xattr::get(from, c"user.overlay.opaque")?.as_deref() == Some(b"y")
+            || entries.iter().any(|name| name.to_bytes() == OPAQUE)
+        {
             for name in names(to)? {
                 remove_entry(to, &name)?;
             }
         }
-        for name in names(from)? {
+        for name in entries {
             self.path.push(as_path(&name));
-            self.entry(from, to, &name)?;
+            match name.to_bytes().strip_prefix(WHITEOUT) {
+                Some(hidden) => {
+                    remove_entry(to, &CString::new(hidden).unwrap_or_default())?;
+                }
+                None => self.entry(from, to, &name)?,
+            }
             self.path.pop();
         }
         let stat = rustix::fs::fstat(from)?;
@@ -367,6 +375,8 @@ mod tests {
                 ("gone", "1"),
                 ("dir/a", "1"),
                 ("opaque/a", "1"),
+                ("plain/a", "1"),
+                ("plainly-gone", "1"),
                 ("becomes-dir", "1"),
                 ("becomes-file/x", "1"),
             ],
@@ -376,6 +386,9 @@ mod tests {
             &temp.path().join("2"),
             &[
                 ("dir/b", "2"),
+                ("plain/.wh..wh..opq", ""),
+                ("plain/b", "2"),
+                (".wh.plainly-gone", ""),
                 ("opaque/b", "2"),
                 ("becomes-dir/x", "2"),
                 ("becomes-file", "2"),
@@ -418,7 +431,15 @@ mod tests {
             ),
             ("2".into(), "2".into(), "2".into())
         );
-        for gone in ["gone", "never-was", "opaque/a"] {
+        for gone in [
+            "gone",
+            "never-was",
+            "opaque/a",
+            "plain/a",
+            "plain/.wh..wh..opq",
+            "plainly-gone",
+            ".wh.plainly-gone",
+        ] {
             assert!(!here(gone), "{gone}");
         }
         let stat = |p: &str| fs::symlink_metadata(target.join(p)).unwrap();

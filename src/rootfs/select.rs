@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use super::worker::in_child;
@@ -48,13 +49,20 @@ enum Attempt {
     NoNamespace,
 }
 
-/// Mounts an overlay on directories of the store, as the runtime does, and writes a file through it.
+/// Mounts an overlay on directories of the store, as the runtime does, looks whether its marks are obeyed, and writes a
+/// file through it.
 fn try_overlay(store: &Store, settings: &Settings) -> Result<Attempt, Error> {
     let dir = store
         .root()
         .join("tmp")
         .join(format!("driver-{}", std::process::id()));
-    for name in ["lower", "upper", "work", "merged"] {
+    for name in [
+        "lower/opaque",
+        "lower/gone",
+        "upper/opaque",
+        "work",
+        "merged",
+    ] {
         let path = dir.join(name);
         fs::create_dir_all(&path).map_err(failed("create", &path))?;
     }
@@ -84,6 +92,11 @@ fn enter_namespace(settings: &Settings) -> io::Result<()> {
 fn mount(dir: &Path) -> io::Result<()> {
     // Relative names, since the option string has no way to quote a comma that every kernel understands.
     std::env::set_current_dir(dir)?;
+    fs::write("lower/opaque/hidden", "")?;
+    let mark = "user.overlay.opaque";
+    rustix::fs::setxattr("upper/opaque", mark, b"y", XattrFlags::empty())?;
+    let kind = FileType::CharacterDevice;
+    rustix::fs::mknodat(CWD, "upper/gone", kind, Mode::empty(), 0)?;
     rustix::mount::mount(
         "overlay",
         "merged",
@@ -92,6 +105,12 @@ fn mount(dir: &Path) -> io::Result<()> {
         Some(c"userxattr,lowerdir=lower,upperdir=upper,workdir=work"),
     )?;
     let written = fs::write("merged/probe", "").and_then(|()| fs::remove_file("merged/probe"));
+    let obeyed = !fs::exists("merged/opaque/hidden")? && !fs::exists("merged/gone")?;
     rustix::mount::unmount("merged", UnmountFlags::DETACH)?;
-    written
+    written?;
+    if obeyed {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }

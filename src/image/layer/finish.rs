@@ -11,8 +11,8 @@ use super::attributes::{chown, timestamps};
 use super::owner;
 use super::pax::Time;
 use super::tree::write_error;
-use super::unpack::Unpacker;
-use super::{Error, Unpacked};
+use super::unpack::{Unpacker, mark_file};
+use super::{Error, OPAQUE, Unpacked};
 
 /// What a directory gets at the end.
 #[derive(Debug)]
@@ -63,8 +63,14 @@ impl Unpacker {
                 chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
             }
             if let Some(value) = pending.opaque {
-                rustix::fs::fsetxattr(&fd, "user.overlay.opaque", value, XattrFlags::empty())
-                    .map_err(|errno| failed("set attributes of", errno))?;
+                let mark = "user.overlay.opaque";
+                match rustix::fs::fsetxattr(&fd, mark, value, XattrFlags::empty()) {
+                    Ok(()) => {}
+                    Err(Errno::OPNOTSUPP) if value == b"y" => {
+                        mark_file(fd.as_fd(), OPAQUE).map_err(|errno| failed("mark", errno))?;
+                    }
+                    Err(errno) => return Err(failed("set attributes of", errno)),
+                }
             }
             self.set_xattrs(fd.as_fd(), &path, &pending.xattrs)?;
             self.remember(fd.as_fd(), &path, pending.uid, pending.gid)?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `.wh.NAME` | `NAME` as a character device 0:0 |
 //! | `DIR/.wh..wh..opq` | `user.overlay.opaque=y` on `DIR` |
+//! | both, on a filesystem without xattrs or `mknod(2)` | as in the tar: an empty file of that name |
 //! | an owner the id map does not have | the nearest owner there is, and the true one remembered; see [`owner`] |
 //! | xattr `user.overlay.X` | `user.overlay.overlay.X`: overlayfs shows it as `user.overlay.X` and never obeys it |
 //!
@@ -31,6 +32,11 @@ use crate::userns::IdMap;
 
 pub use owner::Owners;
 pub(crate) use tree::remove as remove_entry;
+
+/// What the name of a whiteout begins with.
+pub(crate) const WHITEOUT: &[u8] = b".wh.";
+/// The whiteout of everything below a directory.
+pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What an extractor may do here.
 #[derive(Debug, Clone)]

@@ -18,11 +18,9 @@ use super::finish::{Pending, Warned};
 use super::owner::{Owners, Unapplied};
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
-use super::{Error, UnpackOptions, Unpacked};
+use super::{Error, OPAQUE, UnpackOptions, Unpacked, WHITEOUT};
 use crate::image::limits;
 
-const WHITEOUT: &[u8] = b".wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
 /// What aufs kept in the root of its layers; Docker ignores it as well.
 const AUFS: &[u8] = b".wh..wh.";
 
@@ -425,23 +423,38 @@ impl Unpacker {
         }
     }
 
-    /// The other form of a whiteout, for filesystems and sandboxes without `mknod(2)`: an empty file with an xattr, in a
-    /// directory that says it has some. Spec: overlayfs.rst, "whiteouts and opaque directories" (Linux 6.8).
+    /// The other forms of a whiteout, for filesystems and sandboxes without `mknod(2)`: an empty file with an xattr, in a
+    /// directory that says it has some (overlayfs.rst, "whiteouts and opaque directories", Linux 6.8); where there are no
+    /// xattrs either, and so no overlay, the name as it stands in the tar.
     fn xattr_whiteout(&mut self, place: &Place) -> Result<(), Error> {
         let failed = |errno| write_error("create", &place.path(), errno);
         let parent = self.parent_fd(&place.parent)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(parent, &place.name, flags, Mode::from_raw_mode(0o600))
-            .map_err(failed)?;
-        rustix::fs::fsetxattr(&fd, "user.overlay.whiteout", b"y", XattrFlags::empty())
-            .map_err(failed)?;
+        let fd = mark_file(parent, &place.name).map_err(failed)?;
+        let mark = "user.overlay.whiteout";
+        match rustix::fs::fsetxattr(&fd, mark, b"y", XattrFlags::empty()) {
+            Ok(()) => {}
+            Err(Errno::OPNOTSUPP) => {
+                let name = [WHITEOUT, place.name.to_bytes()].concat();
+                mark_file(parent, &*name).map_err(failed)?;
+                return rustix::fs::unlinkat(parent, &place.name, AtFlags::empty()).map_err(failed);
+            }
+            Err(errno) => return Err(failed(errno)),
+        }
         for path in [place.parent.clone(), Vec::new()] {
             let pending = self.directories.entry(path).or_default();
             pending.opaque = pending.opaque.or(Some(b"x"));
         }
         Ok(())
     }
+}
+
+/// Makes an empty file that is a mark and no content.
+pub(super) fn mark_file(
+    dir: BorrowedFd<'_>,
+    name: impl rustix::path::Arg,
+) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
 }
 
 fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {

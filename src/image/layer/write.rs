@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
 use super::tree::write_error;
-use super::{Error, Written, xattr};
+use super::{Error, WHITEOUT, Written, xattr};
 use crate::image::{Algorithm, Digest};
 
 const BLOCK: usize = 512;
@@ -121,7 +121,7 @@ impl Meta {
 /// A whiteout says nothing but its name.
 fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
     Entry {
-        path: [parent, b".wh.", name].concat(),
+        path: [parent, WHITEOUT, name].concat(),
         kind: b'0',
         link: Vec::new(),
         size: 0,
@@ -189,6 +189,9 @@ impl<W: Write> Writer<W> {
         name: &CStr,
         record: Option<Unapplied>,
     ) -> Result<(), Error> {
+        if let Some(hidden) = name.to_bytes().strip_prefix(WHITEOUT) {
+            return self.header(&whiteout(prefix, hidden));
+        }
         let path = [prefix, name.to_bytes()].concat();
         let failed = |action, errno| write_error(action, &path, errno);
         let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)
