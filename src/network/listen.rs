@@ -1,6 +1,6 @@
 //! Free ports of the host: found, held until the helper takes them, or reported as taken in Docker's words.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
@@ -8,20 +8,18 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::{Error, Protocol, PublishedPort};
 
-/// How often another ephemeral port is tried when the one chosen for IPv4 is taken in IPv6.
-const EPHEMERAL_TRIES: usize = 16;
-
 /// Sockets bound to the host's side of published ports. Dropping it frees them for the helper.
 #[derive(Debug)]
 pub(super) struct Reservation {
-    /// The ports as asked for, with `host_port` chosen.
-    pub(super) ports: Vec<PublishedPort>,
-    /// One per address and port that was really bound.
-    pub(super) bound: Vec<PublishedPort>,
+    /// With address and number as bound.
+    ports: Vec<PublishedPort>,
     sockets: Vec<OwnedFd>,
 }
 
 /// Binds every port, choosing one where a range or none is given.
+///
+/// "All addresses" means all of IPv4. Listening on IPv6 as well, a helper would take connections to `localhost` that a server
+/// inside which knows IPv4 only cannot answer, where a client that is refused goes on to 127.0.0.1.
 ///
 /// # Errors
 ///
@@ -29,96 +27,61 @@ pub(super) struct Reservation {
 pub(super) fn reserve(ports: &[PublishedPort]) -> Result<Reservation, Error> {
     let mut reservation = Reservation {
         ports: Vec::with_capacity(ports.len()),
-        bound: Vec::new(),
-        sockets: Vec::new(),
+        sockets: Vec::with_capacity(ports.len()),
     };
     for port in ports {
-        let chosen = reservation.reserve_one(port)?;
+        let (chosen, socket) = reserve_one(port)?;
         reservation.ports.push(PublishedPort {
-            host_port: chosen,
-            host_port_end: chosen,
+            host_ip: Some(chosen.ip()),
+            host_port: chosen.port(),
+            host_port_end: chosen.port(),
             ..port.clone()
         });
+        reservation.sockets.push(socket);
     }
     Ok(reservation)
 }
 
 impl Reservation {
-    /// Frees the ports for the helper; returns them as asked for and as bound.
-    pub(super) fn release(self) -> (Vec<PublishedPort>, Vec<PublishedPort>) {
-        (self.ports, self.bound)
+    /// Frees the ports for the helper; returns them with address and number.
+    pub(super) fn release(self) -> Vec<PublishedPort> {
+        self.ports
     }
+}
 
-    fn reserve_one(&mut self, port: &PublishedPort) -> Result<u16, Error> {
-        let tries = match port.host_port {
-            0 => vec![0; EPHEMERAL_TRIES],
-            first => (first..=port.host_port_end).collect(),
+/// Returns whether binding the port takes `CAP_NET_BIND_SERVICE`.
+pub(super) fn needs_privilege(port: &PublishedPort) -> bool {
+    let first_free = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(1024);
+    port.host_port < first_free
+}
+
+fn reserve_one(port: &PublishedPort) -> Result<(SocketAddr, OwnedFd), Error> {
+    let address = port.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let mut failure = None;
+    for candidate in port.host_port..=port.host_port_end {
+        let error = match bind(address, candidate, port.protocol) {
+            Ok(bound) => return Ok(bound),
+            Err(errno) => errno,
         };
-        let mut failure = None;
-        for candidate in tries {
-            match bind_all(port, candidate) {
-                Ok((chosen, sockets)) => {
-                    for (address, socket) in sockets {
-                        self.bound.push(PublishedPort {
-                            host_ip: Some(address),
-                            host_port: chosen,
-                            host_port_end: chosen,
-                            ..port.clone()
-                        });
-                        self.sockets.push(socket);
-                    }
-                    return Ok(chosen);
-                }
-                // The first failure is the one that speaks of the port as typed.
-                Err((address, Errno::ADDRINUSE)) => {
-                    failure.get_or_insert(Error::PortInUse(address));
-                }
-                Err((address, errno)) => {
-                    return Err(Error::Bind {
-                        address,
-                        source: errno.into(),
-                    });
-                }
-            }
-        }
-        Err(failure.unwrap_or_else(|| Error::PortInUse(port.host_port_text())))
-    }
-}
-
-/// Binds `candidate` (0: whatever the kernel chooses) on all addresses of `port`.
-fn bind_all(
-    port: &PublishedPort,
-    candidate: u16,
-) -> Result<(u16, Vec<(IpAddr, OwnedFd)>), (String, Errno)> {
-    let everywhere = [
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    ];
-    let addresses = match &port.host_ip {
-        Some(address) => std::slice::from_ref(address),
-        None => &everywhere,
-    };
-    let mut chosen = candidate;
-    let mut sockets = Vec::with_capacity(addresses.len());
-    for address in addresses {
-        match bind(*address, chosen, port.protocol) {
-            Ok((actual, socket)) => {
-                chosen = actual;
-                sockets.push((*address, socket));
-            }
-            // A host without IPv6 has all its addresses in IPv4.
-            Err(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
-                if port.host_ip.is_none() && address.is_ipv6() => {}
-            Err(errno) => {
-                let address = SocketAddr::new(*address, chosen);
-                return Err((format!("{address}/{}", port.protocol), errno));
+        let address = format!("{}/{}", SocketAddr::new(address, candidate), port.protocol);
+        match error {
+            // The first failure is the one that speaks of the port as typed.
+            Errno::ADDRINUSE => failure = failure.or(Some(address)),
+            errno => {
+                return Err(Error::Bind {
+                    address,
+                    source: errno.into(),
+                });
             }
         }
     }
-    Ok((chosen, sockets))
+    Err(Error::PortInUse(failure.unwrap_or_default()))
 }
 
-fn bind(address: IpAddr, port: u16, protocol: Protocol) -> Result<(u16, OwnedFd), Errno> {
+fn bind(address: IpAddr, port: u16, protocol: Protocol) -> Result<(SocketAddr, OwnedFd), Errno> {
     let family = match address {
         IpAddr::V4(_) => AddressFamily::INET,
         IpAddr::V6(_) => AddressFamily::INET6,
@@ -142,7 +105,7 @@ fn bind(address: IpAddr, port: u16, protocol: Protocol) -> Result<(u16, OwnedFd)
         rustix::net::listen(&socket, 0)?;
     }
     let actual = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-    Ok((actual.port(), socket))
+    Ok((actual, socket))
 }
 
 #[cfg(test)]
@@ -172,7 +135,6 @@ mod tests {
         };
         assert_ne!(first.host_port, 0);
         assert_ne!(first.host_port, second.host_port);
-        assert_eq!(reservation.bound, reservation.ports);
     }
 
     #[test]

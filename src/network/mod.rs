@@ -83,6 +83,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Something this helper cannot do.
+    #[error("{helper} cannot publish ports on IPv6 addresses: {port}")]
+    Ipv6Port {
+        /// `slirp4netns`.
+        helper: &'static str,
+        /// `address:port/protocol`.
+        port: String,
+    },
     /// A system call.
     #[error("{what}")]
     Io {
@@ -98,7 +106,7 @@ pub enum Error {
 #[derive(Debug)]
 struct Namespaces {
     net: OwnedFd,
-    /// Its owner; `None` for root, who may enter `net` as it is.
+    /// Its owner, to be joined first; `None` where the helper may enter `net` as it is.
     user: Option<OwnedFd>,
 }
 
@@ -190,12 +198,21 @@ fn with_pasta(
         return Ok(None);
     };
     let host = ResolvConf::of_host();
-    let namespaces = namespaces_of(pid, settings)?;
-    let (ports, bound) = listen::reserve(ports)?.release();
-    let helper = pasta::start(&program, namespaces, &ports, host.has_loopback())?;
+    let ports = listen::reserve(ports)?.release();
+    let root = settings.uid == 0;
+    // Root keeps the power to bind low ports where one is asked for, and gives it up with all others where not.
+    let join = !root || (!ports.iter().any(listen::needs_privilege) && !shares_userns(pid)?);
+    let command = pasta::Command {
+        program: &program,
+        namespaces: namespaces_of(pid, join)?,
+        as_root: root,
+        ports: &ports,
+        forward_dns: host.has_loopback(),
+    };
+    let helper = pasta::start(command)?;
     Ok(Some(Attached {
         dns: reachable(&host),
-        ports: bound,
+        ports,
         ..Attached::user_mode("pasta", helper)
     }))
 }
@@ -209,13 +226,13 @@ fn with_slirp(
         return Ok(None);
     };
     let host = ResolvConf::of_host();
-    let namespaces = namespaces_of(pid, settings)?;
-    let (ports, bound) = listen::reserve(ports)?.release();
+    let ports = listen::reserve(ports)?.release();
+    let namespaces = namespaces_of(pid, settings.uid != 0)?;
     let socket = settings.run_dir.join(format!("slirp4netns-{pid}.sock"));
     let helper = slirp::start(&program, namespaces, &ports, &socket)?;
     Ok(Some(Attached {
         dns: reachable(&host),
-        ports: bound,
+        ports,
         ..Attached::user_mode("slirp4netns", helper)
     }))
 }
@@ -236,7 +253,8 @@ fn reachable(host: &ResolvConf) -> Vec<IpAddr> {
     servers
 }
 
-fn namespaces_of(pid: u32, settings: &Settings) -> Result<Namespaces, Error> {
+/// Opens the namespaces of `pid`, the user namespace where the helper is to `join` it.
+fn namespaces_of(pid: u32, join: bool) -> Result<Namespaces, Error> {
     let open = |kind: &str| {
         let path = format!("/proc/{pid}/ns/{kind}");
         std::fs::File::open(&path)
@@ -245,6 +263,15 @@ fn namespaces_of(pid: u32, settings: &Settings) -> Result<Namespaces, Error> {
     };
     Ok(Namespaces {
         net: open("net")?,
-        user: (settings.uid != 0).then(|| open("user")).transpose()?,
+        user: join.then(|| open("user")).transpose()?,
     })
+}
+
+/// Whether `pid` has no user namespace of its own (root with `--privileged`).
+fn shares_userns(pid: u32) -> Result<bool, Error> {
+    let identity = |process: &str| {
+        let path = format!("/proc/{process}/ns/user");
+        std::fs::read_link(&path).map_err(|source| helper::io(format!("read {path}"), source))
+    };
+    Ok(identity("self")? == identity(&pid.to_string())?)
 }

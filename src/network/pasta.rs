@@ -6,37 +6,46 @@
 //! namespace, which it gets as its standard input, because in there it may not look into `/proc/PID/ns` of the container.
 //! Its process id, written to its standard output, says that it is ready.
 //!
-//! Root stays in its own user namespace: it may enter any network namespace, and only there may it bind ports below 1024.
+//! To bind ports below 1024 for root it stays in root's user namespace, from where it may enter any network namespace.
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process;
 
 use super::helper::{self, Helper};
 use super::{Error, GUEST_ADDRESS, GUEST_DNS, GUEST_GATEWAY, GUEST_PREFIX_LEN, Namespaces};
 use super::{Protocol, PublishedPort};
 use crate::sys;
 
-/// Starts pasta for the network namespace in `namespaces`; `forward_dns` asks it to serve DNS at [`GUEST_DNS`] from the
-/// host's first name server.
-pub(super) fn start(
-    program: &Path,
-    namespaces: Namespaces,
-    ports: &[PublishedPort],
-    forward_dns: bool,
-) -> Result<Helper, Error> {
+/// What to start.
+#[derive(Debug)]
+pub(super) struct Command<'a> {
+    pub(super) program: &'a Path,
+    pub(super) namespaces: Namespaces,
+    /// Started by root.
+    pub(super) as_root: bool,
+    /// Ports to publish, each with an address.
+    pub(super) ports: &'a [PublishedPort],
+    /// Serve DNS at [`GUEST_DNS`] from the host's first name server.
+    pub(super) forward_dns: bool,
+}
+
+/// Starts pasta; returns when the network is there.
+pub(super) fn start(pasta: Command<'_>) -> Result<Helper, Error> {
     let (ready, stdout) = std::io::pipe().map_err(|source| helper::io("pipe", source))?;
-    let mut command = Command::new(program);
+    let mut command = process::Command::new(pasta.program);
     command
-        .args(arguments(ports, forward_dns))
+        .args(arguments(pasta.ports, pasta.forward_dns))
         .env_clear()
         .current_dir("/")
-        .stdin(namespaces.net)
+        .stdin(pasta.namespaces.net)
         .stdout(stdout);
-    match namespaces.user {
-        Some(userns) => sys::helper::join_userns(&mut command, userns),
+    if pasta.as_root {
         // Its default is to become `nobody`, who may not enter the namespace.
-        None => drop(command.args(["--runas", "0:0"])),
+        command.args(["--runas", "0:0"]);
+    }
+    if let Some(userns) = pasta.namespaces.user {
+        sys::helper::join_userns(&mut command, userns);
     }
     helper::start(command, "pasta", ready.into(), None)
 }

@@ -4,7 +4,7 @@
 //! opts (`published=…,target=…`).
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +177,13 @@ impl PublishedPort {
             (first, last) if first == last => first.to_string(),
             (first, last) => format!("{first}-{last}"),
         }
+    }
+
+    /// Returns `address:port/protocol`, for messages.
+    pub(super) fn host_socket(&self) -> String {
+        let address = self.host_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+        let socket = SocketAddr::new(address, self.host_port);
+        format!("{socket}/{}", self.protocol)
     }
 
     fn new(

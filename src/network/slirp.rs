@@ -32,6 +32,16 @@ pub(super) fn start(
     ports: &[PublishedPort],
     socket: &Path,
 ) -> Result<Helper, Error> {
+    // It would listen on all addresses of IPv4 instead.
+    if let Some(port) = ports
+        .iter()
+        .find(|p| p.host_ip.is_some_and(|ip| ip.is_ipv6()))
+    {
+        return Err(Error::Ipv6Port {
+            helper: "slirp4netns",
+            port: port.host_socket(),
+        });
+    }
     let pipe = || std::io::pipe().map_err(|source| helper::io("pipe", source));
     let (ready_read, ready_write) = pipe()?;
     let (exit_read, exit_write) = pipe()?;
@@ -96,12 +106,7 @@ fn publish(socket: &Path, port: &PublishedPort) -> Result<(), Error> {
         serde_json::from_str(answer.trim_end_matches('\0')).map_err(|e| failed(e.into()))?;
     match answer.get("error") {
         None => Ok(()),
-        Some(_) => Err(Error::PortInUse(format!(
-            "{}:{}/{}",
-            port.host_ip_text(),
-            port.host_port,
-            port.protocol
-        ))),
+        Some(_) => Err(Error::PortInUse(port.host_socket())),
     }
 }
 

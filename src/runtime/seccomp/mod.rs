@@ -42,6 +42,10 @@ pub struct Filter {
 /// The default profile for [`DEFAULT_CAPABILITIES`].
 static DEFAULT: &[libc::sock_filter] = include!(concat!(env!("OUT_DIR"), "/default_filter.rs"));
 
+/// Filters do not slow the process down by mitigations against speculation: runc's choice for profiles without flags
+/// (libcontainer/specconv), and the kernel's own since Linux 5.16.
+const DEFAULT_FLAGS: u32 = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW as u32;
+
 /// The architecture this program was built for.
 #[cfg(target_arch = "x86_64")]
 const HOST: Arch = Arch::X86_64;
@@ -58,7 +62,10 @@ pub fn default_filter(has_capability: &dyn Fn(&str) -> bool) -> Filter {
     } else {
         Cow::Owned(compile::compile(&default::policy(HOST, has_capability)))
     };
-    Filter { program, flags: 0 }
+    Filter {
+        program,
+        flags: DEFAULT_FLAGS,
+    }
 }
 
 impl<'a> Host<'a> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::arch::Arch;
 use super::policy::{Action, Condition, Op, Policy, Rule};
-use super::{Filter, MAX_INSTRUCTIONS, compile};
+use super::{DEFAULT_FLAGS, Filter, MAX_INSTRUCTIONS, compile};
 
 /// Largest file, in bytes. moby's has 14,000.
 const FILE_LIMIT: u64 = 1024 * 1024;
@@ -269,8 +269,11 @@ impl Profile {
     }
 
     fn filter_flags(&self) -> Result<u32, ProfileError> {
+        let Some(named) = &self.flags else {
+            return Ok(DEFAULT_FLAGS);
+        };
         let mut flags = 0;
-        for flag in self.flags.iter().flatten() {
+        for flag in named {
             flags |= match flag.as_str() {
                 // Of no use to a process with one thread, which is what a container starts as.
                 "SECCOMP_FILTER_FLAG_TSYNC" => 0,

@@ -274,6 +274,41 @@ fn long_jumps() {
     });
 }
 
+/// The kernel takes the default filter and does what it says, in a process that could do all of this before.
+#[test]
+fn kernel_follows_the_default_filter() {
+    use crate::sys::process::{Side, exit_now, fork, wait};
+    use rustix::io::Errno;
+    let filter = default_filter(&has_default);
+    let child = match fork().unwrap() {
+        Side::Parent(child) => child,
+        // Only system calls from here on: the test runner has threads.
+        Side::Child => {
+            let loaded = rustix::thread::set_no_new_privs(true).is_ok()
+                && crate::sys::seccomp::load(&filter.program, filter.flags).is_ok();
+            let family = |number| rustix::net::AddressFamily::from_raw(number);
+            let socket = |number| {
+                rustix::net::socket(family(number), rustix::net::SocketType::DGRAM, None).err()
+            };
+            let checks = [
+                loaded,
+                crate::sys::namespace::unshare(libc::CLONE_NEWUSER)
+                    .is_err_and(|error| error.raw_os_error() == Some(libc::EPERM)),
+                crate::sys::keyring::join_new_session()
+                    .is_err_and(|error| error.raw_os_error() == Some(libc::EPERM)),
+                crate::sys::process::clone3(0)
+                    .is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS)),
+                socket(40) == Some(Errno::PERM),
+                socket(38) == Some(Errno::PERM),
+                socket(1).is_none(),
+            ];
+            let failed = checks.iter().position(|holds| !holds);
+            exit_now(failed.map_or(100, |index| index as u8));
+        }
+    };
+    assert_eq!(wait(child).unwrap(), 100, "index of the check that failed");
+}
+
 #[test]
 fn numbers_are_sorted_and_the_headers() {
     assert!(SYSCALLS.windows(2).all(|pair| pair[0].0 < pair[1].0));
