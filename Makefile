@@ -11,7 +11,7 @@ target_dir = $(or $(CARGO_TARGET_DIR),target)
 host       = $(shell rustc -vV | sed -n 's/^host: //p')
 release    = $(target_dir)/$(host)/release/ctr
 
-.PHONY: help build demo test lint install clean
+.PHONY: help build demo test bench lint install clean
 
 help:            ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -29,6 +29,11 @@ demo:            ## Install what is missing, build, then pull, run, exec, list a
 test:            ## Install what is missing and run all tests
 	@scripts/ensure build test
 	@scripts/run-tests
+
+bench:           ## Measure beside bwrap, crun, podman and docker; writes benches/RESULTS.md
+	@scripts/ensure build bench
+	cargo build --release --locked
+	@benches/run $(release)
 
 lint:            ## rustfmt, clippy, shell scripts, licences and sources of dependencies
 	@scripts/ensure build
