@@ -64,6 +64,7 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
 
     let mut waiting = Channel::open(exec.stdio, Entry::Exec)?.spawn_through(helper, plan, 0)?;
     waiting.await_ready()?;
+    super::cgroup::join(waiting.pid(), exec.target);
     limits.apply(waiting.pid())?;
     waiting.start()
 }

@@ -85,7 +85,7 @@ fn set(pid: u32, limit: &PosixRlimit) -> Result<(), Errno> {
         maximum: finite(limit.hard()),
     };
     let pid = Pid::from_raw(pid as i32);
-    match prlimit(pid, resource, wanted.clone()) {
+    match prlimit(pid, resource, wanted) {
         Err(Errno::PERM) => {
             // The child has inherited ours.
             let hard = getrlimit(resource).maximum;

@@ -8,10 +8,12 @@
 //! parent       clone, id maps, sync, reaping          step, sync   plan and messages: what both halves share
 //! namespaces rootfs mounts options devices masks console kernel process caps lookup   the steps, by subject
 //! inside       paths below the root, by descriptor    limits       what the parent does to the child
-//! refuse       what the spec can say and is not done  seccomp      filters
+//! cgroup       where a later process belongs          seccomp      filters
+//! refuse       what the spec can say and is not done
 //! ```
 
 mod caps;
+mod cgroup;
 mod console;
 mod container;
 mod devices;

@@ -89,6 +89,14 @@ pub(super) fn prepare(
         return Err(Error::Unsupported("a mount at \"/\"".to_owned()));
     }
     let options = options::parse(mount.options().as_deref().unwrap_or_default())?;
+    let shared = |kind: &(MountPropagationFlags, bool)| kind.0 == MountPropagationFlags::SHARED;
+    if id_map.is_none() && options.propagation.iter().any(shared) {
+        // In a user namespace the kernel itself keeps mounts from spreading to the host; here we would have to.
+        return Err(Error::Unsupported(format!(
+            "shared propagation of {:?} without a user namespace",
+            mount.destination()
+        )));
+    }
     let kind = mount.typ().as_deref().unwrap_or("none");
     let default = Path::new(kind);
     let source = mount.source().as_deref().unwrap_or(default);

@@ -83,7 +83,12 @@ impl Namespaces {
 
     /// Whether `kind` is new or another container's, not the host's.
     pub(super) fn has_own(&self, kind: LinuxNamespaceType) -> bool {
-        self.new & flag(kind) != 0 || self.join.iter().any(|join| join.kind == kind)
+        self.new & flag(kind) != 0 || self.joins(kind)
+    }
+
+    /// Whether `kind` is another container's.
+    pub(super) fn joins(&self, kind: LinuxNamespaceType) -> bool {
+        self.join.iter().any(|join| join.kind == kind)
     }
 
     /// The user namespace that is joined.

@@ -8,6 +8,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::limits::Limits;
 use super::namespaces::Namespaces;
+use super::process::Conceal;
 use super::step::{Inherited, Plan, State};
 use super::sync::{self, ChildEnd, Message, ParentEnd};
 use super::{Error, Launch, Running, Stdio, container, refuse};
@@ -55,6 +56,10 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
     let channel = Channel::open(launch.stdio, entry)?;
 
     let mut helper = Plan::default();
+    if namespaces.joins(LinuxNamespaceType::Pid) {
+        // Others see the child from its first moment.
+        helper.push(Conceal);
+    }
     for join in std::mem::take(&mut namespaces.join) {
         helper.push(join);
     }
@@ -90,12 +95,7 @@ impl Created {
     pub fn user_namespace(&self) -> Result<OwnedFd, Error> {
         let opened = match &self.user_namespace {
             Some(user) => user.try_clone(),
-            None => std::fs::File::open(format!(
-                "/proc/{}/ns/{}",
-                self.pid(),
-                LinuxNamespaceType::User
-            ))
-            .map(OwnedFd::from),
+            None => self.open_namespace(LinuxNamespaceType::User),
         };
         opened.map_err(|source| Error::Step {
             step: "error opening the container's user namespace".to_owned(),

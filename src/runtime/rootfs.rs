@@ -57,9 +57,6 @@ pub(super) struct Overlay {
     legacy: CString,
 }
 
-/// Where an overlay that mount(2) has to attach somewhere goes before it is moved.
-const LEGACY_FLAGS: MountFlags = MountFlags::empty();
-
 impl Overlay {
     fn new(
         lowerdirs: &[PathBuf],
@@ -144,7 +141,7 @@ impl Overlay {
             c"overlay",
             c".",
             c"overlay",
-            LEGACY_FLAGS,
+            MountFlags::empty(),
             self.legacy.as_c_str(),
         )?;
         // `.` still is what it was; the path leads to what was mounted on it.

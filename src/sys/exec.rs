@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 /// A null-terminated array of C strings, laid out before the process is copied, with a free place in front.
 #[derive(Debug)]
 pub struct StringArray {
-    /// What `pointers` points at; never changed, so the pointers stay good.
-    strings: Vec<CString>,
+    /// What `pointers` points at; only kept, never changed, so the pointers stay good.
+    _strings: Vec<CString>,
     /// The free place, the strings, a null pointer.
     pointers: Vec<*const c_char>,
 }
@@ -20,12 +20,10 @@ impl StringArray {
         pointers.push(c"".as_ptr());
         pointers.extend(strings.iter().map(|string| string.as_ptr()));
         pointers.push(std::ptr::null());
-        StringArray { strings, pointers }
-    }
-
-    /// The strings in order.
-    pub fn strings(&self) -> &[CString] {
-        &self.strings
+        StringArray {
+            _strings: strings,
+            pointers,
+        }
     }
 
     fn as_ptr(&self) -> *const *const c_char {
