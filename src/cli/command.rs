@@ -243,12 +243,13 @@ impl Entry {
                 let _ = write!(examples, "  # {what}\n  {program} {line}\n");
             }
         }
-        self.definition(program, name)
+        let body = self
+            .definition(program, name)
             .help_template(format!(
-                "Usage:  {{usage}}\n\n{{about}}\n{tail}\nOptions:\n{{options}}\n{examples}"
+                "Usage:  {{usage}}\n\n{{about}}\n{tail}\nOptions:\n{{options}}\n"
             ))
-            .render_help()
-            .to_string()
+            .render_help();
+        format!("{body}{examples}")
     }
 
     /// clap's complaint in Docker's words.
@@ -259,16 +260,16 @@ impl Entry {
         program: &'static str,
         name: &'static str,
     ) -> Failure {
-        let (message, code) = super::error::usage_message(error, command, program, name)
-            .map_or_else(
-                |arguments| (arguments, self.misuse),
-                |flags| (flags, USAGE_ERROR),
-            );
+        let (message, code, named) = match super::usage::message(error, command, program, name) {
+            Ok(about_flags) => (about_flags, USAGE_ERROR, false),
+            Err(about_arguments) => (about_arguments, self.misuse, true),
+        };
         Failure::Usage {
             message,
             usage: Some(format!("{program} {name} {}", self.usage)),
             help: format!("{program} {name} --help"),
-            hint: super::error::suggestion(error),
+            hint: super::usage::suggestion(error),
+            named,
             code,
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use super::command::Outcome;
 use super::error::Failure;
+use super::output::format::Cut;
 use crate::container::Engine;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -65,11 +66,7 @@ impl Context {
     ///
     /// Those of the store and of the user's id map.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
-        Ok(Engine {
-            settings: self.settings.clone(),
-            store: self.store()?,
-            id_map: IdMap::detect(&self.settings)?,
-        })
+        Ok(Engine::open(self.settings.clone())?)
     }
 
     /// Opens the store from inside the user's id map, where the content of layers can be written and deleted. There is no
@@ -101,7 +98,7 @@ impl Context {
                 Err(failure @ Failure::Quiet(_)) => return Err(failure),
                 Err(failure) => {
                     self.report(&failure);
-                    code = failure.code();
+                    code = 1;
                 }
             }
         }
@@ -118,15 +115,15 @@ impl Context {
     /// # Errors
     ///
     /// The template's; a failed write.
-    pub(crate) fn print_rows(&self, rows: Result<String, (String, Failure)>) -> Outcome {
+    pub(crate) fn print_rows(&self, rows: Result<String, Box<Cut>>) -> Outcome {
         match rows {
             Ok(text) => {
                 self.print(&text)?;
                 Ok(0)
             }
-            Err((text, failure)) => {
-                self.print(&text)?;
-                Err(failure)
+            Err(cut) => {
+                self.print(&cut.text)?;
+                Err(cut.failure)
             }
         }
     }

@@ -127,7 +127,6 @@ fn parse_globals(
             .action(ArgAction::Append)
             .num_args(0..)
             .trailing_var_arg(true)
-            .allow_hyphen_values(true)
             .value_parser(clap::value_parser!(OsString)),
     );
     for flag in environment::UNBUILT_GLOBALS {
@@ -136,13 +135,14 @@ fn parse_globals(
     command = super::command::with_pflag_manners(command);
     let words = std::iter::once(OsString::from(program)).chain(arguments.iter().cloned());
     let failure = |error: &clap::Error, command: &clap::Command| {
-        let message = super::error::usage_message(error, command, program, "")
-            .unwrap_or_else(|message| message);
+        let message =
+            super::usage::message(error, command, program, "").unwrap_or_else(|message| message);
         Failure::Usage {
             message,
             usage: Some(format!("{program} [OPTIONS] COMMAND [ARG...]")),
             help: format!("{program} --help"),
             hint: None,
+            named: false,
             code: USAGE_ERROR,
         }
     };
@@ -202,6 +202,7 @@ fn unknown(program: &'static str, typed: &str) -> Failure {
         usage: group.map(|group| format!("{program} {group} COMMAND")),
         help: format!("{prefix} --help"),
         hint: suggestion.map(|name| format!("the most similar command is '{prefix} {name}'")),
+        named: true,
         code: 1,
     }
 }

@@ -12,7 +12,7 @@
 use std::error::Error;
 use std::io;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use super::causes;
 
 /// Exit code of `run`, `create` and `exec` when it was us who failed, and of wrong flags everywhere.
 pub(crate) const ENGINE_ERROR: i32 = 125;
@@ -45,6 +45,8 @@ pub(crate) enum Failure {
         help: String,
         /// What may have been meant.
         hint: Option<String>,
+        /// Whether the program's name goes before the first line; Docker's parser of flags leaves it out.
+        named: bool,
         /// Exit code.
         code: i32,
     },
@@ -88,19 +90,23 @@ impl Failure {
 
     /// Sorts a library error.
     pub(crate) fn of<E: Error + 'static>(error: E) -> Failure {
-        let mut causes = Vec::new();
-        let mut hint = hint_for(&error);
-        let mut source = error.source();
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            hint = hint.or_else(|| hint_for(cause));
-            source = cause.source();
+        let mut words = Vec::new();
+        let mut hint = None;
+        let mut code = 1;
+        let mut link: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(error) = link {
+            let sorted = causes::sort(error);
+            words.push(error.to_string());
+            hint = hint.or(sorted.hint);
+            code = sorted.code.unwrap_or(code);
+            link = error.source();
         }
+        let causes = words.split_off(1);
         Failure::Message {
-            message: error.to_string(),
+            message: words.concat(),
             causes,
             hint,
-            code: 1,
+            code,
             debug: Some(format!("{error:?}")),
         }
     }
@@ -184,9 +190,13 @@ impl Failure {
                 usage,
                 help,
                 hint,
+                named,
                 ..
             } => {
-                let _ = writeln!(text, "{program}: {message}\n");
+                if *named {
+                    let _ = write!(text, "{program}: ");
+                }
+                let _ = writeln!(text, "{message}\n");
                 if let Some(usage) = usage {
                     let _ = writeln!(text, "Usage:  {usage}\n");
                 }
@@ -203,103 +213,5 @@ impl Failure {
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::of(error)
-    }
-}
-
-/// What can be done about `error`, if it is one of those something can be done about.
-fn hint_for(error: &(dyn Error + 'static)) -> Option<String> {
-    let io = error.downcast_ref::<io::Error>()?;
-    let text = match io.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space, e.g. with \"ctr system prune\", or point --root to another filesystem"
-        }
-        io::ErrorKind::ReadOnlyFilesystem => "point --root to a directory that can be written",
-        _ => return None,
-    };
-    Some(text.to_owned())
-}
-
-/// clap's complaint in Docker's words: `Ok` for one about flags, `Err` for one about the number of arguments.
-pub(crate) fn usage_message(
-    error: &clap::Error,
-    command: &clap::Command,
-    program: &str,
-    name: &str,
-) -> Result<String, String> {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        Some(ContextValue::Strings(texts)) => texts.first().cloned().unwrap_or_default(),
-        _ => String::new(),
-    };
-    let argument = text(ContextKind::InvalidArg);
-    let value = text(ContextKind::InvalidValue);
-    match error.kind() {
-        ErrorKind::UnknownArgument if argument.starts_with("--") => {
-            Ok(format!("unknown flag: {argument}"))
-        }
-        ErrorKind::UnknownArgument if argument.starts_with('-') && argument.len() > 1 => {
-            let letter: String = argument.chars().skip(1).take(1).collect();
-            Ok(format!("unknown shorthand flag: '{letter}' in {argument}"))
-        }
-        ErrorKind::UnknownArgument
-        | ErrorKind::MissingRequiredArgument
-        | ErrorKind::TooFewValues
-        | ErrorKind::TooManyValues => {
-            Err(format!("'{program} {name}' {}", argument_count(command)))
-        }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            Ok(format!("flag needs an argument: {}", flag_name(&argument)))
-        }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let reason = error.source().map(|source| format!(": {source}"));
-            Ok(format!(
-                "invalid argument {value:?} for {:?} flag{}",
-                flag_name(&argument),
-                reason.unwrap_or_default()
-            ))
-        }
-        ErrorKind::InvalidUtf8 => Ok("an argument is not valid UTF-8".to_owned()),
-        _ => Ok(error.to_string()),
-    }
-}
-
-/// clap's guess at the flag that was meant.
-pub(crate) fn suggestion(error: &clap::Error) -> Option<String> {
-    match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(flag)) => {
-            Some(format!("the most similar flag is {}", flag_name(flag)))
-        }
-        _ => None,
-    }
-}
-
-/// `--memory <MEMORY>` → `--memory`.
-fn flag_name(argument: &str) -> &str {
-    argument.split([' ', '=', '[']).next().unwrap_or(argument)
-}
-
-/// Docker's sentence on how many arguments there should be.
-fn argument_count(command: &clap::Command) -> String {
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
-    let (mut least, mut most) = (0, Some(0));
-    for positional in command.get_positionals() {
-        let range = positional.get_num_args().unwrap_or_default();
-        if positional.is_required_set() {
-            least += range.min_values().max(1);
-        }
-        most = if matches!(positional.get_action(), clap::ArgAction::Append)
-            || range.max_values() == usize::MAX
-        {
-            None
-        } else {
-            most.map(|most| most + range.max_values().max(1))
-        };
-    }
-    match most {
-        Some(0) => "accepts no arguments".to_owned(),
-        Some(most) if most == least => format!("requires {least} argument{}", plural(least)),
-        Some(most) if least == 0 => format!("requires at most {most} argument{}", plural(most)),
-        Some(most) => format!("requires at least {least} and at most {most} arguments"),
-        None => format!("requires at least {least} argument{}", plural(least)),
     }
 }

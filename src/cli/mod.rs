@@ -5,7 +5,8 @@
 //! command      what every command says about itself, and how its flags behave as Docker's
 //! commands/    one file per command: a clap struct and a short call into the library
 //! environment  environment and global flags → Settings
-//! error        library errors → first line, causes, hint, exit code
+//! error        what a failure prints, and its exit code; causes: library errors → hints and codes; usage: clap's
+//!              complaints → Docker's words
 //! output/      tables, --format, sizes, times, progress
 //! template/    Go templates
 //! inspect/     the JSON of `inspect`
@@ -13,6 +14,7 @@
 //!
 //! Exit codes and words are those of Docker's command line, version 28.
 
+mod causes;
 mod command;
 mod commands;
 mod context;
@@ -23,6 +25,7 @@ mod inspect;
 mod output;
 mod streams;
 mod template;
+mod usage;
 mod variables;
 
 pub use command::Names;

@@ -3,7 +3,8 @@
 use rustix::stdio;
 use rustix::termios::{isatty, tcgetwinsize};
 
-use crate::container::stream::Streams;
+use super::command;
+use crate::container::stream::{Outcome, Streams};
 
 /// Returns the three streams; stdin only where it feeds the container.
 pub(crate) fn own(stdin: bool) -> Streams<'static> {
@@ -11,6 +12,15 @@ pub(crate) fn own(stdin: bool) -> Streams<'static> {
         stdin: stdin.then(stdio::stdin),
         stdout: stdio::stdout(),
         stderr: stdio::stderr(),
+    }
+}
+
+/// Returns the exit code that a client's end gives the program. Leaving is success.
+pub(crate) fn exit_code(outcome: Outcome) -> command::Outcome {
+    match outcome {
+        Outcome::Exited(code) => Ok(code),
+        Outcome::Detached => Ok(0),
+        Outcome::Interrupted(signal) => Ok(128 + signal),
     }
 }
 

@@ -55,10 +55,9 @@ impl Command for Attach {
         };
         let session = engine.attach(&container, options)?;
         match session.relay(streams::own(options.stdin), &relay)? {
-            stream::Outcome::Exited(code) => Ok(code),
-            stream::Outcome::Interrupted(signal) => Ok(128 + signal),
             // Docker's words, and its exit code.
             stream::Outcome::Detached => Err(Failure::plain("read escape sequence")),
+            outcome => streams::exit_code(outcome),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::ExecOptions;
-use crate::container::stream::{self, DetachKeys, RelayOptions};
+use crate::container::stream::{DetachKeys, RelayOptions};
 
 /// Execute a command in a running container
 #[derive(Debug, Args)]
@@ -84,10 +84,6 @@ impl Command for Exec {
         let engine = context.engine()?;
         let container = engine.find(name)?;
         let stdin = options.interactive && !options.detach;
-        match engine.exec(&container, &options, streams::own(stdin), &relay)? {
-            stream::Outcome::Exited(code) => Ok(code),
-            stream::Outcome::Interrupted(signal) => Ok(128 + signal),
-            stream::Outcome::Detached => Ok(0),
-        }
+        streams::exit_code(engine.exec(&container, &options, streams::own(stdin), &relay)?)
     }
 }

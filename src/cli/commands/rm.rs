@@ -4,7 +4,6 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::Failure;
 use crate::container::{Error, RemoveOptions};
 
 /// Remove one or more containers
@@ -45,18 +44,8 @@ impl Command for Rm {
                 }
                 found => found?,
             };
-            engine
-                .remove(&container, options)
-                .map_err(|error| in_dockers_words(error, name))?;
+            engine.remove(&container, options)?;
             context.println(name)
         })
-    }
-}
-
-fn in_dockers_words(error: Error, name: &str) -> Failure {
-    let words = format!("cannot remove container \"{name}\": {error}");
-    match error {
-        Error::Running(_) => Failure::message(words),
-        other => other.into(),
     }
 }

@@ -46,8 +46,6 @@ impl Command for Rmi {
             let missing = |error: &RemoveError| {
                 matches!(error, RemoveError::Image(image::Error::NotFound(_)))
             };
-            // An image that is not there, or cannot be read, has no content to sweep.
-            let target = image::resolve(&store, name, None).map(|image| image.target);
             let removed = match image::remove(&store, name, &users, self.force) {
                 // `rmi -f` of something that is not there says so and succeeds, as with Docker.
                 Err(error) if self.force && missing(&error) => {
@@ -58,10 +56,9 @@ impl Command for Rmi {
             };
             let lines: String = removed.iter().map(|line| format!("{line}\n")).collect();
             context.print(&lines)?;
-            if target.is_ok()
-                && removed
-                    .iter()
-                    .any(|line| matches!(line, Removed::Deleted(_)))
+            if removed
+                .iter()
+                .any(|line| matches!(line, Removed::Deleted(_)))
             {
                 store.sweep_unreferenced()?;
             }

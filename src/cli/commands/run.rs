@@ -8,7 +8,7 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::{ENGINE_ERROR, Failure};
 use crate::cli::streams;
-use crate::container::stream::{self, DetachKeys, RelayOptions};
+use crate::container::stream::{DetachKeys, RelayOptions};
 use crate::container::{AttachOptions, Container, Engine, StartOptions};
 
 /// Create and run a new container from an image
@@ -99,9 +99,5 @@ fn start(
         context.println(&container.record.id)?;
         return Ok(0);
     };
-    match session.relay(streams::own(attach.stdin), relay)? {
-        stream::Outcome::Exited(code) => Ok(code),
-        stream::Outcome::Interrupted(signal) => Ok(128 + signal),
-        stream::Outcome::Detached => Ok(0),
-    }
+    streams::exit_code(session.relay(streams::own(attach.stdin), relay)?)
 }

@@ -6,7 +6,7 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::streams;
-use crate::container::stream::{self, DetachKeys, RelayOptions};
+use crate::container::stream::{DetachKeys, RelayOptions};
 use crate::container::{AttachOptions, StartOptions};
 
 /// Start one or more stopped containers
@@ -78,10 +78,6 @@ impl Start {
         let Some(session) = started.session else {
             return Ok(0);
         };
-        match session.relay(streams::own(attach.stdin), &relay)? {
-            stream::Outcome::Exited(code) => Ok(code),
-            stream::Outcome::Interrupted(signal) => Ok(128 + signal),
-            stream::Outcome::Detached => Ok(0),
-        }
+        streams::exit_code(session.relay(streams::own(attach.stdin), &relay)?)
     }
 }

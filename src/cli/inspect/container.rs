@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::cli::commands::network;
 use crate::container::record::{Config, HostConfig, NetworkState, PortBinding, State, Status};
 use crate::container::{Container, Engine, Sizes};
+use crate::monitor;
 use crate::volume::Volumes;
 
 /// Docker's `HostConfig` of a container that was made without flags.
@@ -80,7 +81,7 @@ fn state_json(state: &State) -> Json {
 /// Empty where the log driver keeps no file.
 fn log_path(container: &Container, file: &impl Fn(&str) -> Json) -> Json {
     match container.record.host_config.log_config.driver.as_str() {
-        "json-file" => file(&format!("{}-json.log", container.record.id)),
+        "json-file" => file(monitor::log::FILE_NAME),
         _ => json!(""),
     }
 }

@@ -21,6 +21,15 @@ pub(crate) enum Format {
     Json,
 }
 
+/// What was printed before a template failed, and why it failed.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    /// The lines, and the beginning of the last one.
+    pub(crate) text: String,
+    /// The template's.
+    pub(crate) failure: Failure,
+}
+
 /// A table's columns: field and header.
 pub(crate) type Headers = &'static [(&'static str, &'static str)];
 
@@ -74,7 +83,7 @@ impl Format {
         &self,
         rows: impl Iterator<Item = &'r dyn Object>,
         headers: Headers,
-    ) -> Result<String, (String, Failure)> {
+    ) -> Result<String, Box<Cut>> {
         let mut text = String::new();
         match self {
             Format::Json => {
@@ -114,12 +123,12 @@ impl Format {
                 let result = lines(template, rows, &mut text);
                 text = table::align(&text);
                 if let Err(failure) = result {
-                    return Err((text, failure));
+                    return Err(Box::new(Cut { text, failure }));
                 }
             }
             Format::Lines(template) => {
                 if let Err(failure) = lines(template, rows, &mut text) {
-                    return Err((text, failure));
+                    return Err(Box::new(Cut { text, failure }));
                 }
             }
         }
@@ -227,7 +236,7 @@ mod tests {
         let format = Format::parse(text, ["ID", "Names"]).map_err(|f| f.render("ctr", false))?;
         format
             .render(rows, HEADERS)
-            .map_err(|(text, failure)| text + &failure.render("ctr", false))
+            .map_err(|cut| cut.text + &cut.failure.render("ctr", false))
     }
 
     #[test]

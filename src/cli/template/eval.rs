@@ -263,7 +263,7 @@ impl<'d> State<'_, 'd> {
         for command in &pipeline.commands {
             last = Some(self.command(command, dot, last)?);
         }
-        let value = last.unwrap_or(Value::NoValue);
+        let value = last.unwrap_or(Value::Missing);
         if bind {
             for name in &pipeline.variables {
                 if pipeline.assigns {
@@ -342,7 +342,7 @@ impl<'d> State<'_, 'd> {
 
     fn variable(&self, name: &str) -> Value<'d> {
         let found = self.variables.iter().rev().find(|(known, _)| known == name);
-        found.map_or(Value::NoValue, |(_, value)| value.clone())
+        found.map_or(Value::Missing, |(_, value)| value.clone())
     }
 
     fn operand(&mut self, operand: &Operand, dot: &Value<'d>) -> Result<Value<'d>, Error> {
@@ -397,7 +397,7 @@ impl<'d> State<'_, 'd> {
         let cannot =
             |kind: &str| self.error(span, &format!("can't evaluate field {name} in type {kind}"));
         let (json, shape) = match value {
-            Value::NoValue => return Err(no_entry(above.unwrap_or(name))),
+            Value::Missing => return Err(no_entry(above.unwrap_or(name))),
             Value::Object(object) => {
                 return match object.field(name) {
                     Some(json) => Ok(Value::Json(Cow::Owned(json), Shape::Map)),
@@ -415,7 +415,7 @@ impl<'d> State<'_, 'd> {
         if shape == Shape::Map {
             return Ok(match map.contains_key(name) {
                 true => funcs::entry(&json, name),
-                false => Value::NoValue,
+                false => Value::Missing,
             });
         }
         let shape = self

@@ -151,7 +151,7 @@ fn index<'d>(arguments: &[Value<'d>]) -> Result<Value<'d>, Failure> {
     let mut value = arguments[0].clone();
     for key in &arguments[1..] {
         value = match &value {
-            Value::NoValue => return fail("index of untyped nil"),
+            Value::Missing => return fail("index of untyped nil"),
             Value::Object(object) => {
                 return fail(format!("can't index item of type {}", object.type_name()));
             }
@@ -254,7 +254,7 @@ fn slice<'d>(arguments: &[Value<'d>]) -> Result<Value<'d>, Failure> {
 
 fn length(value: &Value<'_>) -> Result<usize, Failure> {
     match value {
-        Value::NoValue => fail("len of untyped nil"),
+        Value::Missing => fail("len of untyped nil"),
         Value::Object(object) => fail(format!("len of type {}", object.type_name())),
         Value::Json(json, shape) => match &**json {
             Json::String(text) => Ok(text.len()),

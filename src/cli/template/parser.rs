@@ -96,8 +96,8 @@ pub(super) fn parse(source: &str, tokens: &[Token]) -> Result<Parsed, Error> {
     };
     let (body, end) = parser.list(false)?;
     match end {
-        End::Eof => Ok((body, parser.defined)),
-        End::End => Err(parser.error("unexpected {{end}}")),
+        End::OfText => Ok((body, parser.defined)),
+        End::Reached => Err(parser.error("unexpected {{end}}")),
         End::Else => Err(parser.error("unexpected {{else}}")),
     }
 }
@@ -116,8 +116,8 @@ struct Parser<'a> {
 /// What ended a list of nodes. After `{{else` the parser stands behind the word.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
-    Eof,
-    End,
+    OfText,
+    Reached,
     Else,
 }
 
@@ -178,7 +178,7 @@ impl<'a> Parser<'a> {
         loop {
             match self.peek() {
                 None if nested => return Err(self.error("unexpected EOF")),
-                None => return Ok((nodes, End::Eof)),
+                None => return Ok((nodes, End::OfText)),
                 Some(Kind::Text(text)) => {
                     nodes.push(Node::Text(text.clone()));
                     self.next += 1;
@@ -217,7 +217,7 @@ impl<'a> Parser<'a> {
         match word {
             "end" => {
                 self.close("end")?;
-                return Ok(Some(End::End));
+                return Ok(Some(End::Reached));
             }
             "else" => return Ok(Some(End::Else)),
             "if" => nodes.push(Node::If(self.nested(|p| p.branch("if"))?)),
@@ -434,10 +434,7 @@ impl<'a> Parser<'a> {
     fn declarations(&mut self, context: &str) -> Result<(Vec<String>, bool), Error> {
         let begin = self.next;
         let mut names = Vec::new();
-        loop {
-            let Some(Kind::Variable(name)) = self.peek() else {
-                break;
-            };
+        while let Some(Kind::Variable(name)) = self.peek() {
             self.next += 1;
             names.push(name.clone());
             self.skip_space();

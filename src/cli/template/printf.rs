@@ -11,7 +11,7 @@ use crate::cli::output::go;
 /// How an action shows its value: as `%v`, and nothing there as `<no value>`.
 pub(super) fn print_action(value: &Value<'_>, schema: &dyn Schema) -> String {
     match value {
-        Value::NoValue => "<no value>".to_owned(),
+        Value::Missing => "<no value>".to_owned(),
         value => plain(value, schema),
     }
 }
@@ -20,7 +20,7 @@ pub(super) fn print_action(value: &Value<'_>, schema: &dyn Schema) -> String {
 fn plain(value: &Value<'_>, schema: &dyn Schema) -> String {
     let mut text = String::new();
     match value {
-        Value::NoValue => text.push_str("<nil>"),
+        Value::Missing => text.push_str("<nil>"),
         Value::Object(object) => {
             text.push('{');
             for (index, name) in object.fields().iter().enumerate() {
@@ -210,7 +210,7 @@ fn size<'t>(
 fn formatted(verb: char, flags: Flags, value: &Value<'_>, schema: &dyn Schema) -> String {
     let json = match value {
         Value::Json(json, _) => &**json,
-        Value::NoValue => &Json::Null,
+        Value::Missing => &Json::Null,
         Value::Object(_) => {
             return match verb {
                 'v' | 's' => padded(&plain(value, schema), flags),

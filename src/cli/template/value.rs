@@ -54,7 +54,7 @@ pub(crate) trait Object: Debug {
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'a> {
     /// A key that a map does not have.
-    NoValue,
+    Missing,
     /// A row.
     Object(&'a dyn Object),
     /// JSON.
@@ -70,7 +70,7 @@ impl<'a> Value<'a> {
     /// Go's truth: not empty, not zero, not nil.
     pub(super) fn is_true(&self) -> bool {
         match self {
-            Value::NoValue => false,
+            Value::Missing => false,
             Value::Object(_) => true,
             Value::Json(json, shape) => match &**json {
                 Json::Null => false,
@@ -86,7 +86,7 @@ impl<'a> Value<'a> {
     /// The value as JSON; a row with all its fields.
     pub(super) fn to_json(&self) -> Json {
         match self {
-            Value::NoValue => Json::Null,
+            Value::Missing => Json::Null,
             Value::Json(json, _) => (**json).clone(),
             Value::Object(object) => {
                 let fields = object.fields().iter();
