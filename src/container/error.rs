@@ -41,9 +41,7 @@ pub enum Error {
     #[error("container {0} is not running")]
     NotRunning(String),
     /// The container, named, runs.
-    #[error(
-        "cannot remove container \"{0}\": container is running: stop the container before removing or force remove"
-    )]
+    #[error("container is running: stop the container before removing or force remove")]
     Running(String),
     /// A user or group of `-u` or of the image.
     #[error("unable to find {kind} {name}: no matching entries in {file} file")]
