@@ -21,6 +21,8 @@ mod context;
 mod dispatch;
 mod environment;
 mod error;
+#[cfg(test)]
+mod generated;
 mod inspect;
 mod output;
 mod streams;

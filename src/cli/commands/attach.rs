@@ -20,7 +20,7 @@ pub(crate) struct Attach {
     #[arg(long)]
     no_stdin: bool,
     /// Pass signals on to the process (default: true)
-    #[arg(long, default_value = "true", hide_default_value = true)]
+    #[arg(long, default_value = "true")]
     sig_proxy: bool,
     /// Name or ID
     #[arg(value_name = "CONTAINER", hide = true)]

@@ -21,7 +21,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "KEYS")]
     detach_keys: Option<String>,
     /// Pass signals on to the process (default: true)
-    #[arg(long, default_value = "true", hide_default_value = true)]
+    #[arg(long, default_value = "true")]
     sig_proxy: bool,
     #[command(flatten)]
     create: CreateFlags,

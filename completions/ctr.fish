@@ -1,0 +1,461 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_ctr_global_optspecs
+    string join \n config= D/debug l/log-level= root= runroot= v/version help
+end
+
+function __fish_ctr_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_ctr_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_ctr_using_subcommand
+    set -l cmd (__fish_ctr_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c ctr -n "__fish_ctr_needs_command" -l config -d 'Location of client config files (default: "$DOCKER_CONFIG" or "~/.docker")' -r -F
+complete -c ctr -n "__fish_ctr_needs_command" -s l -l log-level -d 'Set the logging level (default: info)' -r -f -a "debug\t''
+info\t''
+warn\t''
+error\t''
+fatal\t''"
+complete -c ctr -n "__fish_ctr_needs_command" -l root -d 'Keep images, containers and volumes in this directory (default: "~/.local/share/ctr", "/var/lib/ctr" for root)' -r -F
+complete -c ctr -n "__fish_ctr_needs_command" -l runroot -d 'Keep sockets and process ids in this directory (default: "$XDG_RUNTIME_DIR/ctr", "/run/ctr" for root)' -r -F
+complete -c ctr -n "__fish_ctr_needs_command" -s D -l debug -d 'Show errors in full detail'
+complete -c ctr -n "__fish_ctr_needs_command" -s v -l version -d 'Print version information and quit'
+complete -c ctr -n "__fish_ctr_needs_command" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "run" -d 'Create and run a new container from an image'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "exec" -d 'Execute a command in a running container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "ps" -d 'List containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "images" -d 'List images'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "version" -d 'Show the version information'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "info" -d 'Display system-wide information'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "create" -d 'Create a new container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "kill" -d 'Kill one or more running containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "restart" -d 'Restart one or more containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "rm" -d 'Remove one or more containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "rmi" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "start" -d 'Start one or more stopped containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "stop" -d 'Stop one or more running containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "container" -d 'Manage containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "image" -d 'Manage images'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "system" -d 'Manage ctr'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "volume" -d 'Manage volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cap-add -d 'Add Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cap-drop -d 'Drop Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l pull -d 'Pull image before running: always, missing, never' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s u -l user -d 'Username or UID (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s v -l volume -d 'Bind mount a directory or a volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s w -l workdir -d 'Working directory inside the container (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s d -l detach -d 'Run container in background and print container ID'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l sig-proxy -d 'Pass signals on to the process (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s q -l quiet -d 'Suppress the pull output'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l read-only -d 'Mount the container\'s root filesystem as read only'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -l detach-keys -d 'Override the key sequence for detaching from the command (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s u -l user -d 'Username or UID (default: the container\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s w -l workdir -d 'Working directory inside the container (default: the container\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s d -l detach -d 'Run the command in the background'
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -l privileged -d 'Give extended privileges to the command'
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s f -l filter -d 'Filter output based on conditions provided, e.g. name=web, status=exited, label=x' -r
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s n -l last -d 'Show the last created containers, in any state (default: -1, all)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s a -l all -d 'Show all containers (default: those that run)'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s l -l latest -d 'Show the latest created container, in any state'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s q -l quiet -d 'Only display container IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand images" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
+complete -c ctr -n "__fish_ctr_using_subcommand images" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand images" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand images" -s a -l all -d 'Show all images, too those that others are built on (default: hidden)'
+complete -c ctr -n "__fish_ctr_using_subcommand images" -l digests -d 'Show digests'
+complete -c ctr -n "__fish_ctr_using_subcommand images" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand images" -s q -l quiet -d 'Only show image IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand version" -s f -l format -d 'Format output using a Go template, or "json"' -r
+complete -c ctr -n "__fish_ctr_using_subcommand version" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand info" -s f -l format -d 'Format output using a Go template, or "json"' -r
+complete -c ctr -n "__fish_ctr_using_subcommand info" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand attach" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand attach" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand attach" -l no-stdin -d 'Do not attach STDIN'
+complete -c ctr -n "__fish_ctr_using_subcommand attach" -l sig-proxy -d 'Pass signals on to the process (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cap-add -d 'Add Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cap-drop -d 'Drop Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l pull -d 'Pull image before running: always, missing, never' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s u -l user -d 'Username or UID (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s v -l volume -d 'Bind mount a directory or a volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s w -l workdir -d 'Working directory inside the container (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s q -l quiet -d 'Suppress the pull output'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand import" -s c -l change -d 'Apply a Dockerfile instruction to the created image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand import" -s m -l message -d 'Set commit message for imported image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand import" -l platform -d 'Set the platform of the image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand import" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand inspect" -l type -d 'Only inspect objects of the given type: container, image, volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand inspect" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand inspect" -s s -l size -d 'Display total file sizes if the type is container'
+complete -c ctr -n "__fish_ctr_using_subcommand kill" -s s -l signal -d 'Signal to send to the container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand kill" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -l since -d 'Show logs since a time (2013-01-02T13:23:37Z) or for as long (42m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -s f -l follow -d 'Follow log output'
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -s t -l timestamps -d 'Show timestamps'
+complete -c ctr -n "__fish_ctr_using_subcommand restart" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand restart" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand restart" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand rm" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand rm" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
+complete -c ctr -n "__fish_ctr_using_subcommand rm" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
+complete -c ctr -n "__fish_ctr_using_subcommand rmi" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand rmi" -s f -l force -d 'Force removal of the image'
+complete -c ctr -n "__fish_ctr_using_subcommand start" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand start" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals'
+complete -c ctr -n "__fish_ctr_using_subcommand start" -s i -l interactive -d 'Attach container\'s STDIN'
+complete -c ctr -n "__fish_ctr_using_subcommand stop" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand stop" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand stop" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand tag" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand wait" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "ls" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "list" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "ps" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "create" -d 'Create a new container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-add -d 'Add Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-drop -d 'Drop Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l pull -d 'Pull image before running: always, missing, never' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'Username or UID (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s v -l volume -d 'Bind mount a directory or a volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'Working directory inside the container (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s d -l detach -d 'Run container in background and print container ID'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the process (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Suppress the pull output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Mount the container\'s root filesystem as read only'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -l detach-keys -d 'Override the key sequence for detaching from the command (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s u -l user -d 'Username or UID (default: the container\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s w -l workdir -d 'Working directory inside the container (default: the container\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s d -l detach -d 'Run the command in the background'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -l privileged -d 'Give extended privileges to the command'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided, e.g. name=web, status=exited, label=x' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s n -l last -d 'Show the last created containers, in any state (default: -1, all)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all containers (default: those that run)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s l -l latest -d 'Show the latest created container, in any state'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only display container IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ls" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s f -l filter -d 'Filter output based on conditions provided, e.g. name=web, status=exited, label=x' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s n -l last -d 'Show the last created containers, in any state (default: -1, all)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all containers (default: those that run)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s l -l latest -d 'Show the latest created container, in any state'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only display container IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from list" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s f -l filter -d 'Filter output based on conditions provided, e.g. name=web, status=exited, label=x' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s n -l last -d 'Show the last created containers, in any state (default: -1, all)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s a -l all -d 'Show all containers (default: those that run)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s l -l latest -d 'Show the latest created container, in any state'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s q -l quiet -d 'Only display container IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from ps" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -l no-stdin -d 'Do not attach STDIN'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -l sig-proxy -d 'Pass signals on to the process (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-add -d 'Add Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-drop -d 'Drop Linux capabilities' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l pull -d 'Pull image before running: always, missing, never' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'Username or UID (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s v -l volume -d 'Bind mount a directory or a volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'Working directory inside the container (default: the image\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Suppress the pull output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the container\'s root filesystem as read only'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from kill" -s s -l signal -d 'Signal to send to the container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from kill" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l since -d 'Show logs since a time (2013-01-02T13:23:37Z) or for as long (42m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Follow log output'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show timestamps'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from rm" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from remove" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -s i -l interactive -d 'Attach container\'s STDIN'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from wait" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "ls" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "list" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all images, too those that others are built on (default: hidden)'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l digests -d 'Show digests'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only show image IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all images, too those that others are built on (default: hidden)'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l digests -d 'Show digests'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only show image IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -s c -l change -d 'Apply a Dockerfile instruction to the created image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -s m -l message -d 'Set commit message for imported image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -l platform -d 'Set the platform of the image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force removal of the image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force removal of the image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from tag" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info prune" -f -a "info" -d 'Display system-wide information'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info prune" -f -a "prune" -d 'Remove unused data'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Format output using a Go template, or "json"' -r
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from info" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -l volumes -d 'Prune anonymous volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "create" -d 'Create a volume'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "inspect" -d 'Display detailed information on one or more volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "ls" -d 'List volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "list" -d 'List volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "prune" -d 'Remove unused local volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "rm" -d 'Remove one or more volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "remove" -d 'Remove one or more volumes'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from create" -s d -l driver -d 'Specify volume driver name: local' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from create" -l label -d 'Set meta data for a volume' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from create" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Provide filter values, e.g. dangling=true, name=x, label=y' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from ls" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from ls" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only display volume names'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from list" -s f -l filter -d 'Provide filter values, e.g. dangling=true, name=x, label=y' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from list" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from list" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only display volume names'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused volumes, not just anonymous ones'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from rm" -s f -l force -d 'Succeed for volumes that do not exist'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from remove" -s f -l force -d 'Succeed for volumes that do not exist'
+
+# Names come from the store: ctr __complete lists them.
+complete -c ctr -n "__fish_ctr_using_subcommand run" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand exec" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand images" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand attach" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand create" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand inspect" -f -a "(ctr __complete containers images volumes)"
+complete -c ctr -n "__fish_ctr_using_subcommand kill" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from kill" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand restart" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand rm" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from rm" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from remove" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand rmi" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand start" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand stop" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand tag" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from tag" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand wait" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from wait" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from inspect" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from inspect" -f -a "(ctr __complete volumes)"
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from rm" -f -a "(ctr __complete volumes)"
+complete -c ctr -n "__fish_ctr_using_subcommand volume; and __fish_seen_subcommand_from remove" -f -a "(ctr __complete volumes)"
