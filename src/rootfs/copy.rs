@@ -19,7 +19,7 @@ use super::overlay::sum_sizes;
 use super::worker::speaking_child;
 use super::{Driver, Error, Plan, Root, failed};
 use crate::image::layer::{OPAQUE, WHITEOUT, remove_entry, xattr};
-use crate::store::ContainerDir;
+use crate::store::{ContainerDir, remove_tree};
 use crate::userns;
 
 /// The copy, below the container's directory.
@@ -39,9 +39,14 @@ impl Driver for Copy {
     fn prepare(&self, plan: &Plan<'_>) -> Result<(), Error> {
         let target = plan.container.path().join(ROOTFS);
         let copied = plan.container.path().join(COPIED);
+        if fs::exists(&copied).map_err(failed("read", &copied))? {
+            return Ok(());
+        }
         let ended = speaking_child(|words| {
             let result = userns::enter(plan.id_map, plan.settings)
                 .map_err(|error| error.to_string())
+                // What an interrupted copy left.
+                .and_then(|()| remove_tree(&target).map_err(|error| error.to_string()))
                 .and_then(|()| copy_layers(plan.layers, &target));
             match result {
                 Ok(()) => 0,

@@ -69,7 +69,7 @@ pub trait Driver: fmt::Debug + Sync {
     /// Returns the name, as `info` shows it and `DATA/driver` keeps it.
     fn name(&self) -> &'static str;
 
-    /// Makes what the container needs before it can be started for the first time. The calling process must have one
+    /// Makes what the container needs before it can be started; does nothing where that has been made. The calling process must have one
     /// thread, and is not inside the user's id map.
     ///
     /// # Errors

@@ -21,19 +21,22 @@ impl Driver for Overlay {
     }
 
     fn prepare(&self, plan: &Plan<'_>) -> Result<(), Error> {
-        make_dir(&plan.container.work_path())?;
-        if plan.layers.is_empty() {
-            make_dir(&plan.container.path().join(EMPTY))?;
-        }
         let upper = plan.container.upper_path();
-        make_dir(&upper)?;
+        // A container that is started again; its root directory's mode is its own by now.
+        if !make_dir(&upper)? {
+            return Ok(());
+        }
         // The root directory shows the mode of the topmost directory there is, and that is this one.
         let mode = match plan.layers.last().map(fs::symlink_metadata) {
             Some(Ok(top)) => top.mode() & 0o7777,
             _ => 0o755,
         };
         fs::set_permissions(&upper, fs::Permissions::from_mode(mode))
-            .map_err(failed("create", &upper))
+            .map_err(failed("create", &upper))?;
+        if plan.layers.is_empty() {
+            make_dir(&plan.container.path().join(EMPTY))?;
+        }
+        make_dir(&plan.container.work_path()).map(drop)
     }
 
     fn root(&self, plan: &Plan<'_>, volatile: bool) -> Root {
@@ -54,10 +57,11 @@ impl Driver for Overlay {
     }
 }
 
-fn make_dir(path: &Path) -> Result<(), Error> {
+/// Makes a directory; `false` if it was there.
+fn make_dir(path: &Path) -> Result<bool, Error> {
     match DirBuilder::new().mode(0o755).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed("create", path)(error)),
     }
 }
