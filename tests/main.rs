@@ -15,6 +15,7 @@
 //!
 //! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
 
+mod escapes;
 mod exec;
 mod harness;
 mod images;
@@ -36,6 +37,7 @@ use support::Scenario;
 
 /// The scenarios of each file.
 const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
+    ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),
     ("images", images::scenarios),
