@@ -47,6 +47,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(what_a_registry_says_is_made_printable),
         scenario!(two_pulls_share_the_work),
         scenario!(a_full_disk_leaves_no_image),
+        scenario!(a_loopback_registry_may_speak_tls),
+        scenario!(https_through_a_proxy_by_trusted_certificates_only),
         once!(a_stalled_download_goes_on),
         once!(the_test_registry_serves_a_foreign_client),
     ]
@@ -942,6 +944,66 @@ fn a_full_disk_leaves_no_image(env: &TestEnv) {
         return;
     }
     finished.exits(0).stderr_has("No space left on device");
+}
+
+/// Docker takes loopback for insecure: either scheme, any certificate (moby registry/config.go, 127.0.0.0/8).
+fn a_loopback_registry_may_speak_tls(env: &TestEnv) {
+    let registry = Registry::start_tls();
+    let image = large(100_000);
+    registry.push("x", "latest", &image);
+    registry.require(Auth::Basic("joe", "word"));
+    docker_config(
+        env,
+        &json!({ "auths": { registry.host(): login("joe", "word") } }),
+    );
+    env.ctr(["pull", &registry.name("x")]).ok();
+    assert_unpacked(env, &image);
+}
+
+fn https_through_a_proxy_by_trusted_certificates_only(env: &TestEnv) {
+    let registry = Registry::start_tls();
+    let image = large(100_000);
+    registry.push("x", "latest", &image);
+    let proxy = format!("http://{}", registry.host());
+    let name = "registry.test/x";
+    env.ctr(["pull", name])
+        .env("HTTPS_PROXY", &proxy)
+        .run()
+        .exits(1)
+        .stderr_has("invalid peer certificate: UnknownIssuer");
+    assert_eq!(refs(env), [""; 0]);
+    assert!(registry.count("CONNECT registry.test:443") > 0);
+    assert_eq!(
+        registry.count("GET"),
+        0,
+        "something was asked of a stranger"
+    );
+
+    let ca = include_str!("testfiles/tls/ca.crt");
+    let trusted = env.file("ca.crt", ca);
+    env.ctr(["pull", name])
+        .env("https_proxy", &proxy)
+        .env("SSL_CERT_FILE", &trusted)
+        .ok()
+        .stdout("registry.test/x:latest\n");
+    assert_unpacked(env, &image);
+
+    let newer = large(50_000);
+    registry.push("x", "latest", &newer);
+    let own = env.config().join("ctr/certs.d/registry.test/ca.crt");
+    user_file(env, &own, ca, 0o644);
+    env.ctr(["pull", name]).env("HTTPS_PROXY", &proxy).ok();
+    assert_unpacked(env, &newer);
+
+    // What NO_PROXY names is not asked of the proxy, and there is no such host.
+    registry.take_requests();
+    registry.push("x", "latest", &large(60_000));
+    env.ctr(["pull", name])
+        .env("HTTPS_PROXY", &proxy)
+        .env("NO_PROXY", "example.com,.test")
+        .run()
+        .exits(1);
+    assert_eq!(registry.take_requests().len(), 0);
 }
 
 /// Below the command line, where a time-out of 30 seconds can be made shorter.

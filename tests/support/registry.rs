@@ -1,12 +1,13 @@
 //! A registry inside the test process, on loopback, that can be told to fail.
 //!
 //! It serves images from memory, notes every request, and follows a list of faults: the first one that fits a request and
-//! is not used up decides the answer. It knows no more of HTTP than registry clients need.
+//! is not used up decides the answer. It knows no more of HTTP than registry clients need. One that speaks TLS is called
+//! `registry.test`; it is also the proxy through which a client can reach that name.
 //!
 //! Its threads end with it.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -14,6 +15,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::image::{Content, TestImage, digest};
 
@@ -85,6 +89,7 @@ struct State {
     faults: Vec<Rule>,
     requests: Vec<Request>,
     connections: Vec<TcpStream>,
+    tls: Option<Arc<ServerConfig>>,
     stopped: bool,
 }
 
@@ -105,9 +110,31 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts one, without any images, open to everybody.
     pub(crate) fn start() -> Registry {
+        Registry::start_with(State::default())
+    }
+
+    /// Starts one that speaks TLS only, with the certificate of `registry.test`; see `tests/testfiles/tls`.
+    pub(crate) fn start_tls() -> Registry {
+        let certificate =
+            CertificateDer::from_pem_slice(include_bytes!("../testfiles/tls/server.crt"));
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../testfiles/tls/server.key"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring's versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.expect("PEM")], key.expect("PEM"))
+            .expect("a certificate and its key");
+        Registry::start_with(State {
+            tls: Some(Arc::new(config)),
+            ..State::default()
+        })
+    }
+
+    fn start_with(state: State) -> Registry {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
         let address = listener.local_addr().expect("a bound socket");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let thread = thread::spawn(move || accept(&listener, &shared));
         Registry {
@@ -233,7 +260,7 @@ fn accept(listener: &TcpListener, state: &Arc<Mutex<State>>) {
         let state = state.clone();
         threads.push(thread::spawn(move || {
             // A client that goes away is not the test's business.
-            let _ = converse(stream, &state);
+            let _ = greet(stream, &state);
         }));
     }
     for thread in threads {
@@ -268,8 +295,60 @@ impl Answer {
     }
 }
 
-fn converse(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+/// A connection, plain or not.
+trait Wire: Read + Write {
+    /// Ends it in both directions, without a farewell.
+    fn cut(&self) -> std::io::Result<()>;
+}
+
+impl Wire for TcpStream {
+    fn cut(&self) -> std::io::Result<()> {
+        self.shutdown(Shutdown::Both)
+    }
+}
+
+impl Wire for StreamOwned<ServerConnection, TcpStream> {
+    fn cut(&self) -> std::io::Result<()> {
+        self.sock.shutdown(Shutdown::Both)
+    }
+}
+
+/// Finds out what the client speaks.
+fn greet(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let Some(tls) = lock(state).tls.clone() else {
+        return converse(stream, state);
+    };
+    let mut first = [0; 1];
+    stream.peek(&mut first)?;
+    if first == *b"C" {
+        // A proxy, asked to CONNECT.
+        let mut head = Vec::new();
+        let mut byte = [0; 1];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte)? == 1 {
+            head.push(byte[0]);
+        }
+        let line = String::from_utf8_lossy(&head);
+        let mut words = line.split_whitespace();
+        lock(state).requests.push(Request {
+            method: words.next().unwrap_or_default().to_owned(),
+            path: words.next().unwrap_or_default().to_owned(),
+            headers: HashMap::new(),
+            body: String::new(),
+        });
+        stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
+    } else if first != [0x16] {
+        // As Go's net/http.
+        let body = "Client sent an HTTP request to an HTTPS server.\n";
+        let head = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\n\r\n";
+        stream.write_all(format!("{head}{body}").as_bytes())?;
+        return stream.cut();
+    }
+    let connection = ServerConnection::new(tls).map_err(std::io::Error::other)?;
+    converse(StreamOwned::new(connection, stream), state)
+}
+
+fn converse(stream: impl Wire, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     while let Some(request) = read_request(&mut reader)? {
         let (fault, mut answer) = {
             let mut state = lock(state);
@@ -281,7 +360,7 @@ fn converse(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             (fault.clone(), state.answer(&request, fault.as_ref()))
         };
         if fault == Some(Fault::Hangup) {
-            return stream.shutdown(Shutdown::Both);
+            return reader.get_ref().cut();
         }
         let mut length = answer.body.len() as u64;
         match &fault {
@@ -292,12 +371,12 @@ fn converse(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         if request.method == "HEAD" {
             answer.body.clear();
         }
-        write_answer(&stream, state, &answer, length, fault.as_ref())?;
+        write_answer(reader.get_mut(), state, &answer, length, fault.as_ref())?;
     }
     Ok(())
 }
 
-fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Request>> {
+fn read_request(reader: &mut BufReader<impl Wire>) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -330,7 +409,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<Req
 }
 
 fn write_answer(
-    mut stream: &TcpStream,
+    stream: &mut impl Wire,
     state: &Mutex<State>,
     answer: &Answer,
     length: u64,
@@ -348,11 +427,11 @@ fn write_answer(
     match fault {
         Some(Fault::CutAfter(bytes)) => {
             stream.write_all(&answer.body[..answer.body.len().min(*bytes)])?;
-            stream.shutdown(Shutdown::Both)
+            stream.cut()
         }
         Some(Fault::LongerLength(_)) => {
             stream.write_all(&answer.body)?;
-            stream.shutdown(Shutdown::Both)
+            stream.cut()
         }
         Some(Fault::StallAfter(bytes)) => {
             stream.write_all(&answer.body[..answer.body.len().min(*bytes)])?;
