@@ -40,8 +40,10 @@ pub enum Error {
     /// The container does not run.
     #[error("container {0} is not running")]
     NotRunning(String),
-    /// The container, named, runs.
-    #[error("container is running: stop the container before removing or force remove")]
+    /// The container, named, runs. Docker's words: moby, daemon/delete.go.
+    #[error(
+        "cannot remove container \"{0}\": container is running: stop the container before removing or force remove"
+    )]
     Running(String),
     /// A user or group of `-u` or of the image.
     #[error("unable to find {kind} {name}: no matching entries in {file} file")]
