@@ -13,10 +13,9 @@ use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
 use super::user::{self, User};
 use super::view::View;
 use super::{Container, Engine, Error, ExecOptions, capabilities, environment};
-use crate::monitor::{Stream, Streams, exit_code, null};
+use crate::monitor::{Stream, Streams, exit_code, fork_apart, leave_standard_streams, null};
 use crate::runtime::{self, Exec, Stdio};
 use crate::sys;
-use crate::sys::process::{Side, exit_now, fork};
 use crate::userns::Tier;
 
 /// Bytes read at once.
@@ -146,16 +145,11 @@ fn stdio(options: &ExecOptions) -> std::io::Result<(Stdio, Streams)> {
 /// Leaves a process behind that holds the terminal of a detached process and reads what it says, so that it is neither hung
 /// up nor stuck.
 fn hold(master: OwnedFd, pidfd: &OwnedFd) -> Result<(), Error> {
-    if let Side::Parent(_) = fork().map_err(system("fork"))? {
-        return Ok(());
-    }
-    let _ = rustix::process::setsid();
-    if let Ok(null) = null() {
-        let _ = rustix::stdio::dup2_stdin(&null);
-        let _ = rustix::stdio::dup2_stdout(&null);
-        let _ = rustix::stdio::dup2_stderr(&null);
-    }
-    if let Ok(mut streams) = Streams::terminal(&master, false) {
+    fork_apart(|| {
+        let _ = leave_standard_streams();
+        let Ok(mut streams) = Streams::terminal(&master, false) else {
+            return;
+        };
         let mut chunk = vec![0; CHUNK];
         loop {
             while streams.read(Stream::Stdout, &mut chunk).is_some() {}
@@ -163,11 +157,11 @@ fn hold(master: OwnedFd, pidfd: &OwnedFd) -> Result<(), Error> {
             let output = streams.output(Stream::Stdout);
             fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
             if poll(&mut fds, None).is_err() || !fds[0].revents().is_empty() {
-                break;
+                return;
             }
         }
-    }
-    exit_now(0)
+    })
+    .map_err(system("fork"))
 }
 
 /// A process of one's own, as the peer of a relay.

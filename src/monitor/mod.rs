@@ -25,6 +25,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 pub use failure::{StartError, StartFailure};
@@ -107,20 +108,53 @@ pub fn spawn(plan: Plan<'_>, keeper: impl Keeper) -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    match fork()? {
-        Side::Parent(_) => Ok(client),
-        Side::Child => {
-            drop(client);
-            run(plan, keeper, server);
+    fork_apart(|| {
+        run(plan, keeper, server);
+    })?;
+    Ok(client)
+}
+
+/// Runs `work` in a child in a session of its own, with every signal blocked and nothing of the user's terminal.
+///
+/// Blocked from before the fork: the caller may be gone the next instant, and the end of the leader of a session hangs up
+/// on everybody who has not left it yet.
+///
+/// # Errors
+///
+/// Those of `fork(2)`.
+pub fn fork_apart(work: impl FnOnce()) -> io::Result<()> {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    match fork() {
+        Ok(Side::Child) => {
+            // Fails only for the leader of a process group, which a child never is.
+            let _ = rustix::process::setsid();
+            work();
             exit_now(0)
         }
+        forked => {
+            before.thread_set_mask()?;
+            forked.map(drop)
+        }
     }
+}
+
+/// Puts `/dev/null` in place of the three standard streams.
+///
+/// # Errors
+///
+/// Those of `open(2)` and `dup2(2)`.
+pub fn leave_standard_streams() -> io::Result<()> {
+    let null = null()?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
 }
 
 /// The monitor's whole life.
 fn run(plan: Plan<'_>, mut keeper: impl Keeper, starter: OwnedFd) {
     let Plan { launch, mut watch } = plan;
-    let left = leave_starter().map_err(|error| StartError::from_runtime(&error));
+    let left = leave_starter().map_err(system("leave the terminal"));
     match left.and_then(|()| begin(launch, &mut watch, &mut keeper)) {
         Ok((begun, warning)) => {
             let mut greeting = Outbox::default();
@@ -148,21 +182,10 @@ struct Begun {
     listener: OwnedFd,
 }
 
-/// Session, descriptors, signals, directory: nothing of the starter's is held on to.
-fn leave_starter() -> Result<(), runtime::Error> {
-    let step = |step: &str, source: rustix::io::Errno| runtime::Error::Step {
-        step: step.to_owned(),
-        source: source.into(),
-    };
-    rustix::process::setsid().map_err(|e| step("leave the session", e))?;
-    let null = null().map_err(|source| runtime::Error::Step {
-        step: "open /dev/null".to_owned(),
-        source,
-    })?;
-    rustix::stdio::dup2_stdin(&null).map_err(|e| step("redirect stdin", e))?;
-    rustix::stdio::dup2_stdout(&null).map_err(|e| step("redirect stdout", e))?;
-    rustix::stdio::dup2_stderr(&null).map_err(|e| step("redirect stderr", e))?;
-    rustix::process::chdir("/").map_err(|e| step("enter /", e))?;
+/// Streams, directory, umask: nothing of the starter's is held on to.
+fn leave_starter() -> io::Result<()> {
+    leave_standard_streams()?;
+    rustix::process::chdir("/")?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Best effort: a name for `ps`.
     let _ = rustix::thread::set_name(c"ctr-monitor");

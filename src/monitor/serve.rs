@@ -81,10 +81,9 @@ pub(super) fn serve(
     server.farewell(code);
 }
 
-/// Blocks every signal and returns a descriptor for SIGTERM, which a session or a shutting-down machine sends: the
-/// container is asked to stop then. The others (a hang-up, a keyboard's) are not for the monitor.
+/// Returns a descriptor for SIGTERM, which a session or a shutting-down machine sends: the container is asked to stop then.
+/// The other signals (a hang-up, a keyboard's) are blocked and not for the monitor.
 fn signals() -> Option<SignalFd> {
-    SigSet::all().thread_block().ok()?;
     let mut wanted = SigSet::empty();
     wanted.add(NixSignal::SIGTERM);
     SignalFd::with_flags(&wanted, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).ok()
