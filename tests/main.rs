@@ -15,6 +15,7 @@
 //!
 //! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
 
+mod crash;
 mod escapes;
 mod exec;
 mod harness;
@@ -30,6 +31,7 @@ mod run;
 mod support;
 mod terminal;
 mod usage;
+mod volume;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ use support::Scenario;
 
 /// The scenarios of each file.
 const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
+    ("crash", crash::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),
@@ -51,6 +54,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),
+    ("volume", volume::scenarios),
 ];
 
 fn main() -> ExitCode {

@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use super::worker::in_child;
 use super::{Copy, Driver, Error, Overlay, failed};
 use crate::settings::Settings;
-use crate::store::{Store, remove_tree, replace_file};
+use crate::store::Store;
 use crate::sys::namespace::unshare;
 
 /// Where the answer is kept, below the store's root.
@@ -36,26 +36,24 @@ pub fn select(store: &Store, settings: &Settings) -> Result<&'static dyn Driver,
     let driver: &'static dyn Driver = match try_overlay(store, settings)? {
         Attempt::Works => &Overlay,
         Attempt::Refused => &Copy,
-        // No container can be started here at all; that is no reason to copy images from now on.
-        Attempt::NoNamespace => return Ok(&Overlay),
+        // No container can be started here at all, or not now; that is no reason to copy images from now on.
+        Attempt::Unknown => return Ok(&Overlay),
     };
-    replace_file(&path, format!("{}\n", driver.name()).as_bytes())?;
+    store.replace_shared_file(&path, format!("{}\n", driver.name()).as_bytes())?;
     Ok(driver)
 }
 
 enum Attempt {
     Works,
     Refused,
-    NoNamespace,
+    Unknown,
 }
 
 /// Mounts an overlay on directories of the store, as the runtime does, looks whether its marks are obeyed, and writes a
 /// file through it.
 fn try_overlay(store: &Store, settings: &Settings) -> Result<Attempt, Error> {
-    let dir = store
-        .root()
-        .join("tmp")
-        .join(format!("driver-{}", std::process::id()));
+    let scratch = store.scratch_dir("driver")?;
+    let dir = scratch.path();
     for name in [
         "lower/opaque",
         "lower/gone",
@@ -70,13 +68,17 @@ fn try_overlay(store: &Store, settings: &Settings) -> Result<Attempt, Error> {
         if enter_namespace(settings).is_err() {
             return 2;
         }
-        u8::from(mount(&dir).is_err())
+        match mount(dir) {
+            Ok(()) => 0,
+            // Says nothing about overlayfs.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => 2,
+            Err(_) => 1,
+        }
     })
-    .map_err(failed("try overlayfs in", &dir));
-    remove_tree(&dir)?;
-    Ok(match code?.code {
+    .map_err(failed("try overlayfs in", dir))?;
+    Ok(match code.code {
         0 => Attempt::Works,
-        2 => Attempt::NoNamespace,
+        2 => Attempt::Unknown,
         _ => Attempt::Refused,
     })
 }

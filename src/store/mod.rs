@@ -66,6 +66,7 @@ pub use prune::Pruned;
 pub use publish::Verified;
 pub use refs::RefEntry;
 pub use run_dir::ensure_run_dir;
+pub use staging::ScratchDir;
 
 /// An open store.
 #[derive(Debug, Clone)]

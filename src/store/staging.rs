@@ -8,6 +8,38 @@ use super::files::{create_private_dir, failed, private_file, remove_tree};
 use super::lock::{flock_wait, still_names};
 use super::{Error, Store};
 
+impl Store {
+    /// Replaces a file of the store that several processes may be writing at once: readers see one of their contents.
+    /// Nothing is synced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; the old content is then still there.
+    pub fn replace_shared_file(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        Staged::write(self, "file", bytes)?.place(path)
+    }
+
+    /// Makes an empty directory in `tmp/` that no prune takes away while it is in use. `kind` begins its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn scratch_dir(&self, kind: &str) -> Result<ScratchDir, Error> {
+        Ok(ScratchDir(Staged::directory(self, kind)?))
+    }
+}
+
+/// A directory for a while; dropped, it is removed with everything in it.
+#[derive(Debug)]
+pub struct ScratchDir(Staged);
+
+impl ScratchDir {
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// A file or directory in `tmp/`, locked. Dropped before it was placed, it is removed.
 #[derive(Debug)]
 pub(super) struct Staged {

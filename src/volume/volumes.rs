@@ -30,7 +30,7 @@ pub struct Volume {
     #[serde(default)]
     pub labels: Option<BTreeMap<String, String>>,
     /// Directory of the content; not stored, so that a store can be moved.
-    #[serde(default, skip_deserializing)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mountpoint: String,
     /// As typed, or 64 hexadecimal digits.
     pub name: String,
@@ -287,6 +287,10 @@ mod tests {
         let (again, new) = volumes.create(Some("data"), &[]).unwrap();
         assert!(!new);
         assert_eq!(again, made);
+        let shown = serde_json::to_string(&made).unwrap();
+        assert_eq!(shown.matches("Mountpoint").count(), 1, "{shown}");
+        let stored = fs::read_to_string(store.root().join("volumes/data/volume.json")).unwrap();
+        assert!(!stored.contains("Mountpoint"), "{stored}");
         let (anonymous, _) = volumes.create(None, &[]).unwrap();
         assert!(anonymous.is_anonymous());
         assert_eq!(anonymous.name.len(), 64);

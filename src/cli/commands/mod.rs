@@ -1,6 +1,7 @@
 //! The commands, one file each, and the table of them.
 
 mod attach;
+mod check;
 mod complete;
 mod create;
 mod create_flags;
@@ -71,6 +72,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<prune::Containers>(Group::Management, &["container prune"]),
     Entry::of::<inspect::ImageInspect>(Group::Management, &["image inspect"]),
     Entry::of::<prune::Images>(Group::Management, &["image prune"]),
+    Entry::of::<check::Check>(Group::Management, &["system check"]),
     Entry::of::<prune::System>(Group::Management, &["system prune"]),
     Entry::of::<volume::Create>(Group::Management, &["volume create"]),
     Entry::of::<inspect::VolumeInspect>(Group::Management, &["volume inspect"]),

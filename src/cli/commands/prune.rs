@@ -148,9 +148,10 @@ impl Command for System {
             report.section("Deleted Volumes:", pruned.names);
             bytes += pruned.bytes;
         }
-        bytes += unused_images(&store, self.all, &mut report)?;
+        // First, because on a full disk the rest needs the room that this makes.
         let left_overs = store.sweep_left_overs()?;
         store::sweep_run_dir(&store, &context.settings.run_dir)?;
+        bytes += unused_images(&store, self.all, &mut report)?;
         report.section("Deleted Unfinished Containers:", left_overs.containers);
         bytes += left_overs.bytes;
         report.print(context, bytes)

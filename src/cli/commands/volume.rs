@@ -21,7 +21,7 @@ pub(crate) struct Create {
     label: Vec<String>,
     /// Its name (default: a made-up one)
     #[arg(value_name = "VOLUME", hide = true)]
-    name: Option<String>,
+    volume: Option<String>,
 }
 
 impl Command for Create {
@@ -34,7 +34,7 @@ impl Command for Create {
         if self.driver != "local" {
             return Err(Failure::message(format!(
                 "create {}: error looking up volume plugin {driver}: plugin {driver:?} not found",
-                self.name.unwrap_or_default(),
+                self.volume.unwrap_or_default(),
                 driver = self.driver
             )));
         }
@@ -45,7 +45,7 @@ impl Command for Create {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let store = context.store()?;
-        let (volume, _) = Volumes::new(&store).create(self.name.as_deref(), &labels)?;
+        let (volume, _) = Volumes::new(&store).create(self.volume.as_deref(), &labels)?;
         context.println(&volume.name)?;
         Ok(0)
     }

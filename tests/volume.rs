@@ -1,0 +1,278 @@
+//! Volumes: `volume …`, what `-v` makes of its argument, and what a new volume holds.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use serde_json::json;
+use tar::EntryType;
+
+use crate::support::busybox::RootfsTar;
+use crate::support::image::{Packing, TestImage};
+use crate::support::registry::Registry;
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
+
+/// Where the claims about Docker come from.
+const MOBY: &str = "moby 28: volume/service, volume/mounts/linux_parser.go, daemon/create_unix.go";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    let docker = [
+        scenario!(commands),
+        scenario!(a_volume_in_use_stays),
+        scenario!(prune_takes_anonymous_ones),
+        scenario!(bind_sources),
+        scenario!(filled_from_the_image),
+        scenario!(volumes_of_the_image),
+    ];
+    docker
+        .map(|scenario| scenario.as_docker(MOBY).needs(Need::Busybox))
+        .into()
+}
+
+fn commands(env: &TestEnv) {
+    env.ctr("volume create --label a=b data")
+        .ok()
+        .stdout("data\n");
+    env.ctr("volume create data").ok().stdout("data\n");
+    let anonymous = env.ctr("volume create").ok().line();
+    assert_eq!(anonymous.len(), 64, "{anonymous}");
+    env.ctr("volume ls -q -f name=data").ok().stdout("data\n");
+    env.ctr("volume ls -q -f label=a=b").ok().stdout("data\n");
+    env.ctr("volume ls -f name=data")
+        .ok()
+        .stdout("DRIVER    VOLUME NAME\nlocal     data\n");
+    let volume = env.ctr("volume inspect data").ok().json();
+    for (pointer, value) in [
+        ("/0/Name", json!("data")),
+        ("/0/Driver", json!("local")),
+        ("/0/Scope", json!("local")),
+        ("/0/Labels/a", json!("b")),
+    ] {
+        assert_eq!(volume.pointer(pointer), Some(&value), "{pointer}");
+    }
+    let mountpoint = volume
+        .pointer("/0/Mountpoint")
+        .and_then(|path| path.as_str());
+    assert!(mountpoint.is_some_and(|path| path.ends_with("/volumes/data/_data")));
+    env.ctr(["volume", "rm", "data", &anonymous])
+        .ok()
+        .stdout(&format!("data\n{anonymous}\n"));
+    env.ctr("volume rm data")
+        .run()
+        .exits(1)
+        .stderr_has("get data: no such volume");
+    env.ctr("volume inspect data").run().exits(1).stdout("[]\n");
+    env.ctr("volume create a/b")
+        .run()
+        .exits(1)
+        .stderr_has("\"a/b\" includes invalid characters for a local volume name");
+    env.ctr("volume ls -q").ok().stdout("");
+}
+
+fn a_volume_in_use_stays(env: &TestEnv) {
+    env.image("busybox");
+    let id = env
+        .ctr("create --name box -v data:/data busybox true")
+        .ok()
+        .line();
+    env.ctr("volume rm data")
+        .run()
+        .exits(1)
+        .stderr_has(&format!("remove data: volume is in use - [{id}]"));
+    env.ctr("volume prune -a -f").ok();
+    env.ctr("volume ls -q").ok().stdout("data\n");
+    // A named volume outlives its containers, whatever is said to `rm`.
+    env.ctr("rm -v box").ok();
+    env.ctr("volume rm data").ok().stdout("data\n");
+}
+
+fn prune_takes_anonymous_ones(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr([
+        "run",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "-v",
+        "/scratch",
+        "-v",
+        "named:/data",
+        "busybox",
+        "sh",
+        "-c",
+        "head -c 5000 /dev/zero > /scratch/x",
+    ])
+    .ok();
+    assert!(env.ctr("volume ls -q").ok().lines().len() >= 2);
+    env.ctr("rm box").ok();
+    env.ctr("volume prune -f")
+        .ok()
+        .stdout_has("Deleted Volumes:\n")
+        .stdout_has("Total reclaimed space: 5kB");
+    env.ctr("volume ls -q").ok().stdout("named\n");
+    env.ctr("volume prune -a -f").ok().stdout_has("named");
+    // `--rm` and `rm -v` take them along.
+    env.ctr("run --rm --network none -v /scratch busybox true")
+        .ok();
+    env.ctr("run --name box --network none -v /scratch busybox true")
+        .ok();
+    env.ctr("rm -v box").ok();
+    env.ctr("volume ls -q").ok().stdout("");
+}
+
+fn bind_sources(env: &TestEnv) {
+    env.image("busybox");
+    env.file("here/file", "content");
+    env.ctr("run --rm --network none -v ./here:/x:ro busybox cat /x/file")
+        .ok()
+        .stdout("content");
+    env.ctr([
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-v",
+        "./here:/x:ro",
+        "busybox",
+        "touch",
+        "/x/new",
+    ])
+    .run()
+    .exits(1)
+    .stderr_has("Read-only file system");
+    env.ctr("run --rm --network none -v ./here/file:/etc/one busybox cat /etc/one")
+        .ok()
+        .stdout("content");
+    // Docker makes a missing source; here it is the user's.
+    let made = env.work().join("not/there");
+    let mount = format!("{}:/x", made.display());
+    env.ctr([
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-v",
+        &mount,
+        "busybox",
+        "touch",
+        "/x/f",
+    ])
+    .ok();
+    if !env.is_peer() {
+        assert_eq!(fs::metadata(made.join("f")).unwrap().uid(), env.user().uid);
+    }
+    env.ctr("run --rm -v /a:/x -v /b:/x busybox true")
+        .run()
+        .exits(125)
+        .stderr_has("Duplicate mount point: /x");
+}
+
+/// Two layers: a directory with a file that the upper one removes and one that it adds, behind a link.
+fn with_content() -> TestImage {
+    let mut lower = RootfsTar::new();
+    lower.add("srv/", EntryType::Directory, 0o755, (0, 0), b"");
+    lower.add("srv/data/", EntryType::Directory, 0o750, (1000, 1000), b"");
+    lower.add("srv/data/gone", EntryType::Regular, 0o644, (0, 0), b"");
+    lower.add(
+        "srv/data/own",
+        EntryType::Regular,
+        0o640,
+        (1000, 50),
+        b"own\n",
+    );
+    lower.link("link", "/srv");
+    let mut upper = RootfsTar::new();
+    upper.add("srv/data/", EntryType::Directory, 0o750, (1000, 1000), b"");
+    upper.add("srv/data/.wh.gone", EntryType::Regular, 0o644, (0, 0), b"");
+    upper.add("srv/data/new", EntryType::Regular, 0o644, (0, 0), b"new\n");
+    TestImage::busybox()
+        .layer(&lower.finish(), Packing::Gzip)
+        .layer(&upper.finish(), Packing::Gzip)
+}
+
+const LIST: &str = "cd /link/data; stat -c '%n %u:%g %a' . *; cat *";
+const LISTED: &str = ". 1000:1000 750\nnew 0:0 644\nown 1000:50 640\nnew\nown\n";
+
+fn filled_from_the_image(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.push("x", "latest", &with_content());
+    let image = registry.name("x");
+    env.ctr(["pull", "-q", &image]).ok();
+    let run = |volume: &str, script: &str| {
+        env.ctr([
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-v",
+            volume,
+            &image,
+            "sh",
+            "-c",
+            script,
+        ])
+        .ok()
+    };
+    // A link on the way leads where it leads in the image.
+    let full = run("full:/link/data", LIST);
+    if env.user().tier != Tier::NoSubIds {
+        full.stdout(LISTED);
+    } else {
+        full.stdout_has("new\nown\n");
+    }
+    // Only while it is empty.
+    run(
+        "full:/link/data",
+        "echo changed > /link/data/own; rm /link/data/new",
+    );
+    run("full:/link/data", "ls /link/data; cat /link/data/own").stdout("own\nchanged\n");
+    run("bare:/link/data:nocopy", "ls /link/data").stdout("");
+    // Where the image has nothing there is nothing to fill it with.
+    run("other:/new/place", "ls /new/place").stdout("");
+}
+
+fn volumes_of_the_image(env: &TestEnv) {
+    let registry = Registry::start();
+    let mut image = with_content();
+    image.config["Volumes"] = json!({ "/srv/data": {} });
+    registry.push("x", "latest", &image);
+    let image = registry.name("x");
+    env.ctr(["pull", "-q", &image]).ok();
+    env.ctr([
+        "run",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        &image,
+        "cat",
+        "/srv/data/new",
+    ])
+    .ok()
+    .stdout("new\n");
+    let mounts = env
+        .ctr([
+            "inspect",
+            "-f",
+            "{{range .Mounts}}{{.Type}} {{.Destination}} {{.RW}}{{end}}",
+            "box",
+        ])
+        .ok();
+    mounts.stdout("volume /srv/data true\n");
+    assert_eq!(env.ctr("volume ls -q").ok().line().len(), 64);
+    env.ctr("rm -v box").ok();
+    env.ctr("volume ls -q").ok().stdout("");
+    // Something else at its place comes instead.
+    env.ctr([
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-v",
+        "mine:/srv/data",
+        &image,
+        "true",
+    ])
+    .ok();
+    env.ctr("volume ls -q").ok().stdout("mine\n");
+}
