@@ -1,6 +1,6 @@
 //! `exec`: a further process in a running container. The calling `ctr` is its parent; no monitor is involved.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -145,7 +145,7 @@ fn stdio(options: &ExecOptions) -> std::io::Result<(Stdio, Streams)> {
 /// Leaves a process behind that holds the terminal of a detached process and reads what it says, so that it is neither hung
 /// up nor stuck.
 fn hold(master: OwnedFd, pidfd: &OwnedFd) -> Result<(), Error> {
-    fork_apart(|| {
+    fork_apart(&[master.as_raw_fd(), pidfd.as_raw_fd()], || {
         let _ = leave_standard_streams();
         let Ok(mut streams) = Streams::terminal(&master, false) else {
             return;

@@ -1,7 +1,7 @@
 //! What happens to a container's records at the turns of its life. This code runs in the monitor.
 
 use std::net::IpAddr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
 use super::remove::anonymous_volumes;
@@ -20,7 +20,7 @@ pub(super) struct Warden<'a> {
     dir: ContainerDir,
     network: Mode,
     state: State,
-    _lock: ContainerLock,
+    lock: ContainerLock,
 }
 
 impl<'a> Warden<'a> {
@@ -37,7 +37,7 @@ impl<'a> Warden<'a> {
             dir: dir.clone(),
             network: network.clone(),
             state: State::created(),
-            _lock: lock,
+            lock,
         }
     }
 
@@ -60,6 +60,10 @@ impl<'a> Warden<'a> {
 }
 
 impl Keeper for Warden<'_> {
+    fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+
     fn attached(&mut self, network: &Attached) -> Result<(), StartError> {
         let Some(address) = network.address else {
             return Ok(());

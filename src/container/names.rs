@@ -98,7 +98,7 @@ pub(super) fn check(name: &str) -> Result<&str, Error> {
 /// The kernel's, where it has no random numbers.
 pub(super) fn make_up(draw: u32) -> io::Result<String> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(io::Error::from)?;
+    crate::sys::random::fill(&mut random)?;
     let [a, b, c, d, number @ ..] = random;
     let pick = |list: &[&'static str; 50], bytes| list[u16::from_le_bytes(bytes) as usize % 50];
     let name = format!("{}_{}", pick(&ADJECTIVES, [a, b]), pick(&SURNAMES, [c, d]));

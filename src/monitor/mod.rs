@@ -22,7 +22,7 @@ mod serve;
 mod streams;
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -34,7 +34,7 @@ pub use log::{LogTarget, Stream};
 pub use streams::{Streams, exit_code, null};
 
 use crate::network::{self, Attached, Mode, PublishedPort};
-use crate::runtime::{self, Launch, Running};
+use crate::runtime::{self, Launch, Running, Stdio};
 use crate::sys::process::{Side, exit_now, fork};
 use protocol::{Kind, Outbox, Wants};
 
@@ -72,6 +72,9 @@ pub struct Watch {
 
 /// What the owner of the records does at the turns of a container's life. Called in the monitor.
 pub trait Keeper {
+    /// What is held while the container runs.
+    fn lock(&self) -> BorrowedFd<'_>;
+
     /// The network is there, the process waits. A failure keeps it from starting.
     ///
     /// # Errors
@@ -108,13 +111,31 @@ pub fn spawn(plan: Plan<'_>, keeper: impl Keeper) -> io::Result<OwnedFd> {
         SocketFlags::CLOEXEC,
         None,
     )?;
-    fork_apart(|| {
-        run(plan, keeper, server);
-    })?;
+    let mut keep = plan.descriptors();
+    keep.extend([keeper.lock().as_raw_fd(), server.as_raw_fd()]);
+    fork_apart(&keep, || run(plan, keeper, server))?;
     Ok(client)
 }
 
-/// Runs `work` in a child in a session of its own, with every signal blocked and nothing of the user's terminal.
+impl Plan<'_> {
+    /// The descriptors that the monitor needs.
+    fn descriptors(&self) -> Vec<RawFd> {
+        let mut list = self.watch.streams.descriptors();
+        list.extend(self.launch.join.iter().map(|(_, fd)| fd.as_raw_fd()));
+        if let Stdio::Streams {
+            stdin,
+            stdout,
+            stderr,
+        } = &self.launch.stdio
+        {
+            list.extend([stdin, stdout, stderr].map(OwnedFd::as_raw_fd));
+        }
+        list
+    }
+}
+
+/// Runs `work` in a child in a session of its own, with every signal blocked and no descriptors but `keep` and the standard
+/// streams: what else the user's shell has left open, whoever waits for its end waits in vain.
 ///
 /// Blocked from before the fork: the caller may be gone the next instant, and the end of the leader of a session hangs up
 /// on everybody who has not left it yet.
@@ -122,12 +143,14 @@ pub fn spawn(plan: Plan<'_>, keeper: impl Keeper) -> io::Result<OwnedFd> {
 /// # Errors
 ///
 /// Those of `fork(2)`.
-pub fn fork_apart(work: impl FnOnce()) -> io::Result<()> {
+pub fn fork_apart(keep: &[RawFd], work: impl FnOnce()) -> io::Result<()> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     match fork() {
         Ok(Side::Child) => {
             // Fails only for the leader of a process group, which a child never is.
             let _ = rustix::process::setsid();
+            // Best effort: Linux 5.9 and later.
+            let _ = crate::sys::file::close_all_but(keep);
             work();
             exit_now(0)
         }

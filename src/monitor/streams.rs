@@ -1,7 +1,7 @@
 //! Our end of a process's streams: pipes, or the master of its terminal. Nothing here blocks.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -78,6 +78,14 @@ impl Streams {
             peer: Some(ioctl_tiocgptpeer(master, flags)?),
             ..Streams::default()
         })
+    }
+
+    /// Every descriptor.
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        let all = [&self.stdin, &self.stdout, &self.stderr, &self.peer];
+        (all.into_iter().flatten())
+            .map(OwnedFd::as_raw_fd)
+            .collect()
     }
 
     /// Whether this is a terminal.

@@ -46,7 +46,7 @@ impl Timing {
             .min(self.backoff_limit);
         let mut random = [0u8; 4];
         // Without randomness the pause is merely not spread.
-        let _ = getrandom::fill(&mut random);
+        let _ = crate::sys::random::fill(&mut random);
         let share = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);
         full.mul_f64(0.5 + share / 2.0)
     }

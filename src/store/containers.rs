@@ -33,7 +33,7 @@ pub(super) const REMOVED: &str = "container";
 pub fn new_id() -> io::Result<String> {
     let mut bytes = [0; ID_BYTES];
     loop {
-        getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+        crate::sys::random::fill(&mut bytes)?;
         let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         // As moby's stringid: a short ID that is all digits would pass for a number (for a uid, in a host name).
         if !id[..12].bytes().all(|byte| byte.is_ascii_digit()) {

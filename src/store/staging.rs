@@ -170,6 +170,8 @@ impl Drop for Staged {
 /// Returns a path in `tmp/` that nobody has.
 pub(super) fn fresh_path(store: &Store, kind: &str) -> Result<PathBuf, Error> {
     let tmp = store.root().join("tmp");
-    let number = getrandom::u64().map_err(|error| failed("name a file in", &tmp)(error.into()))?;
+    let mut number = [0; 8];
+    crate::sys::random::fill(&mut number).map_err(failed("name a file in", &tmp))?;
+    let number = u64::from_ne_bytes(number);
     Ok(tmp.join(format!("{kind}-{number:016x}")))
 }

@@ -18,6 +18,34 @@ pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     }
 }
 
+/// Closes every descriptor but the standard streams and `keep`, whoever owns it. For a process that has just been forked and
+/// goes on with these alone: values of its parent that own others must neither be used nor dropped.
+///
+/// # Errors
+///
+/// The errno of `close_range`.
+pub fn close_all_but(keep: &[RawFd]) -> io::Result<()> {
+    let mut keep: Vec<libc::c_uint> = keep.iter().map(|fd| *fd as libc::c_uint).collect();
+    keep.sort_unstable();
+    let mut first: libc::c_uint = 3;
+    for fd in keep
+        .into_iter()
+        .filter(|fd| *fd >= 3)
+        .chain([libc::c_uint::MAX])
+    {
+        // Twice the same, or side by side: nothing in between.
+        if fd > first {
+            // SAFETY: the caller vouches that nobody will use what is closed here.
+            let result = unsafe { libc::syscall(libc::SYS_close_range, first, fd - 1, 0) };
+            if result != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        first = first.max(fd.saturating_add(1));
+    }
+    Ok(())
+}
+
 /// Fills every free descriptor number up to `last` with a copy of `fd`, which nobody closes before the next `execve`.
 ///
 /// # Errors

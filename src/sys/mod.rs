@@ -17,6 +17,7 @@ pub mod names;
 pub mod namespace;
 pub mod network;
 pub mod process;
+pub mod random;
 pub mod seccomp;
 pub mod signal;
 pub mod stub;
