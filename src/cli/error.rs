@@ -90,20 +90,24 @@ impl Failure {
 
     /// Sorts a library error.
     pub(crate) fn of<E: Error + 'static>(error: E) -> Failure {
-        let mut words = Vec::new();
+        let mut lines = Vec::new();
         let mut hint = None;
         let mut code = 1;
         let mut link: Option<&(dyn Error + 'static)> = Some(&error);
         while let Some(error) = link {
             let sorted = causes::sort(error);
-            words.push(error.to_string());
+            lines.push(words(&error.to_string()));
             hint = hint.or(sorted.hint);
             code = sorted.code.unwrap_or(code);
             link = error.source();
         }
-        let causes = words.split_off(1);
+        // Docker says in one line why a command cannot be run, and scripts look for it.
+        if code > ENGINE_ERROR {
+            lines = vec![lines.join(": ")];
+        }
+        let causes = lines.split_off(1);
         Failure::Message {
-            message: words.concat(),
+            message: lines.concat(),
             causes,
             hint,
             code,
@@ -210,8 +214,70 @@ impl Failure {
     }
 }
 
+/// The words of an error; those of an errno as C and Go have them: `No such file or directory (os error 2)` becomes
+/// `no such file or directory`.
+pub(crate) fn words(text: &str) -> String {
+    match text.split_once(" (os error ") {
+        Some((before, number)) if number.trim_end_matches(')').parse::<u32>().is_ok() => {
+            // Rust begins an errno's text with a capital; what stands before it in the same line is somebody's sentence.
+            let start = before.rfind(": ").map_or(0, |colon| colon + 2);
+            let (sentence, errno) = before.split_at(start);
+            let mut letters = errno.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+            format!(
+                "{sentence}{}{}",
+                first.into_iter().collect::<String>(),
+                letters.as_str()
+            )
+        }
+        _ => text.to_owned(),
+    }
+}
+
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::of(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errnos_speak_as_in_go() {
+        let errno = io::Error::from_raw_os_error(libc::ENOENT).to_string();
+        assert_eq!(words(&errno), "no such file or directory");
+        assert_eq!(
+            words(&format!("open /X: {errno}")),
+            "open /X: no such file or directory"
+        );
+        assert_eq!(words("No such container: x"), "No such container: x");
+    }
+
+    #[test]
+    fn prints_causes_and_hints() {
+        let failure = Failure::of(crate::userns::Error::Unshare(io::Error::from_raw_os_error(
+            libc::EPERM,
+        )));
+        let text = failure.render("ctr", false);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "Error: cannot create a user namespace");
+        assert_eq!(lines[1], "Caused by: operation not permitted");
+        assert!(lines[2].starts_with("Hint: "));
+        assert_eq!(failure.or_engine_error().code(), 125);
+    }
+
+    #[test]
+    fn a_command_that_cannot_run_is_one_line() {
+        let failure = Failure::of(crate::runtime::Error::CommandNotExecutable {
+            command: "/etc".to_owned(),
+            source: io::Error::from_raw_os_error(libc::EACCES),
+        });
+        assert_eq!(
+            failure.render("ctr", false),
+            "Error: exec: \"/etc\": permission denied\n"
+        );
+        assert_eq!(failure.or_engine_error().code(), 126);
     }
 }

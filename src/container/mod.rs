@@ -23,7 +23,7 @@ mod process;
 pub mod record;
 mod remove;
 mod security;
-mod signal;
+pub mod signal;
 mod sizes;
 mod spec;
 mod start;

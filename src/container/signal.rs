@@ -52,7 +52,7 @@ const RTMAX: i32 = 64;
 /// # Errors
 ///
 /// [`Error::Invalid`] in Docker's words (moby, `daemon/kill.go` and `runconfig`).
-pub(super) fn parse(text: &str) -> Result<i32, Error> {
+pub fn parse(text: &str) -> Result<i32, Error> {
     lookup(text).ok_or_else(|| Error::Invalid(format!("invalid signal: {text}")))
 }
 

@@ -93,7 +93,8 @@ fn check(path: &CStr) -> io::Result<()> {
     )?;
     let stat = rustix::fs::fstat(&file)?;
     match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => Err(Errno::ISDIR.into()),
+        // As execve(2) has it, and so Docker.
+        FileType::Directory => Err(Errno::ACCESS.into()),
         FileType::RegularFile => file::check_executable(file.as_fd()),
         _ => Err(Errno::ACCESS.into()),
     }
@@ -209,7 +210,7 @@ mod tests {
         assert_eq!(error("/sh", libc::ENOENT).exit_code(), 127);
         assert_eq!(error("/sh", libc::ENOTDIR).exit_code(), 127);
         assert_eq!(error("sh", libc::EACCES).exit_code(), 126);
-        assert_eq!(error("/etc", libc::EISDIR).exit_code(), 126);
+        assert_eq!(error("/etc", libc::EACCES).exit_code(), 126);
         assert_eq!(error("/script", libc::ENOEXEC).exit_code(), 126);
         assert_eq!(
             error("sh", libc::ENOENT).to_string(),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, USAGE_ERROR};
+use crate::cli::error::Failure;
 use crate::cli::inspect::{self, Inspected};
 use crate::cli::output::go;
 use crate::cli::template::{Shape, Template, Value};
@@ -100,10 +100,9 @@ impl Command for Inspect {
             Some("image") => Kind::Image,
             Some("volume") => Kind::Volume,
             Some(other) => {
-                return Err(
-                    Failure::message(format!("{other:?} is not a valid value for --type"))
-                        .with_code(if other == "network" { 1 } else { USAGE_ERROR }),
-                );
+                return Err(Failure::message(format!(
+                    "unknown type: {other:?}: must be one of \"container\", \"image\", \"volume\""
+                )));
             }
         };
         self.output.show(context, kind, self.size, &self.names)

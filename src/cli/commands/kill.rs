@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
+use crate::container::signal;
 
 /// Kill one or more running containers
 #[derive(Debug, Args)]
@@ -23,6 +24,8 @@ impl Command for Kill {
     const NAMES: Names = Names::Running;
 
     fn run(self, context: &Context) -> Outcome {
+        // A signal that is none is said once, whatever the containers are.
+        signal::parse(&self.signal)?;
         let engine = context.engine()?;
         context.for_each(&self.containers, |name| {
             let container = engine.find(name)?;

@@ -95,7 +95,7 @@ fn describe(version: &Json) -> String {
     };
     let part = |name: &str| {
         format!(
-            " Version:           {}\n API version:       {}\n OS/Arch:           {}/{}\n",
+            " Version:           {}\n API version:       {}\n Go version:        none\n OS/Arch:           {}/{}\n",
             text(&format!("/{name}/Version")),
             text(&format!("/{name}/ApiVersion")),
             text(&format!("/{name}/Os")),

@@ -145,8 +145,10 @@ fn lines<'r>(
         match template.execute(Value::Object(row), &Plain) {
             Ok(line) => text.push_str(&line),
             Err(interrupted) => {
-                text.push_str(&interrupted.written);
-                text.push('\n');
+                if !interrupted.written.is_empty() {
+                    text.push_str(&interrupted.written);
+                    text.push('\n');
+                }
                 let error = interrupted.error;
                 return Err(Failure::plain(format!("template parsing error: {error}")));
             }
