@@ -27,6 +27,8 @@ mod logs;
 mod network;
 mod ps;
 mod pull;
+mod pull_auth;
+mod pull_faults;
 mod run;
 mod support;
 mod terminal;
@@ -51,6 +53,8 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("network", network::scenarios),
     ("ps", ps::scenarios),
     ("pull", pull::scenarios),
+    ("pull_auth", pull_auth::scenarios),
+    ("pull_faults", pull_faults::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),

@@ -17,10 +17,11 @@ use http::header::CONTENT_RANGE;
 use reqwest::Response;
 use tokio::sync::{mpsc, oneshot};
 
+use super::answer::{shown, transport_failure};
 use super::error::Error;
 use super::limits;
 use super::retry::{Failure, Patience, Retry};
-use super::session::{Link, shown, transport_failure};
+use super::session::Link;
 use crate::image::Digest;
 
 /// Bytes after which earlier failures are forgotten: the connection works after all.

@@ -3,6 +3,7 @@
 //! ```text
 //! Session            one conversation with one repository; owns the async runtime, so that callers are plain code
 //!   ├ transport      scheme, TLS roots, proxies, redirects: the reqwest client
+//!   ├ answer         what came back: bounded bodies, refusals in Docker's words
 //!   ├ authorizer     401 → challenge → token or password → the same request again
 //!   ├ retry          what is tried again, after how long
 //!   └ feed           a blob on its way to the thread that wants it, resumed where it was cut
@@ -15,6 +16,7 @@
 //!
 //! Spec: distribution-spec; distribution, `docs/spec/auth`.
 
+mod answer;
 mod authorizer;
 mod challenge;
 mod credentials;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::authorizer::basic;
 use super::error::Error;
 use super::retry::Failure;
-use super::{Credentials, Secret, limits, session, transport};
+use super::{Credentials, Secret, answer, limits, transport};
 
 /// How we name ourselves to token services.
 const CLIENT_ID: &str = "ctr";
@@ -52,7 +52,7 @@ pub(super) async fn fetch(
     if !transport::is_confidential(&realm)
         && (request.registry_is_tls || *credentials != Credentials::Anonymous)
     {
-        return Err(Error::InsecureRealm(session::shown(&realm)).into());
+        return Err(Error::InsecureRealm(answer::shown(&realm)).into());
     }
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     pairs.extend(request.service.map(|service| ("service", service)));
@@ -82,21 +82,21 @@ pub(super) async fn fetch(
             ("Get", builder)
         }
     };
-    let response = session::send(builder, method, &realm).await?;
+    let response = answer::send(builder, method, &realm).await?;
     if !response.status().is_success() {
-        return Err(session::refusal(response, method, None).await);
+        return Err(answer::refusal(response, method, None).await);
     }
-    let body = session::read(response, method, "token", limits::TOKEN_BYTES).await?;
+    let body = answer::read(response, method, "token", limits::TOKEN_BYTES).await?;
     let answer: Answer = serde_json::from_slice(&body).map_err(|source| Error::Shape {
         what: "token",
-        url: session::shown(&realm),
+        url: answer::shown(&realm),
         source: Some(source),
     })?;
     match answer.access_token.or(answer.token) {
         Some(token) if !token.is_empty() => Ok(Secret::new(token)),
         _ => Err(Error::Shape {
             what: "token",
-            url: session::shown(&realm),
+            url: answer::shown(&realm),
             source: None,
         }
         .into()),

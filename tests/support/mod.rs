@@ -11,6 +11,7 @@ mod command;
 mod env;
 pub(crate) mod image;
 mod needs;
+pub(crate) mod pulling;
 pub(crate) mod registry;
 mod suite;
 mod terminal;
