@@ -217,7 +217,7 @@ fn import_refuses_what_is_no_tar(env: &TestEnv) {
         .exits(1)
         .stdout("")
         .stderr_has("/nosuch")
-        .stderr_has("no such file or directory");
+        .stderr_has("o such file or directory");
     env.ctr("images -q").ok().stdout("");
 }
 

