@@ -137,11 +137,11 @@ impl Engine {
             cidfile.finish(&record.id)?;
         }
         draft.keep = true;
-        drop(lock);
         let state = State::created();
         Ok(CreatedContainer {
             container: Container { record, state },
             warnings,
+            lock,
         })
     }
 

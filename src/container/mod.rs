@@ -33,7 +33,7 @@ mod user;
 mod view;
 
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{ContainerLock, Store};
 use crate::userns::IdMap;
 
 pub use crate::monitor::{StartError, StartFailure};
@@ -71,6 +71,8 @@ pub struct CreatedContainer {
     pub container: Container,
     /// One line each, for the user.
     pub warnings: Vec<String>,
+    /// Held until it is dropped or handed to [`Engine::start_held`]: no prune takes the container meanwhile.
+    pub lock: ContainerLock,
 }
 
 /// A container that has just been started.

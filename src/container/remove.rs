@@ -9,6 +9,7 @@ use std::path::Path;
 use super::error::system;
 use super::options::RemoveOptions;
 use super::record::{Record, Status};
+use super::start::Held;
 use super::{Container, Engine, Error};
 use crate::store::{self, remove_tree};
 use crate::sys::process::{Side, exit_now, fork, wait};
@@ -32,12 +33,16 @@ impl Engine {
             if !options.force && (running || dir.is_locked()?) {
                 return Err(Error::Running(record.name.clone()));
             }
-            if let Some(now) = self.load(&record.id)?
-                && now.state.status == Status::Running
-            {
-                self.kill_and_wait(&now)?;
-            }
-            lock = dir.lock()?;
+            // Somebody may hold it who is about to start it.
+            lock = match self.hold(&record.id) {
+                Ok(Held::Ours(lock)) => Some(lock),
+                Ok(Held::Running(now)) => {
+                    self.kill_and_wait(&now)?;
+                    dir.lock()?
+                }
+                Err(Error::NotFound(_)) => None,
+                Err(error) => return Err(error),
+            };
         }
         let Some(lock) = lock else {
             // With `--rm` it has removed itself when it was killed.

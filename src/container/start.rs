@@ -50,17 +50,30 @@ impl Engine {
     ///
     /// [`Error::Start`]; with `--rm` the container is gone then. Starting a container that runs does nothing but attach.
     pub fn start(&self, container: &Container, options: StartOptions) -> Result<Started, Error> {
-        let wants = options.attach.unwrap_or_default();
-        let lock = match self.hold(&container.record.id)? {
-            Held::Ours(lock) => lock,
+        match self.hold(&container.record.id)? {
+            Held::Ours(lock) => self.start_held(container, lock, options),
             Held::Running(container) => {
                 let attach = |wants| self.attach(&container, wants);
-                return Ok(Started {
+                Ok(Started {
                     session: options.attach.map(attach).transpose()?,
                     warnings: Vec::new(),
-                });
+                })
             }
-        };
+        }
+    }
+
+    /// As [`Engine::start`], for a container that the caller holds: one that it has just created.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Start`]; with `--rm` the container is gone then.
+    pub fn start_held(
+        &self,
+        container: &Container,
+        lock: ContainerLock,
+        options: StartOptions,
+    ) -> Result<Started, Error> {
+        let wants = options.attach.unwrap_or_default();
         let record = &container.record;
         let dir = self.store.container(&record.id);
         self.settle(&dir, record, &lock)?;

@@ -30,8 +30,8 @@ impl Command for Create {
         let create = || -> Outcome {
             let options = self.create.options(false)?;
             let engine = context.engine()?;
-            let container = pull::create_pulling(context, &engine, options, &self.create)?;
-            context.println(&container.record.id)?;
+            let created = pull::create_pulling(context, &engine, options, &self.create)?;
+            context.println(&created.container.record.id)?;
             Ok(0)
         };
         create().map_err(Failure::or_engine_error)

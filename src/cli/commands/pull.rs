@@ -7,7 +7,7 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::{ENGINE_ERROR, Failure};
 use crate::cli::output::progress::Watcher;
-use crate::container::{Container, CreateOptions, Engine, Error};
+use crate::container::{CreateOptions, CreatedContainer, Engine, Error};
 use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Platform, Reference};
@@ -104,7 +104,7 @@ pub(super) fn create_pulling(
     engine: &Engine,
     options: CreateOptions,
     flags: &CreateFlags,
-) -> Result<Container, Failure> {
+) -> Result<CreatedContainer, Failure> {
     let policy = flags.pull_policy()?;
     if policy == PullPolicy::Always && options.rootfs.is_none() {
         pull_beside(context, &options, flags.quiet)?;
@@ -125,7 +125,7 @@ pub(super) fn create_pulling(
     for warning in &created.warnings {
         context.warn(warning);
     }
-    Ok(created.container)
+    Ok(created)
 }
 
 /// Pulls in a child process: threads and the id map stay in there.

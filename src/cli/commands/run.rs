@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 use crate::cli::error::{ENGINE_ERROR, Failure};
 use crate::cli::streams;
 use crate::container::stream::{DetachKeys, RelayOptions};
-use crate::container::{AttachOptions, Container, Engine, StartOptions};
+use crate::container::{AttachOptions, CreatedContainer, Engine, StartOptions};
 
 /// Create and run a new container from an image
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ impl Run {
             stderr: options.attach_stderr,
         };
         let engine = context.engine()?;
-        let container = pull::create_pulling(context, &engine, options, &self.create)?;
+        let created = pull::create_pulling(context, &engine, options, &self.create)?;
         let relay = RelayOptions {
             tty: self.create.tty,
             detach_keys,
@@ -72,7 +72,7 @@ impl Run {
         start(
             context,
             &engine,
-            &container,
+            created,
             (!self.detach).then_some(attach),
             &relay,
         )
@@ -83,7 +83,7 @@ impl Run {
 fn start(
     context: &Context,
     engine: &Engine,
-    container: &Container,
+    created: CreatedContainer,
     attach: Option<AttachOptions>,
     relay: &RelayOptions,
 ) -> Outcome {
@@ -91,7 +91,8 @@ fn start(
         attach,
         size: streams::terminal_size().filter(|_| relay.tty),
     };
-    let started = engine.start(container, options)?;
+    let container = &created.container;
+    let started = engine.start_held(container, created.lock, options)?;
     for warning in &started.warnings {
         context.warn(warning);
     }
