@@ -86,7 +86,28 @@ impl Engine {
     ///
     /// [`Error::Store`]. Records that cannot be read are left out.
     pub fn list(&self) -> Result<Vec<Container>, Error> {
+        self.list_where(|_| true)
+    }
+
+    /// Returns the containers that run, newest first, without reading the records of the others.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Engine::list`].
+    pub fn list_running(&self) -> Result<Vec<Container>, Error> {
+        let is_running = |state: &State| state.status == Status::Running;
+        let said_to = |id: &str| {
+            let state = read_state(&self.store.container(id));
+            state.is_ok_and(|state| is_running(&state))
+        };
+        let mut list = self.list_where(said_to)?;
+        list.retain(|container| is_running(&container.state));
+        Ok(list)
+    }
+
+    fn list_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Container>, Error> {
         let mut list: Vec<Container> = (self.store.containers()?.iter())
+            .filter(|id| wanted(id))
             .filter_map(|id| self.load(id).ok().flatten())
             .collect();
         list.sort_by(|a, b| b.record.created.cmp(&a.record.created));

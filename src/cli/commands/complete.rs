@@ -5,7 +5,7 @@ use clap::Args;
 use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
-use crate::container::record::Status;
+use crate::container::Container;
 use crate::image;
 use crate::volume::Volumes;
 
@@ -36,15 +36,8 @@ impl Command for Complete {
 impl Complete {
     fn names(&self, context: &Context, kind: &str) -> Result<Vec<String>, Failure> {
         match kind {
-            "containers" | "running" => {
-                let containers = context.engine()?.list()?.into_iter();
-                Ok(containers
-                    .filter(|container| {
-                        kind == "containers" || container.state.status == Status::Running
-                    })
-                    .map(|container| container.record.name)
-                    .collect())
-            }
+            "containers" => Ok(container_names(context.engine()?.list()?)),
+            "running" => Ok(container_names(context.engine()?.list_running()?)),
             "images" => {
                 let images = image::list(&context.store()?)?.images;
                 Ok(images
@@ -59,4 +52,9 @@ impl Complete {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+fn container_names(containers: Vec<Container>) -> Vec<String> {
+    let containers = containers.into_iter();
+    containers.map(|container| container.record.name).collect()
 }

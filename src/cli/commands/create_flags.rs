@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::command::Flag;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::CreateOptions;
 use crate::container::record::ExternalRootfs;
@@ -263,7 +264,7 @@ impl CreateFlags {
             attach_stdin,
             attach_stdout,
             attach_stderr,
-            console_size: None,
+            console_size: streams::terminal_size().filter(|_| self.tty),
             auto_remove: self.rm,
             read_only: self.read_only,
             init: self.init,

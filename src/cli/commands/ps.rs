@@ -9,7 +9,6 @@ use crate::cli::context::Context;
 use crate::cli::output::format::Format;
 use crate::cli::output::time;
 use crate::cli::template::Object;
-use crate::container::record::Status;
 
 /// List containers
 #[derive(Debug, Args)]
@@ -81,11 +80,15 @@ impl Command for Ps {
         let limit = usize::try_from(last).ok().filter(|count| *count > 0);
         let now = time::now();
         let mut rows = Vec::new();
-        for container in engine.list()? {
+        let containers = match all {
+            true => engine.list()?,
+            false => engine.list_running()?,
+        };
+        for container in containers {
             if rows.len() == limit.unwrap_or(usize::MAX) {
                 break;
             }
-            if (all || container.state.status == Status::Running) && filters.accept(&container) {
+            if filters.accept(&container) {
                 rows.push(Row {
                     container,
                     now,

@@ -147,14 +147,11 @@ fn show(bar: &ProgressBar, state: LayerState) {
     bar.set_message(state.to_string());
     match state {
         LayerState::Downloading { current, total } | LayerState::Extracting { current, total } => {
-            if bar.length() != Some(total) {
-                bar.set_length(total);
-                bar.set_style(with_numbers());
-            }
+            bar.set_style(with_numbers());
+            bar.set_length(total);
             bar.set_position(current);
         }
         _ => {
-            bar.set_length(0);
             bar.set_style(words_only());
             bar.tick();
         }
