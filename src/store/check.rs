@@ -8,8 +8,9 @@ use std::io::Read;
 use crate::image::limits::MAX_INDEX_DEPTH;
 use crate::image::{Digest, Hasher};
 
-use super::files::{exists, failed, remove_tree};
+use super::files::{exists, failed};
 use super::marks::read_node;
+use super::removal::remove_tree;
 use super::{Error, Store};
 
 /// How much of a blob is read at once.

@@ -14,8 +14,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use super::files::{create_private_dir, entries, failed, found, private_file, remove_tree};
+use super::files::{create_private_dir, entries, failed, found, private_file};
 use super::lock::{is_ofd_locked, ofd_lock_wait, still_names, try_ofd_lock};
+use super::removal::remove_tree;
 use super::staging::fresh_path;
 use super::{Error, Store};
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -114,54 +114,6 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     written
 }
 
-/// Deletes a file or a whole directory tree, whatever its modes say; fine if it is gone. Symbolic links are not followed.
-///
-/// Directories that their owner has locked herself out of (mode 0555 in an image, overlayfs's `work/work` of mode 0)
-/// are opened up first.
-///
-/// # Errors
-///
-/// The first thing that could not be deleted; the rest is deleted nevertheless.
-pub fn remove_tree(path: &Path) -> Result<(), Error> {
-    // Most trees go at once; opening up costs only those that need it.
-    let removed = match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) => Err(error),
-    };
-    match removed {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => remove_opening(path),
-        Err(source) => Err(failed("remove", path)(source)),
-    }
-}
-
-/// As [`remove_tree`], making each directory accessible before it is read. Goes on after an error.
-fn remove_opening(path: &Path) -> Result<(), Error> {
-    let Some(meta) = found(fs::symlink_metadata(path)).map_err(failed("remove", path))? else {
-        return Ok(());
-    };
-    if !meta.is_dir() {
-        return match found(fs::remove_file(path)) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(failed("remove", path)(source)),
-        };
-    }
-    if meta.permissions().mode() & 0o700 != 0o700 {
-        // Where this fails, reading below has the better words.
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    }
-    let mut first = Ok(());
-    for (name, _) in entries(path)? {
-        first = first.and(remove_opening(&path.join(name)));
-    }
-    match found(fs::remove_dir(path)) {
-        Ok(_) => first,
-        Err(source) => first.and(Err(failed("remove", path)(source))),
-    }
-}
-
 /// Returns the sum of the sizes of the regular files below `path`, bytes; a file with several names counts once. What
 /// cannot be looked at counts nothing.
 pub fn tree_bytes(path: &Path) -> u64 {
@@ -188,21 +140,6 @@ pub fn tree_bytes(path: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn removes_what_is_locked_away() {
-        let dir = tempfile::tempdir().unwrap();
-        let top = dir.path().join("top");
-        fs::create_dir_all(top.join("a/b")).unwrap();
-        fs::write(top.join("a/b/file"), "x").unwrap();
-        std::os::unix::fs::symlink("/", top.join("a/link")).unwrap();
-        for closed in ["a/b", "a"] {
-            fs::set_permissions(top.join(closed), fs::Permissions::from_mode(0o0)).unwrap();
-        }
-        remove_tree(&top).unwrap();
-        assert!(!exists(&top));
-        remove_tree(&top).unwrap();
-    }
 
     #[test]
     fn replaces_or_keeps() {

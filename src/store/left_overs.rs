@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use super::containers::REMOVED;
-use super::files::{entries, exists, failed, found, private_file, remove_tree, tree_bytes};
+use super::files::{entries, exists, failed, found, private_file, tree_bytes};
 use super::lock::{still_names, try_flock};
 use super::prune::Pruned;
+use super::removal::remove_tree;
 use super::staging::fresh_path;
 use super::{Error, Store};
 

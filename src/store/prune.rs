@@ -16,9 +16,10 @@ use std::path::{Path, PathBuf};
 
 use crate::image::Digest;
 
-use super::files::{failed, found, remove_tree, tree_bytes};
+use super::files::{failed, found, tree_bytes};
 use super::marks::{Marks, read_node};
 use super::publish::Kind;
+use super::removal::remove_tree;
 use super::staging::Staged;
 use super::{Error, RefEntry, Store};
 

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{create_private_dir, failed, private_file, remove_tree};
+use super::files::{create_private_dir, failed, private_file};
 use super::lock::{flock_wait, still_names};
+use super::removal::remove_tree;
 use super::{Error, Store};
 
 impl Store {

@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::files::{create_private_dir, entries, exists, failed, found, read_bounded, remove_tree};
+use super::files::{create_private_dir, entries, exists, failed, found, read_bounded};
+use super::removal::remove_tree;
 use super::staging::{Staged, fresh_path};
 use super::{Error, Store};
 

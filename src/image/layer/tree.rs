@@ -4,7 +4,7 @@
 //! symbolic link at all and cannot leave the layer. The last few parents stay open: neighbours in a tar are mostly
 //! neighbours in the tree, and then an entry costs no look-up.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -210,69 +210,7 @@ pub(super) fn write_error(action: &'static str, path: &[u8], errno: Errno) -> Er
 
 /// Removes `name` in `parent`, whatever it is.
 pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
-    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(errno) => return Err(errno),
-    }
-    match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
-        Err(errno) => return Err(errno),
-    }
-    remove_tree(parent, name)
-}
-
-/// Removes a directory with everything in it. It holds one descriptor for each level, so the limit on open files bounds
-/// the depth: an error, not a crash.
-fn remove_tree(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
-    struct Level {
-        fd: OwnedFd,
-        name: CString,
-        todo: Vec<CString>,
-    }
-    let enter = |at: BorrowedFd<'_>, name: CString| -> Result<Level, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = match rustix::fs::openat(at, &name, flags, Mode::empty()) {
-            // overlayfs leaves its scratch directory with mode 000.
-            Err(Errno::ACCESS) => {
-                rustix::fs::chmodat(at, &name, Mode::from_raw_mode(0o700), AtFlags::empty())?;
-                rustix::fs::openat(at, &name, flags, Mode::empty())?
-            }
-            other => other?,
-        };
-        let mut todo = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&fd)? {
-            let entry = entry?;
-            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                todo.push(entry.file_name().to_owned());
-            }
-        }
-        Ok(Level { fd, name, todo })
-    };
-    let mut stack = vec![enter(parent, name.to_owned())?];
-    while let Some(level) = stack.last_mut() {
-        let Some(child) = level.todo.pop() else {
-            let done = stack.pop().expect("the loop's condition");
-            let at = stack.last().map_or(parent, |level| level.fd.as_fd());
-            rustix::fs::unlinkat(at, &done.name, AtFlags::REMOVEDIR)?;
-            continue;
-        };
-        let mut unlinked = rustix::fs::unlinkat(&level.fd, &child, AtFlags::empty());
-        if unlinked == Err(Errno::ACCESS) {
-            rustix::fs::fchmod(&level.fd, Mode::from_raw_mode(0o700))?;
-            unlinked = rustix::fs::unlinkat(&level.fd, &child, AtFlags::empty());
-        }
-        match unlinked {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(Errno::ISDIR | Errno::PERM) => {
-                let next = enter(level.fd.as_fd(), child)?;
-                stack.push(next);
-            }
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
+    crate::store::remove_at(parent, name)
 }
 
 /// Returns what `name` in `parent` is, without following it.
