@@ -39,11 +39,6 @@ impl Helper {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-
-    /// Reaps the helper if it has ended by itself.
-    pub fn try_wait(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
 }
 
 /// Finds an executable file called `name` in the directories of `path`.

@@ -69,7 +69,7 @@ pub enum Error {
         stderr: String,
     },
     /// The helper asked for by name is not there.
-    #[error("could not find {0}, install the package of that name")]
+    #[error("could not find {0}")]
     NoHelper(&'static str),
     /// A port is taken. Docker's words: moby, libnetwork/portmapper.
     #[error("failed to bind host port {0}: address already in use")]
@@ -148,7 +148,7 @@ impl Attached {
 ///
 /// # Errors
 ///
-/// [`Error::Helper`], [`Error::NoHelper`], [`Error::PortInUse`], [`Error::Bind`], [`Error::Io`].
+/// [`Error::Helper`], [`Error::NoHelper`], [`Error::PortInUse`], [`Error::Bind`], [`Error::Ipv6Port`], [`Error::Io`].
 pub fn attach(
     mode: &Mode,
     pid: u32,
