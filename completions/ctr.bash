@@ -166,6 +166,9 @@ _ctr() {
             ctr__subcmd__image,tag)
                 cmd="ctr__subcmd__image__subcmd__tag"
                 ;;
+            ctr__subcmd__system,check)
+                cmd="ctr__subcmd__system__subcmd__check"
+                ;;
             ctr__subcmd__system,info)
                 cmd="ctr__subcmd__system__subcmd__info"
                 ;;
@@ -1760,8 +1763,22 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__system)
-            opts="info prune"
+            opts="info check prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__system__subcmd__check)
+            opts="--help --repair"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
