@@ -20,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_volume_in_use_stays),
         scenario!(prune_takes_anonymous_ones),
         scenario!(bind_sources),
+        scenario!(mounts_by_key_and_value),
         scenario!(filled_from_the_image),
         scenario!(volumes_of_the_image),
     ];
@@ -165,6 +166,45 @@ fn bind_sources(env: &TestEnv) {
         .run()
         .exits(125)
         .stderr_has("Duplicate mount point: /x");
+}
+
+fn mounts_by_key_and_value(env: &TestEnv) {
+    env.image("busybox");
+    env.file("a,b/file", "content");
+    let run = |mount: &str, script: &str| {
+        let flags = ["run", "--rm", "--network", "none", "--mount", mount];
+        let command = ["busybox", "sh", "-c", script];
+        let args: Vec<&str> = flags.into_iter().chain(command).collect();
+        env.ctr(args.as_slice()).run()
+    };
+    run(
+        "type=bind,\"source=./a,b\",target=/x,readonly",
+        "cat /x/file; touch /x/new",
+    )
+    .exits(1)
+    .stdout("content")
+    .stderr_has("Read-only file system");
+    run("source=data,dst=/data", "touch /data/one").exits(0);
+    run("src=data,dst=/data,ro", "ls /data; touch /data/two")
+        .exits(1)
+        .stdout("one\n");
+    run(
+        "type=tmpfs,dst=/t,tmpfs-size=64k,tmpfs-mode=0700",
+        "stat -c %a /t; grep ' /t ' /proc/mounts",
+    )
+    .exits(0)
+    .stdout_has("700\n")
+    .stdout_has("size=64k");
+    for (mount, words) in [
+        (
+            "type=bind,src=/no/such/place,dst=/x",
+            "invalid mount config for type \"bind\": bind source path does not exist: /no/such/place",
+        ),
+        ("type=bind,dst=/x", "field Source must not be empty"),
+        ("typ=bind", "unexpected key 'typ' in 'typ=bind'"),
+    ] {
+        run(mount, "true").exits(125).stderr_has(words);
+    }
 }
 
 /// Two layers: a directory with a file that the upper one removes and one that it adds, behind a link.

@@ -389,6 +389,9 @@ fn mount_requests(options: &CreateOptions) -> Result<Vec<volume::MountRequest>, 
     for text in &options.volumes {
         requests.push(volume::parse_volume(text, &options.base_dir)?);
     }
+    for text in &options.mounts {
+        requests.push(volume::parse_mount(text, &options.base_dir)?);
+    }
     for text in &options.tmpfs {
         requests.push(volume::parse_tmpfs(text)?);
     }

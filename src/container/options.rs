@@ -62,6 +62,8 @@ pub struct CreateOptions {
     pub security_opt: Vec<String>,
     /// `-v`, as typed.
     pub volumes: Vec<String>,
+    /// `--mount`, as typed.
+    pub mounts: Vec<String>,
     /// `--tmpfs`, as typed.
     pub tmpfs: Vec<String>,
     /// `--network`, as typed.

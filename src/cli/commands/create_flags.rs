@@ -60,6 +60,9 @@ pub(crate) struct CreateFlags {
     /// Set meta data on a container
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     label: Vec<String>,
+    /// Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]
+    #[arg(long, value_name = "KEY=VALUE[,...]")]
+    mount: Vec<String>,
     /// Assign a name to the container (default: a made-up one)
     #[arg(long)]
     name: Option<String>,
@@ -175,7 +178,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("memory-reservation"),
     Flag::value("memory-swap"),
     Flag::value("memory-swappiness"),
-    Flag::value("mount"),
     Flag::value("network-alias"),
     Flag::switch("no-healthcheck"),
     Flag::switch("oom-kill-disable"),
@@ -273,6 +275,7 @@ impl CreateFlags {
             cap_drop: self.cap_drop.clone(),
             security_opt: self.security_opt.clone(),
             volumes: self.volume.clone(),
+            mounts: self.mount.clone(),
             tmpfs: self.tmpfs.clone(),
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
