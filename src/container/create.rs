@@ -11,7 +11,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -23,7 +22,7 @@ use super::record::{
 };
 use super::{
     Container, CreatedContainer, Engine, Error, capabilities, clock, environment, log_options,
-    names, security, signal,
+    markers, names, security, signal,
 };
 use crate::image::{self, Image};
 use crate::network::{Mode, PublishedPort};
@@ -183,7 +182,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let root = self.root_of(dir, record, |driver, plan| driver.prepare(plan))?;
         if record.host_config.rootfs.is_none() {
-            mark(&root)?;
+            markers::put(&root, self.settings.uid)?;
         }
         Ok(volume::copy_up(
             copy_ups,
@@ -405,27 +404,6 @@ fn write_record(dir: &ContainerDir, record: &Record) -> Result<(), Error> {
         source,
     })?;
     Ok(replace_file(&path, &bytes)?)
-}
-
-/// Puts Docker's mark of a container, an empty file, into its root directory.
-fn mark(root: &rootfs::Root) -> Result<(), Error> {
-    let dir = match root {
-        rootfs::Root::Overlay { upperdir, .. } => upperdir,
-        rootfs::Root::Directory(dir) => dir,
-    };
-    let path = dir.join(".dockerenv");
-    // `O_EXCL` follows no link that an image has put there.
-    let made = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o755)
-        .open(&path);
-    match made {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            Err(failed("create", &path)(error))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl CidFile {

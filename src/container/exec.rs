@@ -13,7 +13,9 @@ use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
 use super::user::{self, User};
 use super::view::View;
 use super::{Container, Engine, Error, ExecOptions, capabilities, environment};
-use crate::monitor::{Stream, Streams, exit_code, fork_apart, leave_standard_streams, null};
+use crate::monitor::{
+    StartError, StartFailure, Stream, Streams, exit_code, fork_apart, leave_standard_streams, null,
+};
 use crate::runtime::{self, Exec, Stdio};
 use crate::sys;
 use crate::userns::Tier;
@@ -44,7 +46,9 @@ impl Engine {
         // A root directory that is gone has gone with its process.
         let view = View::of_process(pid).map_err(|_| not_running())?;
         let wanted = options.user.as_deref().unwrap_or(&record.config.user);
-        let user = user::resolve(wanted, &view)?;
+        // Docker counts an unknown user among what keeps a command from being invoked.
+        let user = user::resolve(wanted, &view)
+            .map_err(|error| StartError::from_error(StartFailure::NotExecutable, &error))?;
         self.check_user(record, &user, &view)?;
 
         let all = HostConfig {

@@ -17,6 +17,7 @@ mod keeper;
 mod log_options;
 mod logs;
 mod lookup;
+mod markers;
 mod names;
 mod options;
 mod process;

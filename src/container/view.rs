@@ -112,6 +112,29 @@ impl View {
         Ok(Some(bytes))
     }
 
+    /// Returns the mode of the directory `name` in the root, where it is one, belongs to `owner`, and has nothing about it
+    /// that another directory above it would hide. One that is missing altogether may be made with mode 0755.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub(super) fn plain_directory(&self, name: &str, owner: u32) -> io::Result<Option<u32>> {
+        match look_up(&self.root, name.as_bytes())? {
+            Entry::Absent => Ok(Some(0o755)),
+            Entry::Directory(merged) => {
+                let Some(top) = merged.first() else {
+                    return Ok(None);
+                };
+                let stat = rustix::fs::fstat(&**top)?;
+                // Ownership that could not be applied, file capabilities: xattrs.
+                let xattrs = rustix::fs::listxattr(name_in_proc(top), &mut [0u8; 0])?;
+                let plain = stat.st_uid == owner && xattrs == 0;
+                Ok(plain.then_some(stat.st_mode & 0o7777))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Finds a regular file: its directory and its name there.
     fn find(&self, path: &[u8]) -> io::Result<Option<(Rc<OwnedFd>, Vec<u8>)>> {
         let mut rest: VecDeque<Vec<u8>> = components(path).collect();
@@ -202,13 +225,16 @@ fn look_up(here: &Merged, name: &[u8]) -> io::Result<Entry> {
 
 /// Whether the directory hides those below it.
 fn is_opaque(dir: &OwnedFd) -> bool {
-    // The descriptor is a mere place (`O_PATH`); its attributes are read through its name in /proc.
-    let path = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
     let mut value = [0; 1];
     matches!(
-        rustix::fs::getxattr(path, "user.overlay.opaque", &mut value),
+        rustix::fs::getxattr(name_in_proc(dir), "user.overlay.opaque", &mut value),
         Ok(1) if value == *b"y"
     )
+}
+
+/// Returns the name by which the attributes of a mere place (`O_PATH`) can be read.
+fn name_in_proc(dir: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd())
 }
 
 #[cfg(test)]

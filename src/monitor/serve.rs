@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use jiff::Timestamp;
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::{Client, Request};
 use super::log::{LogWriter, Stream};
@@ -19,6 +19,12 @@ const CHUNK: usize = 32 * 1024;
 /// Bytes read after the end from a pipe that somebody outside the container still writes to. A pipe holds at most 1 MiB
 /// (pipe(7), `pipe-max-size`) unless root has raised that.
 const DRAIN_LIMIT: usize = 4 << 20;
+
+/// How long a monitor has nothing to do before it gives back what only its beginning needed.
+const SETTLING: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 500_000_000,
+};
 
 /// Who a descriptor of the poll set belongs to.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +98,13 @@ fn signals() -> Option<SignalFd> {
 impl Server {
     /// Serves until the process has ended; returns its exit code.
     fn until_exit(&mut self) -> i32 {
+        let mut settling = Some(SETTLING);
         loop {
-            let ready = self.wait();
+            let ready = self.wait(settling);
+            if ready.is_empty() && settling.take().is_some() {
+                // What starting a container took is not needed for watching it. Best effort.
+                let _ = sys::memory::drop_clean_file_pages();
+            }
             let mut ended = false;
             for (source, _) in &ready {
                 match *source {
@@ -114,8 +125,8 @@ impl Server {
         }
     }
 
-    /// Waits for something to do.
-    fn wait(&self) -> Vec<(Source, PollFlags)> {
+    /// Waits for something to do, until `timeout` has passed.
+    fn wait(&self, timeout: Option<Timespec>) -> Vec<(Source, PollFlags)> {
         let mut sources = Vec::with_capacity(8);
         let mut fds = Vec::with_capacity(8);
         let mut add = |source, fd, flags| {
@@ -150,7 +161,7 @@ impl Server {
             }
         }
         // Every signal is blocked; only a lack of memory can make this fail, and passes.
-        if poll(&mut fds, None).is_err() {
+        if poll(&mut fds, timeout.as_ref()).is_err() {
             return Vec::new();
         }
         (sources.into_iter().zip(&fds))

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod file;
 pub mod helper;
 pub mod keyring;
+pub mod memory;
 pub mod mount;
 pub mod names;
 pub mod namespace;
