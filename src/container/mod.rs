@@ -9,6 +9,7 @@ mod attach;
 mod capabilities;
 mod clock;
 mod create;
+mod devices;
 mod environment;
 mod error;
 mod exec;

@@ -15,7 +15,7 @@ use rustix::process::{Resource, getrlimit};
 use super::record::Record;
 use super::security::Security;
 use super::user::User;
-use super::{Error, capabilities, environment};
+use super::{Error, capabilities, devices, environment};
 use crate::network::Mode;
 use crate::userns::{Extent, IdMap, Tier};
 
@@ -108,6 +108,9 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
         linux = linux
             .uid_mappings(mappings(&map.uids)?)
             .gid_mappings(mappings(&map.gids)?);
+    }
+    if host.privileged {
+        linux = linux.devices(devices::of_host(from.id_map.is_some())?);
     }
     if from.network.is_private() {
         // Since Docker 20.10: ports below 1024 are nothing special in a network of one's own.
