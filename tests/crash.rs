@@ -304,7 +304,7 @@ fn a_full_disk(env: &TestEnv) {
         // No mount namespace for this user here; the other kinds of user show it.
         return;
     }
-    finished.exits(0).stderr_has("No space left on device");
+    finished.exits(0).stderr_has("no space left on device");
 }
 
 fn damaged_blobs(env: &TestEnv) {
