@@ -415,7 +415,7 @@ fn a_full_disk_leaves_no_image(env: &TestEnv) {
         // No mount namespace for this user here; the other kinds of user show it.
         return;
     }
-    finished.exits(0).stderr_has("No space left on device");
+    finished.exits(0).stderr_has("no space left on device");
 }
 
 /// Below the command line, where a time-out of 30 seconds can be made shorter.
