@@ -218,6 +218,22 @@ mod tests {
         }
     }
 
+    /// Two implementations that share no code agree, however the bytes are cut.
+    #[test]
+    fn hashes_as_sha2_does() {
+        use sha2::Digest as _;
+        let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n * n >> 7) as u8).collect();
+        for length in [0, 1, 63, 64, 65, 4096, bytes.len()] {
+            let bytes = &bytes[..length];
+            let mut pieces = Hasher::new(Algorithm::Sha256);
+            bytes.chunks(1000).for_each(|piece| pieces.update(piece));
+            let sha256 = Digest::from_bytes(Algorithm::Sha256, &sha2::Sha256::digest(bytes));
+            assert_eq!(pieces.finish(), sha256);
+            let sha512 = Digest::from_bytes(Algorithm::Sha512, &sha2::Sha512::digest(bytes));
+            assert_eq!(Digest::of(Algorithm::Sha512, bytes), sha512);
+        }
+    }
+
     #[test]
     fn hashes() {
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
