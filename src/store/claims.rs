@@ -58,13 +58,12 @@ impl ContainerDir {
         };
         let record = match serde_json::from_slice::<Record>(&bytes) {
             Ok(record) => record,
-            Err(error) if error.is_data() => {
-                return Err(Error::Record {
-                    path,
-                    source: error,
-                });
+            // What a power cut leaves of a file: nothing, its beginning, or zeros. Anything else is damage, and not ours to
+            // throw away.
+            Err(error) if error.is_eof() || bytes.iter().all(|byte| *byte == 0) => {
+                return Ok(None);
             }
-            Err(_) => return Ok(None),
+            Err(source) => return Err(Error::Record { path, source }),
         };
         Ok(Some(Claims {
             name: record.name,

@@ -32,6 +32,13 @@ impl Store {
         self.root.join("layers").join(diff_id.hex())
     }
 
+    pub(super) fn object_path(&self, kind: Kind, digest: &Digest) -> PathBuf {
+        match kind {
+            Kind::Blob => self.blob_path(digest),
+            Kind::Layer => self.layer_path(digest),
+        }
+    }
+
     /// Returns whether the layer is unpacked, whole.
     pub fn has_layer(&self, diff_id: &Digest) -> bool {
         exists(&self.layer_path(diff_id))

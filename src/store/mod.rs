@@ -30,6 +30,7 @@
 //!
 //! Colon and at sign keep tags apart from repositories of the same name (`a/b` tagged `c`, and `a/b/c`).
 
+mod aside;
 mod blobs;
 mod check;
 mod claims;

@@ -31,6 +31,11 @@ impl Store {
                 Err(error) => return Err(failed("create", &path)(error)),
             }
             let Some(holder) = self.find_name(name)? else {
+                // Freed meanwhile, unless something is there that is no link, which nobody frees.
+                if fs::symlink_metadata(&path).is_ok_and(|meta| !meta.is_symlink()) {
+                    let foreign = io::Error::from_raw_os_error(libc::EINVAL);
+                    return Err(failed("read", &path)(foreign));
+                }
                 continue;
             };
             if !self.is_leftover(&holder)? {
@@ -129,15 +134,14 @@ mod tests {
                 let store = store.clone();
                 std::thread::spawn(move || {
                     let id = format!("{n:064x}");
-                    let (_dir, _lock) = store.create_container(&id).unwrap();
-                    let claimed = store.claim_name("web", &id);
-                    std::thread::sleep(std::time::Duration::from_millis(50));
-                    claimed.is_ok()
+                    let (_dir, lock) = store.create_container(&id).unwrap();
+                    // The lock is held until all have tried: a container without one and without a record is garbage.
+                    (store.claim_name("web", &id).is_ok(), lock)
                 })
             })
             .collect();
-        let winners = workers.into_iter().map(|w| w.join().unwrap());
-        assert_eq!(winners.filter(|won| *won).count(), 1);
+        let tried: Vec<_> = workers.into_iter().map(|w| w.join().unwrap()).collect();
+        assert_eq!(tried.iter().filter(|(won, _)| *won).count(), 1);
     }
 
     #[test]
