@@ -1,7 +1,7 @@
 //! A plain copy of the layers, for where no overlay can be mounted.
 //!
 //! Layers are applied lowest first: a whiteout removes what is there, an opaque directory empties it, everything else is
-//! copied over. Blocks are shared with the layer where the filesystem can (`FICLONE`), holes stay holes, hard links of a
+//! copied over, but for devices. Blocks are shared with the layer where the filesystem can (`FICLONE`), holes stay holes, hard links of a
 //! layer stay hard links. The copy runs inside the user's id map, so owners stay what they are; its time of completion
 //! (`DATA/containers/<id>/copied`) tells later what the container has written.
 
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::overlay::sum_sizes;
 use super::worker::speaking_child;
-use super::{Driver, Error, Plan, Root, failed};
+use super::{Driver, Error, Plan, ROOT_MODE, Root, failed};
 use crate::image::layer::{OPAQUE, WHITEOUT, remove_entry, xattr};
 use crate::store::{ContainerDir, remove_tree};
 use crate::userns;
@@ -83,7 +83,7 @@ fn copy_layers(layers: &[PathBuf], target: &Path) -> Result<(), String> {
         let path = path.display().to_string();
         move |errno: Errno| format!("{path}: {}", std::io::Error::from(errno))
     };
-    rustix::fs::mkdir(target, Mode::from_raw_mode(0o755)).map_err(words(target))?;
+    rustix::fs::mkdir(target, Mode::from_raw_mode(ROOT_MODE)).map_err(words(target))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let to = rustix::fs::open(target, flags, Mode::empty()).map_err(words(target))?;
     for layer in layers {
@@ -91,7 +91,7 @@ fn copy_layers(layers: &[PathBuf], target: &Path) -> Result<(), String> {
         copy_tree(from.as_fd(), to.as_fd())
             .map_err(|(path, errno)| words(&layer.join(path))(errno))?;
     }
-    Ok(())
+    rustix::fs::fchmod(&to, Mode::from_raw_mode(ROOT_MODE)).map_err(words(target))
 }
 
 /// Copies everything below the directory `from` over what is in the directory `to`, obeying overlayfs's marks, and gives
@@ -195,16 +195,13 @@ impl Copier<'_> {
                 rustix::fs::symlinkat(&*link, to, name)?;
                 copy_node_attributes(to, name, &stat)
             }
+            // A copy lies on the host's filesystem, where a device of the image's choosing would be a live one. In an
+            // overlay they cannot be opened either.
+            FileType::CharacterDevice | FileType::BlockDevice => Ok(()),
             _ => {
                 let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-                match rustix::fs::mknodat(to, name, kind, mode, stat.st_rdev) {
-                    // A device that exists in the layer and may not be made here: the layer is root's, the copy is not.
-                    Err(Errno::PERM) => Ok(()),
-                    other => {
-                        other?;
-                        copy_node_attributes(to, name, &stat)
-                    }
-                }
+                rustix::fs::mknodat(to, name, kind, mode, 0)?;
+                copy_node_attributes(to, name, &stat)
             }
         }
     }

@@ -33,6 +33,9 @@ pub use overlay::Overlay;
 pub use select::select;
 pub(crate) use worker::speaking_child;
 
+/// Mode of a container's root directory, as in Docker.
+const ROOT_MODE: u32 = 0o755;
+
 /// How the runtime gets the container's root directory. See `overlayfs(5)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Root {

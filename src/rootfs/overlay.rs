@@ -1,11 +1,12 @@
 //! The kernel's overlayfs, with `userxattr`.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
-use super::{Driver, Error, Plan, Root, failed};
+use super::{Driver, Error, Plan, ROOT_MODE, Root, failed};
 use crate::store::ContainerDir;
 
 /// Layers below, the container's `upper/` and `work/` above.
@@ -26,13 +27,10 @@ impl Driver for Overlay {
         if !make_dir(&upper)? {
             return Ok(());
         }
-        // The root directory shows the mode of the topmost directory there is, and that is this one.
-        let mode = match plan.layers.last().map(fs::symlink_metadata) {
-            Some(Ok(top)) => top.mode() & 0o7777,
-            _ => 0o755,
-        };
-        fs::set_permissions(&upper, fs::Permissions::from_mode(mode))
-            .map_err(failed("create", &upper))?;
+        // The root directory shows this one's mode, which is Docker's whatever the layers say of theirs (moby,
+        // daemon/graphdriver/overlay2): an image made of somebody's private directory can be used by all its users.
+        let mode = fs::Permissions::from_mode(ROOT_MODE);
+        fs::set_permissions(&upper, mode).map_err(failed("create", &upper))?;
         if plan.layers.is_empty() {
             make_dir(&plan.container.path().join(EMPTY))?;
         }
@@ -42,7 +40,7 @@ impl Driver for Overlay {
     fn root(&self, plan: &Plan<'_>, volatile: bool) -> Root {
         let lowerdirs = match plan.layers {
             [] => vec![plan.container.path().join(EMPTY)],
-            layers => layers.iter().rev().cloned().collect(),
+            layers => topmost_once(layers),
         };
         Root::Overlay {
             lowerdirs,
@@ -57,9 +55,17 @@ impl Driver for Overlay {
     }
 }
 
+/// The layers in the kernel's order, each once: overlayfs refuses the same directory twice, and images do have the same
+/// layer twice. The lower one adds nothing that the upper one does not show.
+fn topmost_once(layers: &[PathBuf]) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let topmost_first = layers.iter().rev();
+    topmost_first.filter(|layer| seen.insert(*layer)).cloned().collect()
+}
+
 /// Makes a directory; `false` if it was there.
 fn make_dir(path: &Path) -> Result<bool, Error> {
-    match DirBuilder::new().mode(0o755).create(path) {
+    match DirBuilder::new().mode(ROOT_MODE).create(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed("create", path)(error)),
@@ -99,4 +105,15 @@ fn is_unseen(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_that_comes_twice_is_mounted_once() {
+        let layers = ["/a", "/b", "/a", "/c"].map(PathBuf::from);
+        assert_eq!(topmost_once(&layers), ["/c", "/a", "/b"].map(PathBuf::from));
+    }
 }
