@@ -60,7 +60,10 @@ impl Driver for Overlay {
 fn topmost_once(layers: &[PathBuf]) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     let topmost_first = layers.iter().rev();
-    topmost_first.filter(|layer| seen.insert(*layer)).cloned().collect()
+    topmost_first
+        .filter(|layer| seen.insert(*layer))
+        .cloned()
+        .collect()
 }
 
 /// Makes a directory; `false` if it was there.
