@@ -11,7 +11,7 @@ target_dir = $(or $(CARGO_TARGET_DIR),target)
 host       = $(shell rustc -vV | sed -n 's/^host: //p')
 release    = $(target_dir)/$(host)/release/ctr
 
-.PHONY: help build demo test bench lint install clean
+.PHONY: help build demo test bench lint generated install clean
 
 help:            ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ bench:           ## Measure beside bwrap, crun, podman and docker; writes benche
 lint:            ## rustfmt, clippy, shell scripts, licences and sources of dependencies
 	@scripts/ensure build
 	@scripts/lint
+
+generated:       ## Write completions/ and man/ anew from the command line's definitions
+	CTR_REGENERATE=1 cargo test --locked --lib cli::generated
 
 install: build   ## Install to $(DESTDIR)$(PREFIX): binary, man pages, completions
 	@scripts/install $(release) '$(DESTDIR)$(PREFIX)'
