@@ -251,7 +251,7 @@ fn unknown_names_in_dockers_words(env: &TestEnv) {
     let host = registry.host();
     drop(registry);
     let start = Instant::now();
-    pull_fails(env, &format!("{host}/x"), "Connection refused");
+    pull_fails(env, &format!("{host}/x"), "connection refused");
     assert!(
         start.elapsed() < Duration::from_secs(5),
         "a registry that is not there is waited for"

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment;
-use super::error::{ENGINE_ERROR, Failure};
+use super::error::{ENGINE_ERROR, Failure, words};
 
 /// An environment file has at most this many bytes: a program's environment has less.
 const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -49,11 +49,14 @@ fn read(path: &Path) -> Result<String, Failure> {
             path.display()
         ))
     };
-    let status = std::fs::metadata(path).map_err(|error| cannot(&error))?;
+    // Docker's words for what is not there or not to be read.
+    let unopened =
+        |error: std::io::Error| failure(words(&format!("open {}: {error}", path.display())));
+    let status = std::fs::metadata(path).map_err(unopened)?;
     if status.len() > MAX_FILE_BYTES {
         return Err(cannot(&"it is too large"));
     }
-    let bytes = std::fs::read(path).map_err(|error| cannot(&error))?;
+    let bytes = std::fs::read(path).map_err(unopened)?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -6,10 +6,11 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
+use crate::cli::error::Failure;
 use crate::cli::streams;
 use crate::cli::variables;
-use crate::container::ExecOptions;
 use crate::container::stream::{DetachKeys, RelayOptions};
+use crate::container::{self, ExecOptions};
 
 /// Execute a command in a running container
 #[derive(Debug, Args)]
@@ -84,6 +85,11 @@ impl Command for Exec {
         let engine = context.engine()?;
         let container = engine.find(name)?;
         let stdin = options.interactive && !options.detach;
-        streams::exit_code(engine.exec(&container, &options, streams::own(stdin), &relay)?)
+        let exit = engine.exec(&container, &options, streams::own(stdin), &relay);
+        streams::exit_code(exit.map_err(|error| match error {
+            // The daemon says 126 to whatever keeps a process from starting: moby, daemon/exec.go, ContainerExecStart.
+            container::Error::NoSuchUser { .. } => Failure::of(error).with_code(126),
+            error => error.into(),
+        })?)
     }
 }
