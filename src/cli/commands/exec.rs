@@ -87,9 +87,18 @@ impl Command for Exec {
         let stdin = options.interactive && !options.detach;
         let exit = engine.exec(&container, &options, streams::own(stdin), &relay);
         streams::exit_code(exit.map_err(|error| match error {
-            // The daemon says 126 to whatever keeps a process from starting: moby, daemon/exec.go, ContainerExecStart.
-            container::Error::NoSuchUser { .. } => Failure::of(error).with_code(126),
-            error => error.into(),
+            container::Error::NotRunning(_) => Failure::of(error),
+            error => {
+                // The daemon says 126 to whatever else keeps a process from starting, unless it is not there at all:
+                // moby, daemon/exec.go, ContainerExecStart.
+                let failure = Failure::of(error);
+                let code = if failure.code() == 1 {
+                    126
+                } else {
+                    failure.code()
+                };
+                failure.with_code(code)
+            }
         })?)
     }
 }
