@@ -24,6 +24,7 @@ mod inspect;
 mod layout;
 mod life;
 mod logs;
+mod monitor;
 mod network;
 mod ps;
 mod pull;
@@ -50,6 +51,7 @@ const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
     ("layout", layout::scenarios),
     ("life", life::scenarios),
     ("logs", logs::scenarios),
+    ("monitor", monitor::scenarios),
     ("network", network::scenarios),
     ("ps", ps::scenarios),
     ("pull", pull::scenarios),

@@ -131,7 +131,9 @@ impl Engine {
         let config = &record.config;
         if host.auto_remove && dir.state_path().exists() {
             // A second start of what is to be removed: overlayfs refuses the work directory of a volatile mount.
-            remove_tree(&dir.work_path())?;
+            let work = dir.work_path();
+            remove_tree(&work)?;
+            std::fs::create_dir(&work).map_err(failed("create", &work))?;
         }
         let root = self.root_of(dir, record, |driver, plan| driver.prepare(plan))?;
         let view =

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::RecvFlags;
 
 use super::error::system;
 use super::options::StartOptions;
@@ -97,7 +97,13 @@ impl Engine {
         let mut outbox = Outbox::default();
         outbox.push_frame(Kind::Hello, &[Wants::default().to_byte()]);
         outbox.push_frame(Kind::Keep, &[]);
-        let _ = outbox.flush_with(|bytes| rustix::net::send(&socket, bytes, SendFlags::NOSIGNAL));
+        if outbox.send(&socket).is_ok() {
+            // Until it says that it has heard, or is gone.
+            let (mut inbox, mut scratch) = (Inbox::default(), [0; 64]);
+            while let Ok(Received::Bytes) = inbox.receive(&socket, RecvFlags::empty(), &mut scratch)
+                && let Ok(None) = inbox.next_frame()
+            {}
+        }
     }
 
     /// Returns the exit code when the container has ended, at once if it does not run.

@@ -101,6 +101,12 @@ impl Client {
         self.send();
     }
 
+    /// Tells it that what it asked for is in force.
+    pub(super) fn acknowledge(&mut self) {
+        self.outbox.push_frame(Kind::Ready, &[]);
+        self.send();
+    }
+
     /// Sends what it can take.
     pub(super) fn send(&mut self) {
         if !self.gone && self.outbox.send(&self.socket).is_err() {

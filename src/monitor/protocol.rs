@@ -32,7 +32,7 @@ pub enum Kind {
     Signal = 5,
     /// Client: it leaves on purpose; the container's input stays open.
     Detach = 6,
-    /// Client: do not remove the container when it ends (it is about to be started again).
+    /// Client: do not remove the container when it ends (it is about to be started again). Answered by [`Kind::Ready`].
     Keep = 7,
     /// Monitor: the process runs; the payload is a warning for the user, if there is one.
     Ready = 32,

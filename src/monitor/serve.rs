@@ -225,7 +225,10 @@ impl Server {
                     }
                 }
                 Request::Signal(signal) => self.signal(i32::from(signal)),
-                Request::Keep => self.keep = true,
+                Request::Keep => {
+                    self.keep = true;
+                    self.clients[at].acknowledge();
+                }
             }
         }
     }

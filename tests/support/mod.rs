@@ -17,7 +17,7 @@ mod suite;
 mod terminal;
 mod users;
 
-pub(crate) use command::{Finished, IntoArgs, Invocation};
+pub(crate) use command::{Finished, IntoArgs, Invocation, Running};
 pub(crate) use env::TestEnv;
 pub(crate) use needs::{Need, outer_address};
 pub(crate) use suite::{Scenario, once, run, scenario};

@@ -1,0 +1,283 @@
+//! The process beside each container: what it keeps, what it survives, what happens when it does not.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Need, Running, Scenario, TestEnv, scenario};
+
+/// As long as anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        scenario!(a_killed_one_takes_the_container_with_it),
+        scenario!(after_a_reboot_nothing_runs),
+        scenario!(asked_to_end_it_asks_the_container),
+        scenario!(a_stopped_client_loses_nothing),
+        scenario!(a_dead_client_blocks_nobody),
+        scenario!(it_holds_nothing_of_the_caller_s),
+        scenario!(logs_are_rotated),
+        scenario!(a_run_directory_may_have_a_long_name),
+        scenario!(restart_keeps_what_rm_would_remove),
+        scenario!(a_failed_start_is_remembered),
+        scenario!(input_outlives_a_client_that_comes_and_goes),
+        scenario!(a_log_of_nothing_cannot_be_read),
+    ]
+    .into_iter()
+    .map(|scenario| scenario.needs(Need::Busybox))
+    .collect()
+}
+
+fn detached(env: &TestEnv, flags: &str, script: &str) {
+    env.image("busybox");
+    let mut args: Vec<&str> = "run -d --name box --network none".split(' ').collect();
+    args.extend(flags.split_whitespace());
+    args.extend(["busybox", "sh", "-c", script]);
+    let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    env.ctr(args).ok();
+}
+
+fn inspect(env: &TestEnv, template: &str) -> String {
+    env.ctr(["inspect", "-f", template, "box"]).ok().line()
+}
+
+/// The container's process 1 and its monitor.
+fn processes(env: &TestEnv) -> (i32, i32) {
+    let pid: i32 = inspect(env, "{{.State.Pid}}").parse().unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    (pid, parent.unwrap().trim().parse().unwrap())
+}
+
+fn is_alive(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    // Nobody waits for orphans where process 1 is not an init.
+    !status.is_empty() && !status.contains("State:\tZ")
+}
+
+fn send(pid: i32, signal: Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+}
+
+fn a_killed_one_takes_the_container_with_it(env: &TestEnv) {
+    detached(env, "", "echo started; sleep 1000");
+    let (container, monitor) = processes(env);
+    send(monitor, Signal::SIGKILL);
+    env.until(PATIENCE, || !is_alive(container));
+    env.ctr("ps -q").ok().stdout("");
+    env.ctr("exec box true").run().exits(1);
+    env.ctr("wait box").ok().stdout("137\n");
+    assert_eq!(
+        inspect(env, "{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}}"),
+        "exited 137 0"
+    );
+    let finished = inspect(env, "{{.State.FinishedAt}}");
+    assert_eq!(inspect(env, "{{.State.FinishedAt}}"), finished);
+    env.ctr("start box").ok();
+    env.ctr("logs box").ok().stdout("started\nstarted\n");
+    env.ctr("rm -f box").ok();
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn after_a_reboot_nothing_runs(env: &TestEnv) {
+    detached(env, "", "sleep 1000");
+    let (container, monitor) = processes(env);
+    send(monitor, Signal::SIGKILL);
+    env.until(PATIENCE, || !is_alive(container));
+    fs::remove_dir_all(env.runtime().join("ctr")).unwrap();
+    env.ctr(["ps", "-a", "--format", "{{.State}}"])
+        .ok()
+        .stdout("exited\n");
+    env.ctr("start box").ok();
+    env.ctr("exec box echo here").ok().stdout("here\n");
+    env.ctr("rm -f box").ok();
+}
+
+fn asked_to_end_it_asks_the_container(env: &TestEnv) {
+    detached(
+        env,
+        "--stop-signal USR1",
+        "trap 'echo bye; exit 9' USR1; echo ready; while :; do sleep 0.1; done",
+    );
+    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "ready\n");
+    let (_, monitor) = processes(env);
+    // A terminal's signals are nothing to it.
+    for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+        send(monitor, signal);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(inspect(env, "{{.State.Status}}"), "running");
+    send(monitor, Signal::SIGTERM);
+    env.ctr("wait box").ok().stdout("9\n");
+    env.ctr("logs box").ok().stdout("ready\nbye\n");
+}
+
+fn a_stopped_client_loses_nothing(env: &TestEnv) {
+    env.image("busybox");
+    let client = talker(env, "sleep 1; seq 1 300000");
+    send(client.pid() as i32, Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    send(client.pid() as i32, Signal::SIGCONT);
+    let finished = client.wait().exits(0);
+    assert_eq!(finished.lines().len(), 300_000);
+    assert_eq!(finished.lines().last().unwrap(), "300000");
+    // Nor does the log.
+    assert_eq!(env.ctr("logs box").ok().bytes(), finished.bytes());
+}
+
+fn a_dead_client_blocks_nobody(env: &TestEnv) {
+    env.image("busybox");
+    let client = talker(env, "sleep 1; seq 1 300000; touch /done; sleep 1000");
+    // With output on its way that it will never take.
+    send(client.pid() as i32, Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(env.ctr("exec box test -e /done").run().code(), 1);
+    client.signal(Signal::SIGKILL);
+    client.wait();
+    env.until(PATIENCE, || {
+        env.ctr("exec box test -e /done").run().code() == 0
+    });
+    env.ctr("rm -f box").ok();
+}
+
+/// A client in the foreground of a container that runs.
+fn talker(env: &TestEnv, script: &str) -> Running {
+    let mut args: Vec<String> = "run --name box --network none busybox sh -c"
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
+    args.push(script.to_owned());
+    let client = env.ctr(args).spawn();
+    env.until_running("box");
+    client
+}
+
+fn it_holds_nothing_of_the_caller_s(env: &TestEnv) {
+    env.image("busybox");
+    // `cat` ends when nobody has the other end any more, whatever its number.
+    let script = "({ctr} run -d --name box --network none busybox sleep 1000 7>&1 9>&1 >/dev/null) | cat; echo over";
+    let finished = env.script(script).timeout(PATIENCE).ok();
+    finished.stdout("over\n");
+    assert_eq!(inspect(env, "{{.State.Status}}"), "running");
+    let (_, monitor) = processes(env);
+    assert_eq!(
+        fs::read_link(format!("/proc/{monitor}/cwd")).unwrap(),
+        PathBuf::from("/")
+    );
+    env.ctr("rm -f box").ok();
+}
+
+fn logs_are_rotated(env: &TestEnv) {
+    // Some 38 MB of log, 85 bytes an entry.
+    detached(env, "", "seq 1000000001 1000450000");
+    env.ctr("wait box").ok().stdout("0\n");
+    let id = inspect(env, "{{.Id}}");
+    let dir = env.data().join("ctr/containers").join(id);
+    let sizes: Vec<u64> = ["log", "log.1", "log.2"]
+        .iter()
+        .map(|name| dir.join(name).metadata().unwrap().size())
+        .collect();
+    // A file may grow beyond its size by what was read at once.
+    assert!(
+        sizes.iter().all(|size| *size < (10 << 20) + (1 << 20)),
+        "{sizes:?}"
+    );
+    assert!(!dir.join("log.3").exists());
+    let kept = env.ctr("logs box").ok().lines();
+    assert_eq!(kept.last().unwrap(), "1000450000");
+    assert!(
+        (200_000..450_000).contains(&kept.len()),
+        "{} lines",
+        kept.len()
+    );
+    env.ctr("logs -n 2 box")
+        .ok()
+        .stdout("1000449999\n1000450000\n");
+}
+
+fn a_run_directory_may_have_a_long_name(env: &TestEnv) {
+    env.image("busybox");
+    let long = env.runtime().join("x".repeat(150));
+    let flag = |args: &str| {
+        let mut all = vec!["--runroot".to_owned(), long.display().to_string()];
+        all.extend(args.split(' ').map(str::to_owned));
+        all
+    };
+    env.ctr(flag("run -d -i --name box --network none busybox cat"))
+        .ok();
+    let client = env.ctr(flag("attach box")).stdin("hello\n").spawn();
+    env.until(PATIENCE, || {
+        env.ctr(flag("logs box")).ok().out() == "hello\n"
+    });
+    env.ctr(flag("kill box")).ok();
+    client.wait().exits(137).stdout("hello\n");
+    env.ctr(flag("rm box")).ok();
+}
+
+fn restart_keeps_what_rm_would_remove(env: &TestEnv) {
+    detached(
+        env,
+        "--rm",
+        "test -e /x && echo again; touch /x; exec sleep 1000",
+    );
+    env.until(PATIENCE, || {
+        env.ctr("exec box test -e /x").run().code() == 0
+    });
+    env.ctr("restart -t 0 box").ok().stdout("box\n");
+    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "again\n");
+    env.ctr("stop -t 0 box").ok();
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn a_failed_start_is_remembered(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("run --name box --network none busybox nosuch")
+        .run()
+        .exits(127);
+    assert_eq!(
+        inspect(env, "{{.State.Status}} {{.State.ExitCode}}"),
+        "created 127"
+    );
+    assert!(inspect(env, "{{.State.Error}}").contains("nosuch"));
+    env.ctr("start box").run().exits(1).stderr_has("nosuch");
+    env.ctr("rm box").ok();
+    // With --rm nothing is left.
+    env.ctr("run --rm --network none busybox nosuch")
+        .run()
+        .exits(127);
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn input_outlives_a_client_that_comes_and_goes(env: &TestEnv) {
+    detached(env, "-i", "while read line; do echo got $line; done");
+    for word in ["one", "two"] {
+        let client = env.ctr("attach box").stdin(format!("{word}\n")).spawn();
+        env.until(PATIENCE, || env.ctr("logs box").ok().out().contains(word));
+        client.signal(Signal::SIGKILL);
+        client.wait();
+    }
+    assert_eq!(inspect(env, "{{.State.Status}}"), "running");
+    env.ctr("logs box").ok().stdout("got one\ngot two\n");
+    env.ctr("rm -f box").ok();
+}
+
+fn a_log_of_nothing_cannot_be_read(env: &TestEnv) {
+    env.image("busybox");
+    let run = env
+        .ctr("run --name box --network none --log-driver none busybox echo shown")
+        .run();
+    if run.code() == 125 {
+        // Not every version has the flag; none ignores it.
+        run.stderr_has("--log-driver is not supported yet");
+        return;
+    }
+    run.exits(0).stdout("shown\n");
+    env.ctr("logs box")
+        .run()
+        .exits(1)
+        .stderr_has("configured logging driver does not support reading");
+}
