@@ -3,12 +3,17 @@
 //! The rules are those of Docker and runc (moby/sys/user, `GetExecUser`): numbers need no entry, names do; without an
 //! explicit group, a user with an entry is in all groups that list her.
 
+use std::collections::HashSet;
+
 use super::Error;
 use super::error::failed;
 use super::view::View;
 
 /// The largest id that Docker takes. Source: moby/sys/user, `maxID`.
 const MAX_ID: u32 = i32::MAX as u32;
+
+/// The most groups a process can have beside its own, the kernel's `NGROUPS_MAX`.
+const MAX_GROUPS: usize = 65_536;
 
 /// Whom a process runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +78,22 @@ fn resolve_in(
     if !group.is_empty() {
         user.gid = explicit_group(group, group_file)?;
     } else if let Some(entry) = entry {
-        for (_, gid, members) in group_file()?.lines().filter_map(group_entry) {
-            let listed = members.split(',').any(|member| member == entry.name);
-            if listed && gid != user.gid && !user.groups.contains(&gid) {
-                user.groups.push(gid);
-            }
-        }
+        user.groups = groups_of(entry.name, user.gid, &group_file()?);
     }
     Ok(user)
+}
+
+/// Returns the groups that list `name`, each once and without `own`, in the file's order.
+fn groups_of(name: &str, own: u32, group_file: &str) -> Vec<u32> {
+    let mut seen = HashSet::from([own]);
+    group_file
+        .lines()
+        .filter_map(group_entry)
+        .filter(|(_, _, members)| members.split(',').any(|member| member == name))
+        .map(|(_, gid, _)| gid)
+        .filter(|gid| seen.insert(*gid))
+        .take(MAX_GROUPS)
+        .collect()
 }
 
 fn explicit_group(
@@ -116,6 +129,12 @@ fn id(text: &str) -> Result<Option<u32>, Error> {
     }
 }
 
+/// Returns the id in a field of a file; `None` for one that no process may have. 4294967295 would be the worst of them:
+/// `setresuid(2)` takes it for "leave it as it is", which is root.
+fn listed_id(field: &str) -> Option<u32> {
+    field.parse().ok().filter(|id| *id <= MAX_ID)
+}
+
 /// One line of `passwd(5)`.
 struct Entry<'l> {
     name: &'l str,
@@ -128,8 +147,8 @@ impl<'l> Entry<'l> {
     fn parse(line: &'l str) -> Option<Entry<'l>> {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
-        let uid = fields.nth(1)?.parse().ok()?;
-        let gid = fields.next()?.parse().ok()?;
+        let uid = listed_id(fields.nth(1)?)?;
+        let gid = listed_id(fields.next()?)?;
         let home = fields.nth(1).unwrap_or_default();
         Some(Entry {
             name,
@@ -144,7 +163,7 @@ impl<'l> Entry<'l> {
 fn group_entry(line: &str) -> Option<(&str, u32, &str)> {
     let mut fields = line.split(':');
     let name = fields.next().filter(|name| !name.is_empty())?;
-    let gid = fields.nth(1)?.parse().ok()?;
+    let gid = listed_id(fields.nth(1)?)?;
     Some((name, gid, fields.next().unwrap_or_default()))
 }
 
@@ -173,6 +192,34 @@ mod tests {
         assert_eq!(user("4242"), ok(4242, 0, &[], "/"));
         assert_eq!(user("4242:77"), ok(4242, 77, &[], "/"));
         assert_eq!(user(":wheel"), ok(0, 10, &[], "/root"));
+    }
+
+    #[test]
+    fn entries_with_ids_out_of_range_do_not_count() {
+        for line in [
+            "app:x:4294967295:7::/:",
+            "app:x:7:4294967295::/:",
+            "app:x:2147483648:7::/:",
+        ] {
+            let error = resolve_in("app", line, || Ok(String::new())).unwrap_err();
+            assert!(matches!(error, Error::NoSuchUser { .. }), "{line}");
+        }
+        let groups = "all:x:4294967295:ann\nwheel:x:10:ann\n";
+        let ann = resolve_in("ann", PASSWD, || Ok(groups.to_owned())).unwrap();
+        assert_eq!(ann.groups, [10]);
+        let error = resolve_in("ann:all", PASSWD, || Ok(groups.to_owned())).unwrap_err();
+        assert!(matches!(error, Error::NoSuchUser { .. }));
+    }
+
+    #[test]
+    fn groups_count_once_and_have_a_bound() {
+        let mut file = "again:x:5:ann\n".repeat(3);
+        for gid in 0..=MAX_GROUPS {
+            file += &format!("g:x:{}:ann\n", 10_000 + gid);
+        }
+        let groups = groups_of("ann", 1000, &file);
+        assert_eq!(groups.len(), MAX_GROUPS);
+        assert_eq!(groups[..2], [5, 10_000]);
     }
 
     #[test]

@@ -94,6 +94,10 @@ pub fn tag(store: &Store, source: &str, target: &Reference) -> Result<(), Error>
         image.manifest_digest
     };
     lease.add(&digest)?;
+    // Only what is seen after it was named stays: it may have been pruned while it was looked for.
+    if !store.has_blob(&digest) {
+        return Err(ImageError::NotFound(source.to_owned()).into());
+    }
     store.set_ref(Some(&target.clone().with_default_tag()), &digest)?;
     // It has a name now.
     store.remove_ref(&RefEntry {

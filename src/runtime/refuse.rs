@@ -1,6 +1,6 @@
 //! What the spec can say and this runtime does not do: refused by name, never ignored.
 
-use oci_spec::runtime::{Linux, LinuxResources, Process, Spec};
+use oci_spec::runtime::{Linux, LinuxResources, Process, Spec, User};
 
 use super::Error;
 
@@ -77,10 +77,20 @@ pub(super) fn check_process(process: &Process) -> Result<(), Error> {
         process.exec_cpu_affinity().is_some(),
     )?;
     refuse("process.commandLine", process.command_line().is_some())?;
+    check_user(process.user())?;
     if process.args().as_ref().is_none_or(Vec::is_empty) {
         return Err(Error::Unsupported("a process without arguments".to_owned()));
     }
     Ok(())
+}
+
+/// 4294967295 is no id: to `setresuid(2)` it means "leave it as it is", which here would be root.
+fn check_user(user: &User) -> Result<(), Error> {
+    let groups = user.additional_gids().as_deref().unwrap_or_default();
+    let mut ids = [user.uid(), user.gid()]
+        .into_iter()
+        .chain(groups.iter().copied());
+    refuse("the user or group id 4294967295", ids.any(|id| id == u32::MAX))
 }
 
 fn is_given(text: Option<&String>) -> bool {
@@ -113,6 +123,25 @@ mod tests {
         let mut spec = spec();
         spec.set_linux(None);
         check(&spec).unwrap();
+    }
+
+    #[test]
+    fn an_id_that_means_no_change_is_refused() {
+        let minus_one = u32::MAX;
+        for (uid, gid, groups) in [
+            (minus_one, 1, vec![]),
+            (1, minus_one, vec![]),
+            (1, 1, vec![1, minus_one]),
+        ] {
+            let mut user = User::default();
+            user.set_uid(uid).set_gid(gid).set_additional_gids(Some(groups));
+            let mut process = Process::default();
+            process.set_apparmor_profile(None).set_user(user);
+            assert!(matches!(
+                check_process(&process),
+                Err(Error::Unsupported(words)) if words.contains("4294967295")
+            ));
+        }
     }
 
     #[test]
