@@ -17,6 +17,10 @@ pub const MAX_INDEX_ENTRIES: usize = 1024;
 /// Indexes within indexes that are followed. image-spec allows nesting; nobody nests more than once.
 pub const MAX_INDEX_DEPTH: usize = 4;
 
+/// Manifests and indexes that one pull fetches on its way to the image: each comes with a round trip, and a manifest whose
+/// entry does not say its platform with its config, too. Entries for other platforms are not fetched, so it is mostly two.
+pub const MAX_FETCHED_DOCUMENTS: usize = 64;
+
 /// Entries of a config's `history`. Empty layers count here, so it is more than [`MAX_LAYERS`].
 pub const MAX_HISTORY: usize = 10_000;
 

@@ -4,6 +4,7 @@ pub mod change;
 pub mod config;
 pub mod decompress;
 mod digest;
+mod document;
 mod import;
 mod inspect;
 pub mod layer;
@@ -21,6 +22,7 @@ mod resolve;
 mod tests;
 
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use document::DocumentError;
 pub use import::{ImportError, ImportOptions, Imported, import};
 pub use inspect::inspect;
 pub use list::{Listed, Listing, list};

@@ -1,7 +1,8 @@
 //! From what a user types to an image of the store.
 
-use super::config::{ConfigError, ImageConfiguration};
-use super::manifest::{Descriptor, Document, Manifest, ManifestError};
+use super::config::ImageConfiguration;
+use super::document::{self, DocumentError};
+use super::manifest::{Descriptor, Document, Manifest};
 use super::{Digest, Platform, Reference, ReferenceError, limits};
 use crate::store::{self, Store};
 
@@ -42,37 +43,9 @@ pub enum Error {
         /// As asked for.
         wanted: Platform,
     },
-    /// A manifest of the store is broken.
-    #[error("manifest {digest}")]
-    Manifest {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        #[source]
-        source: ManifestError,
-    },
-    /// A config of the store is broken.
-    #[error("image config {digest}")]
-    Config {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        #[source]
-        source: ConfigError,
-    },
-    /// Manifest and config do not have the same number of layers.
-    #[error("image {id}: the manifest has {manifest} layers, the config {config}")]
-    Layers {
-        /// Image ID.
-        id: Digest,
-        /// Layers of the manifest.
-        manifest: usize,
-        /// Layers of the config.
-        config: usize,
-    },
-    /// Indexes within indexes.
-    #[error("index {0} is nested deeper than {max}", max = limits::MAX_INDEX_DEPTH)]
-    Nesting(Digest),
+    /// A manifest or config of the store is broken.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -105,17 +78,7 @@ impl Image {
             })?;
         let id = manifest.config.digest.clone();
         let bytes = store.read_blob(&id, limits::MAX_CONFIG_BYTES)?;
-        let config = ImageConfiguration::parse(&bytes).map_err(|source| Error::Config {
-            digest: id.clone(),
-            source,
-        })?;
-        if config.rootfs.diff_ids.len() != manifest.layers.len() {
-            return Err(Error::Layers {
-                id,
-                manifest: manifest.layers.len(),
-                config: config.rootfs.diff_ids.len(),
-            });
-        }
+        let config = document::parse_config(&manifest, &bytes)?;
         if let Some(wanted) = platform
             && !wanted.accepts(&config.platform())
         {
@@ -149,7 +112,7 @@ fn find_manifest(
         Document::Index(index) => index,
     };
     if depth == limits::MAX_INDEX_DEPTH {
-        return Err(Error::Nesting(digest.clone()));
+        return Err(DocumentError::Nesting(digest.clone()).into());
     }
     let mut candidates: Vec<&Descriptor> = match platform {
         Some(wanted) => index.for_platform(wanted),
@@ -263,7 +226,7 @@ pub(super) fn variants(store: &Store, target: &Digest) -> Result<Vec<(Digest, Di
                 }
             }
             Document::Index(_) if depth == limits::MAX_INDEX_DEPTH => {
-                return Err(Error::Nesting(digest));
+                return Err(DocumentError::Nesting(digest).into());
             }
             Document::Index(index) => {
                 let here = index.manifests.into_iter().map(|entry| entry.digest);
@@ -277,10 +240,7 @@ pub(super) fn variants(store: &Store, target: &Digest) -> Result<Vec<(Digest, Di
 
 fn read_document(store: &Store, digest: &Digest) -> Result<Document, Error> {
     let bytes = store.read_blob(digest, limits::MAX_MANIFEST_BYTES)?;
-    Document::parse(&bytes, None).map_err(|source| Error::Manifest {
-        digest: digest.clone(),
-        source,
-    })
+    Ok(document::parse(digest, &bytes, None)?)
 }
 
 /// As [`resolve`], for a reference that is already parsed; never takes it for an ID.

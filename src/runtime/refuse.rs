@@ -90,7 +90,10 @@ fn check_user(user: &User) -> Result<(), Error> {
     let mut ids = [user.uid(), user.gid()]
         .into_iter()
         .chain(groups.iter().copied());
-    refuse("the user or group id 4294967295", ids.any(|id| id == u32::MAX))
+    refuse(
+        "the user or group id 4294967295",
+        ids.any(|id| id == u32::MAX),
+    )
 }
 
 fn is_given(text: Option<&String>) -> bool {
@@ -134,7 +137,9 @@ mod tests {
             (1, 1, vec![1, minus_one]),
         ] {
             let mut user = User::default();
-            user.set_uid(uid).set_gid(gid).set_additional_gids(Some(groups));
+            user.set_uid(uid)
+                .set_gid(gid)
+                .set_additional_gids(Some(groups));
             let mut process = Process::default();
             process.set_apparmor_profile(None).set_user(user);
             assert!(matches!(

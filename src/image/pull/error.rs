@@ -1,8 +1,6 @@
 //! Why a pull failed.
 
-use crate::image::config::ConfigError;
-use crate::image::manifest::ManifestError;
-use crate::image::{Digest, Platform, layer, limits};
+use crate::image::{Digest, DocumentError, Platform, layer, limits};
 use crate::{registry, store};
 
 /// Why an image could not be pulled. The words are Docker's where it has any.
@@ -29,43 +27,24 @@ pub enum Error {
         /// As its config says.
         actual: Box<Platform>,
     },
-    /// A manifest that is none.
-    #[error("manifest {digest}")]
-    Manifest {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        #[source]
-        source: ManifestError,
-    },
-    /// An image config that is none.
-    #[error("image config {digest}")]
-    Config {
-        /// Which.
-        digest: Digest,
-        /// Why.
-        #[source]
-        source: ConfigError,
-    },
-    /// Manifest and config do not have the same number of layers.
+    /// A manifest, index or config that is none.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// An index that leads to no end of documents.
     #[error(
-        "layers from manifest don't match image configuration: the manifest has {manifest}, the configuration {config}"
+        "index {0} leads to more than {max} manifests",
+        max = limits::MAX_FETCHED_DOCUMENTS
     )]
-    LayerCount {
-        /// Layers of the manifest.
-        manifest: usize,
-        /// Layers of the config.
-        config: usize,
-    },
+    TooManyDocuments(Digest),
     /// A layer's blob does not hash to its digest.
     #[error(
         "filesystem layer verification failed for digest {expected}: content has digest {actual}"
     )]
     LayerDigest {
         /// Of the manifest.
-        expected: String,
+        expected: Digest,
         /// Of what came.
-        actual: String,
+        actual: Digest,
     },
     /// A layer's tar does not hash to its diff_id.
     #[error(
@@ -88,7 +67,4 @@ pub enum Error {
         #[source]
         source: layer::Error,
     },
-    /// Indexes within indexes.
-    #[error("index {0} is nested deeper than {max}", max = limits::MAX_INDEX_DEPTH)]
-    Nesting(Digest),
 }
