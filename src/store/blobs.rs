@@ -299,7 +299,7 @@ impl BlobWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`], [`Error::Io`].
+    /// [`Error::WrongDigest`], [`Error::Mismatch`], [`Error::Io`].
     pub fn commit(self) -> Result<(), Error> {
         let store = self.store.clone();
         let verified = self.finish()?;
@@ -314,7 +314,7 @@ impl BlobWriter {
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`].
+    /// [`Error::WrongDigest`], [`Error::Mismatch`].
     pub fn finish(mut self) -> Result<Verified, Error> {
         if self.written != self.size {
             return Err(Error::Mismatch {
@@ -331,10 +331,9 @@ impl BlobWriter {
         };
         let actual = hash.finish();
         if actual != self.digest {
-            return Err(Error::Mismatch {
-                what: "digest".to_owned(),
-                expected: self.digest.to_string(),
-                actual: actual.to_string(),
+            return Err(Error::WrongDigest {
+                expected: self.digest.clone(),
+                actual,
             });
         }
         Ok(Verified::new(Kind::Blob, self.digest.clone(), Some(staged)))
@@ -409,7 +408,7 @@ mod tests {
         let mut writer = store.stage_blob(&digest, 5).unwrap();
         assert!(writer.write(b"too long").is_err());
         writer.write(b"wrong").unwrap();
-        assert!(matches!(writer.commit(), Err(Error::Mismatch { .. })));
+        assert!(matches!(writer.commit(), Err(Error::WrongDigest { .. })));
         assert!(!store.has_blob(&digest));
         assert_eq!(staged(&store), 0);
 

@@ -123,6 +123,25 @@ impl Store {
         remove_tree(&path).map(|()| true)
     }
 
+    /// Hashes the blob and removes it if it is damaged or cannot be read to its end. Returns whether it is to be had anew;
+    /// also where somebody else was faster.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn discard_if_damaged(&self, digest: &Digest) -> Result<bool, Error> {
+        match self.hash_blob(digest) {
+            Ok(actual) if actual == *digest => Ok(false),
+            Err(Error::Missing(_)) => Ok(true),
+            Ok(_) | Err(Error::Io { action: "read", .. }) => {
+                // Another pull may have put a good one in its place just now. Its layer is unpacked by then, so that
+                // costs no more than a download when it is needed again.
+                remove_tree(&self.blob_path(digest)).map(|()| true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn hash_blob(&self, digest: &Digest) -> Result<Digest, Error> {
         let mut file = self.open_blob(digest)?;
         let path = self.blob_path(digest);
@@ -204,6 +223,19 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn discards_only_what_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let blob = store.put_blob(b"content").unwrap();
+        assert!(!store.discard_if_damaged(&blob).unwrap());
+        assert!(store.has_blob(&blob));
+        fs::write(store.blob_path(&blob), "c0ntent").unwrap();
+        assert!(store.discard_if_damaged(&blob).unwrap());
+        assert!(!store.has_blob(&blob));
+        assert!(store.discard_if_damaged(&blob).unwrap());
+    }
 
     #[test]
     fn finds_each_problem() {

@@ -92,10 +92,18 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Content is not what its descriptor says.
+    /// A blob does not hash to its digest.
+    #[error("digest: expected {expected}, got {actual}")]
+    WrongDigest {
+        /// Its name.
+        expected: Digest,
+        /// What it hashes to.
+        actual: Digest,
+    },
+    /// Content has not the size that its descriptor, or a bound, says.
     #[error("{what}: expected {expected}, got {actual}")]
     Mismatch {
-        /// `digest` or `size`, of what.
+        /// `size`, of what.
         what: String,
         /// Of the descriptor.
         expected: String,

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What an earlier run left of the blob goes the same way first. Nothing has a name before both hashes are what they should
-//! be; a wrong blob is removed, an incomplete one stays for the next run.
+//! be; a wrong blob is removed, also one that went wrong in the store; an incomplete one stays for the next run.
 
 use std::fs::File;
 use std::io::{self, BufRead, Read};
@@ -61,7 +61,7 @@ impl Context<'_> {
 
     /// Gets one layer. Where another pull is at it: waits for it if `wait`, which nobody may do who holds a blob himself.
     pub(super) fn get(&self, job: &Job, mut feed: Feed, wait: bool) -> Result<Outcome, Error> {
-        let mut retried = false;
+        let (mut retried, mut discarded) = (false, false);
         loop {
             let writer = if wait {
                 Some(self.store.stage_blob(&job.digest, job.size)?)
@@ -76,7 +76,18 @@ impl Context<'_> {
                 return Ok(Outcome::Present);
             }
             if writer.is_present() {
-                return self.unpack_blob(job);
+                match self.unpack_blob(job) {
+                    // The blob was right when it was written. Where the disk has changed it since, it is downloaded again.
+                    Err(error)
+                        if !is_local(&error)
+                            && !discarded
+                            && self.store.discard_if_damaged(&job.digest)? =>
+                    {
+                        discarded = true;
+                        continue;
+                    }
+                    outcome => return outcome,
+                }
             }
             let resumed = writer.offset() > 0;
             match self.download(job, &mut feed, writer) {
@@ -105,11 +116,9 @@ impl Context<'_> {
         };
         self.report(job, LayerState::VerifyingChecksum);
         let blob = writer.finish().map_err(|error| match error {
-            store::Error::Mismatch {
-                what,
-                expected,
-                actual,
-            } if what == "digest" => Error::LayerDigest { expected, actual },
+            store::Error::WrongDigest { expected, actual } => {
+                Error::LayerDigest { expected, actual }
+            }
             other => other.into(),
         })?;
         self.report(job, LayerState::DownloadComplete);
