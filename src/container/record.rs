@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::image::Digest;
+pub use crate::volume::MountPoint;
 
 /// Version of the record's format.
 pub const RECORD_VERSION: u32 = 1;
@@ -239,35 +240,6 @@ pub struct PortBinding {
     pub host_ip: String,
     /// Decimal; empty until one is chosen.
     pub host_port: String,
-}
-
-/// Docker's `MountPoint`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct MountPoint {
-    /// `bind`, `volume`, `tmpfs`.
-    #[serde(rename = "Type")]
-    pub kind: String,
-    /// Name of the volume.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// Host path of a bind mount; empty for a volume, whose place is known by its name.
-    pub source: String,
-    /// Absolute path inside.
-    pub destination: String,
-    /// `local` for volumes.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub driver: String,
-    /// Options as typed: `z`, `ro`, …
-    pub mode: String,
-    /// Whether it can be written.
-    #[serde(rename = "RW")]
-    pub rw: bool,
-    /// `rprivate`, …
-    pub propagation: String,
-    /// An anonymous volume, removed by `rm -v` and `--rm`. Not Docker's.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub anonymous: bool,
 }
 
 /// Where a container is in its life.

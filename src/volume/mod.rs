@@ -1,7 +1,7 @@
 //! Volumes and mount arguments.
 //!
 //! ```text
-//! -v, --mount, --tmpfs ──parse──► MountRequest ──resolve──► record's MountPoint ──spec──► runtime-spec mount
+//! -v, --mount, --tmpfs ──parse──► MountRequest ──resolve──► MountPoint ──spec──► runtime-spec mount
 //!                                 image's VOLUMEs ────┘ └─► volumes made, copy-ups to do
 //! ```
 //!
@@ -16,6 +16,7 @@ mod bind_flag;
 mod copy_up;
 mod csv;
 mod mount_flag;
+mod mount_point;
 mod resolve;
 mod spec;
 mod tmpfs;
@@ -28,6 +29,7 @@ use crate::store;
 pub use bind_flag::parse_volume;
 pub use copy_up::{CopyUp, copy_up};
 pub use mount_flag::parse_mount;
+pub use mount_point::MountPoint;
 pub use resolve::{Resolved, resolve};
 pub use spec::spec_mounts;
 pub use tmpfs::parse_tmpfs;

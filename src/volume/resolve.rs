@@ -5,11 +5,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::container::record::MountPoint;
 use crate::store;
 
 use super::tmpfs;
-use super::{CopyUp, Error, MountRequest, RequestKind, Volumes, check_target};
+use super::{CopyUp, Error, MountPoint, MountRequest, RequestKind, Volumes, check_target};
 
 /// The mounts of a new container.
 #[derive(Debug, Default)]

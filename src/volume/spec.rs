@@ -5,10 +5,8 @@ use std::path::PathBuf;
 
 use oci_spec::runtime::Mount;
 
-use crate::container::record::MountPoint;
-
 use super::mount_flag::{NON_RECURSIVE, READ_ONLY_BELOW, WRITABLE_BELOW};
-use super::{Error, Volumes, tmpfs};
+use super::{Error, MountPoint, Volumes, tmpfs};
 
 /// Returns the mounts of a container as runtime-spec has them, each after the one it lies below. `short_tmpfs` is
 /// `HostConfig.Tmpfs`. A volume that has disappeared meanwhile is made anew, empty.
