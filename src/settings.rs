@@ -2,7 +2,10 @@
 //!
 //! Only `cli` reads the environment; everything below it is handed a [`Settings`].
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+
+use rustix::fs::Access;
 
 /// Where things are and who asks.
 #[derive(Debug, Clone)]
@@ -27,4 +30,49 @@ pub struct Settings {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+}
+
+/// Finds the program called `name` in the directories of `path`, which is a [`Settings::path`]: the first regular file that
+/// may be executed. Relative directories do not count, as a helper must not depend on where the user stands.
+pub fn find_program(name: &str, path: &str) -> Option<PathBuf> {
+    std::env::split_paths(OsStr::new(path))
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|file| rustix::fs::access(file, Access::EXEC_OK).is_ok() && file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn programs_are_files_that_may_be_executed() {
+        let dir = tempfile::tempdir().unwrap();
+        let [wrong, right] = ["wrong", "right"].map(|name| dir.path().join(name));
+        fs::create_dir_all(wrong.join("directory")).unwrap();
+        fs::create_dir(&right).unwrap();
+        for name in ["directory", "plain"] {
+            fs::write(right.join(name), "").unwrap();
+            fs::set_permissions(right.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::write(wrong.join("plain"), "").unwrap();
+        fs::set_permissions(wrong.join("plain"), fs::Permissions::from_mode(0o644)).unwrap();
+        let path = format!("/nonexistent:{}:{}", wrong.display(), right.display());
+        for name in ["directory", "plain"] {
+            assert_eq!(find_program(name, &path), Some(right.join(name)));
+        }
+        assert_eq!(find_program("missing", &path), None);
+    }
+
+    #[test]
+    fn relative_directories_do_not_count() {
+        assert_eq!(
+            find_program("sh", "relative:/nonexistent:/bin"),
+            Some("/bin/sh".into())
+        );
+        assert_eq!(find_program("sh", "bin:"), None);
+    }
 }

@@ -1,10 +1,8 @@
 //! A running helper program: started, waited for until it is ready, ended.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -39,16 +37,6 @@ impl Helper {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Finds an executable file called `name` in the directories of `path`.
-pub(super) fn find(name: &str, path: &str) -> Option<PathBuf> {
-    std::env::split_paths(OsStr::new(path))
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join(name))
-        .find(|file| {
-            rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
-        })
 }
 
 /// Starts `command` and returns when it has written to `ready` (the read end of a pipe whose write end it inherited).
@@ -165,14 +153,5 @@ mod tests {
         assert_eq!(error.to_string(), "pasta failed: no way out");
         let error = shell("exit 3").unwrap_err();
         assert_eq!(error.to_string(), "pasta failed: exit status: 3");
-    }
-
-    #[test]
-    fn programs_are_found_in_the_path() {
-        assert_eq!(
-            find("sh", "relative:/nonexistent:/bin"),
-            Some("/bin/sh".into())
-        );
-        assert_eq!(find("sh", "bin:"), None);
     }
 }

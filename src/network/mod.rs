@@ -22,7 +22,7 @@ pub use mode::{Mode, ModeError};
 pub use port::{PortError, Protocol, PublishedPort};
 pub use resolver::ResolvConf;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, find_program};
 
 /// The container's address. slirp4netns's own choice in its default network, taken for pasta as well.
 pub const GUEST_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
@@ -194,7 +194,7 @@ fn with_pasta(
     ports: &[PublishedPort],
     settings: &Settings,
 ) -> Result<Option<Attached>, Error> {
-    let Some(program) = helper::find("pasta", &settings.path) else {
+    let Some(program) = find_program("pasta", &settings.path) else {
         return Ok(None);
     };
     let host = ResolvConf::of_host();
@@ -222,7 +222,7 @@ fn with_slirp(
     ports: &[PublishedPort],
     settings: &Settings,
 ) -> Result<Option<Attached>, Error> {
-    let Some(program) = helper::find("slirp4netns", &settings.path) else {
+    let Some(program) = find_program("slirp4netns", &settings.path) else {
         return Ok(None);
     };
     let host = ResolvConf::of_host();

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use super::limits;
 use crate::image::Reference;
-use crate::settings::Settings;
+use crate::settings::{Settings, find_program};
 
 /// Under which docker.io's login is kept.
 const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
@@ -319,11 +319,7 @@ fn ask_helper(name: &str, server: &str, search_path: &str) -> Result<Credentials
     if name.contains('/') {
         return Err(failed("invalid name of a credential helper".into()));
     }
-    let file = search_path
-        .split(':')
-        .filter(|dir| dir.starts_with('/'))
-        .map(|dir| Path::new(dir).join(&program))
-        .find(|file| file.is_file())
+    let file = find_program(&program, search_path)
         .ok_or_else(|| failed("executable file not found in $PATH".into()))?;
     // Written before the helper starts, while both ends are ours: no helper that ends early can cause a SIGPIPE.
     let (question, mut ask) = io::pipe().map_err(|error| failed(error.to_string()))?;

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use super::{Error, Extent, IdMap, Tier, find_program};
-use crate::settings::Settings;
+use super::{Error, Extent, IdMap, Tier};
+use crate::settings::{Settings, find_program};
 
 /// Bytes kept of what a helper prints.
 const MAX_STDERR_BYTES: u64 = 4096;
@@ -97,7 +97,7 @@ impl Helper {
             words.push(extent.size.to_string());
         }
         let command = format!("{program} {}", words.join(" "));
-        let path = find_program(program, settings).ok_or_else(|| Error::Helper {
+        let path = find_program(program, &settings.path).ok_or_else(|| Error::Helper {
             what,
             command: command.clone(),
             stderr: "not found in $PATH".to_owned(),

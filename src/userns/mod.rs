@@ -16,11 +16,11 @@ mod enter;
 mod maps;
 mod subid;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::thread::CapabilitySet;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, find_program};
 
 pub use enter::{enter, run_joined};
 pub use maps::{MapWriter, start_maps, write_maps};
@@ -106,8 +106,8 @@ impl IdMap {
         let (uids, gids) = (ranges("/etc/subuid"), ranges("/etc/subgid"));
         if uids.is_empty()
             || gids.is_empty()
-            || find_program("newuidmap", settings).is_none()
-            || find_program("newgidmap", settings).is_none()
+            || find_program("newuidmap", &settings.path).is_none()
+            || find_program("newgidmap", &settings.path).is_none()
         {
             return Ok(IdMap::single(settings, 0, 0));
         }
@@ -208,16 +208,6 @@ fn stack(own: u32, ranges: &[subid::Range]) -> Vec<Extent> {
         next += size;
     }
     extents
-}
-
-/// Looks a helper program up in the user's `$PATH`.
-fn find_program(name: &str, settings: &Settings) -> Option<PathBuf> {
-    settings
-        .path
-        .split(':')
-        .filter(|dir| dir.starts_with('/'))
-        .map(|dir| Path::new(dir).join(name))
-        .find(|path| rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok())
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `ctr info`: what there is, which way was taken, and what would make it better.
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -14,6 +12,7 @@ use crate::container::Engine;
 use crate::container::record::Status;
 use crate::image;
 use crate::rootfs;
+use crate::settings::find_program;
 use crate::userns::Tier;
 
 /// Display system-wide information
@@ -70,7 +69,7 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
     let ids: u64 = ids.map(|extent| u64::from(extent.size)).sum();
     let helpers: Vec<&str> = ["pasta", "slirp4netns"]
         .into_iter()
-        .filter(|name| find_program(&settings.path, name))
+        .filter(|name| find_program(name, &settings.path).is_some())
         .collect();
     let network = helpers.first().copied().unwrap_or("none");
     let mut security = vec!["name=seccomp,profile=builtin"];
@@ -81,9 +80,9 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
     security.push("name=cgroupns");
     let mut warnings = Vec::new();
     if engine.id_map.tier == Tier::Single {
-        let hint = match find_program(&settings.path, "newuidmap") {
-            true => "add a range for your user to /etc/subuid and /etc/subgid",
-            false => {
+        let hint = match find_program("newuidmap", &settings.path) {
+            Some(_) => "add a range for your user to /etc/subuid and /etc/subgid",
+            None => {
                 "install newuidmap (Debian: uidmap) and add a range for your user to /etc/subuid and /etc/subgid"
             }
         };
@@ -249,13 +248,6 @@ fn describe(info: &Json) -> String {
         let _ = writeln!(out, " {name}: {value}");
     }
     out
-}
-
-fn find_program(path: &str, name: &str) -> bool {
-    path.split(':').any(|dir| {
-        let file = Path::new(dir).join(name);
-        rustix::fs::access(&file, rustix::fs::Access::EXEC_OK).is_ok() && file.is_file()
-    })
 }
 
 fn proxy<'c>(context: &'c Context, name: &str) -> &'c str {
