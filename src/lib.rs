@@ -17,6 +17,7 @@
 //! userns       the user's id map: found, written, entered
 //! settings     what the command line and the environment decided, as data
 //! units        sizes as people write them
+//! bounded      reading what others wrote, up to a bound
 //! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
 //! ```
 //!
@@ -26,6 +27,7 @@
 #[cfg(test)]
 extern crate self as ctr;
 
+pub mod bounded;
 pub mod cli;
 pub mod container;
 pub mod image;

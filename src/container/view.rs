@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
@@ -16,6 +16,7 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::bounded;
 use crate::rootfs::Root;
 
 /// Links followed for one path, as in the kernel (path_resolution(7)).
@@ -104,12 +105,7 @@ impl View {
         if !file.metadata()?.is_file() {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        (&file).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(Some(bytes))
+        bounded::read(file, MAX_BYTES).map(Some)
     }
 
     /// Returns the mode of the directory `name` in the root, where it is one, belongs to `owner`, and has nothing about it

@@ -1,8 +1,11 @@
 //! The host's `/etc/resolv.conf`, as far as a container needs it. See `resolv.conf(5)`.
 
 use std::net::IpAddr;
+use std::path::Path;
 
-/// Longest file that is looked at, in bytes: the rest is ignored.
+use crate::bounded;
+
+/// Longest file that is read, in bytes.
 const FILE_LIMIT: u64 = 64 * 1024;
 
 /// What `/etc/resolv.conf` says.
@@ -17,15 +20,11 @@ pub struct ResolvConf {
 }
 
 impl ResolvConf {
-    /// Reads the host's file; an empty answer where there is none.
+    /// Reads the host's file; an empty answer where there is none, or none that can be read.
     pub fn of_host() -> ResolvConf {
-        use std::io::Read;
-        let mut text = Vec::new();
-        let read = std::fs::File::open("/etc/resolv.conf")
-            .and_then(|file| file.take(FILE_LIMIT).read_to_end(&mut text));
-        match read {
-            Ok(_) => ResolvConf::parse(&String::from_utf8_lossy(&text)),
-            Err(_) => ResolvConf::default(),
+        match bounded::read_file(Path::new("/etc/resolv.conf"), FILE_LIMIT) {
+            Ok(Some(text)) => ResolvConf::parse(&String::from_utf8_lossy(&text)),
+            Ok(None) | Err(_) => ResolvConf::default(),
         }
     }
 

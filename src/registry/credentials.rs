@@ -11,8 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,6 +20,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
 use super::limits;
+use crate::bounded;
 use crate::image::Reference;
 use crate::settings::{Settings, find_program};
 
@@ -163,22 +163,9 @@ impl ConfigFile {
             path: path.to_owned(),
             source,
         };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(read(error)),
+        let Some(text) = bounded::read_file(path, limits::CREDENTIAL_BYTES).map_err(read)? else {
+            return Ok(None);
         };
-        let mut text = Vec::new();
-        file.take(limits::CREDENTIAL_BYTES)
-            .read_to_end(&mut text)
-            .map_err(read)?;
         if text.trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -333,16 +320,12 @@ fn ask_helper(name: &str, server: &str, search_path: &str) -> Result<Credentials
         .stderr(Stdio::inherit())
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
-    let mut answer = Vec::new();
     let read = match child.stdout.take() {
-        Some(stdout) => stdout
-            .take(limits::CREDENTIAL_BYTES)
-            .read_to_end(&mut answer)
-            .map(drop),
-        None => Ok(()),
+        Some(stdout) => bounded::read(stdout, limits::CREDENTIAL_BYTES),
+        None => Ok(Vec::new()),
     };
     let status = child.wait().map_err(|error| failed(error.to_string()))?;
-    read.map_err(|error| failed(error.to_string()))?;
+    let answer = read.map_err(|error| failed(error.to_string()))?;
     if !status.success() {
         let words = String::from_utf8_lossy(&answer);
         // docker-credential-helpers, credentials/error.go
@@ -441,6 +424,20 @@ mod tests {
         }
         let empty = r#"{"auths":{"q.io":{}}}"#;
         assert_eq!(find(empty, "q.io/x", "").unwrap(), Credentials::Anonymous);
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_called_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.json");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(limits::CREDENTIAL_BYTES + 1).unwrap();
+        match ConfigFile::read(&path) {
+            Err(CredentialError::Read { source, .. }) => {
+                assert_eq!(source.kind(), io::ErrorKind::FileTooLarge);
+            }
+            _ => panic!("it was read"),
+        }
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-/// Bytes of the file that are looked at. One line is some 25 bytes, so this is a host with tens of thousands of users.
-const MAX_FILE_BYTES: u64 = 4 << 20;
+use crate::bounded;
+
+/// Bytes of the largest file that is read. One line is some 25 bytes, so this is a host with 600 000 users.
+const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// One range of subordinate ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +17,11 @@ pub(super) struct Range {
 }
 
 /// Returns the ranges of the user called `name` or written as `uid`, in the file's order. A file that is not there or
-/// not readable grants nothing.
+/// cannot be read grants nothing.
 pub(super) fn ranges(path: &Path, name: &str, uid: u32) -> Vec<Range> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    match std::fs::File::open(path) {
-        Ok(file) => match file.take(MAX_FILE_BYTES).read_to_string(&mut text) {
-            Ok(_) => parse(&text, name, uid),
-            Err(_) => Vec::new(),
-        },
-        Err(_) => Vec::new(),
+    match bounded::read_file(path, MAX_FILE_BYTES) {
+        Ok(Some(text)) => parse(&String::from_utf8_lossy(&text), name, uid),
+        Ok(None) | Err(_) => Vec::new(),
     }
 }
 
