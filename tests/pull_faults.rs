@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::image::{Content, TestImage, noise};
-use crate::support::pulling::{assert_unpacked, blob_of, large, pull_fails, refs};
+use crate::support::pulling::{assert_unpacked, blob_of, in_layer, large, pull_fails, refs};
 use crate::support::registry::{Fault, Registry};
 use crate::support::{Scenario, TestEnv, once, scenario};
 
@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_cut_download_goes_on_in_a_later_run),
         scenario!(a_server_that_ignores_range),
         scenario!(a_partial_file_that_went_bad),
+        scenario!(a_stored_blob_that_went_bad),
         scenario!(a_killed_pull_goes_on),
         scenario!(transient_answers_are_waited_out),
         scenario!(a_long_retry_after_is_not_waited_for),
@@ -113,6 +114,26 @@ fn a_partial_file_that_went_bad(env: &TestEnv) {
         ["bytes=2000000-", ""],
         "read on, found wrong, read again"
     );
+}
+
+fn a_stored_blob_that_went_bad(env: &TestEnv) {
+    let registry = Registry::start();
+    let image = large(3_000_000);
+    registry.push("x", "latest", &image);
+    env.ctr(["pull", &registry.name("x")]).ok();
+    // The layer is gone, so that its blob is needed again; and the blob has changed under its name.
+    let layer = in_layer(env, &image.tars[0], "");
+    fs::remove_dir_all(layer.parent().unwrap()).unwrap();
+    let hex = &image.layers[0].digest()[7..];
+    let blob = env.data().join("ctr/blobs/sha256").join(hex);
+    let right = fs::read(&blob).unwrap();
+    let mut wrong = right.clone();
+    wrong[1_000_000] ^= 1;
+    fs::write(&blob, wrong).unwrap();
+    env.ctr(["pull", &registry.name("x")]).ok();
+    assert_unpacked(env, &image);
+    assert_eq!(fs::read(&blob).unwrap(), right);
+    assert_eq!(registry.count(&blob_of(&image)), 2);
 }
 
 fn a_killed_pull_goes_on(env: &TestEnv) {
