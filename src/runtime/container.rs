@@ -62,7 +62,7 @@ pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan,
 
     // What needs no ids, beside the helpers that write the maps.
     kernel_steps(&mut plan, spec, namespaces)?;
-    let (root, attach) = rootfs::prepare(launch.root)?;
+    let (root, attach) = rootfs::prepare(launch.root, launch.id_map.is_some())?;
     let root = Rc::new(root);
     if namespaces.new & libc::CLONE_NEWUSER != 0 {
         plan.push(TryRoot(Rc::clone(&root)));
@@ -174,8 +174,9 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
     let linux = launch.spec.linux().as_ref();
     let inside = |path: &str| InsidePath::new(path.as_ref());
 
-    // A /dev of the host's comes with the host's devices.
+    // A /dev of the host's comes with the host's devices, dead in a user namespace but for those that are bound again.
     let own_dev = !mounts.iter().any(|mount| mount.is_bind_at(DEV));
+    let host_dev = mounts.iter().any(|mount| mount.binds(DEV, DEV));
     let mut read_only_dev = false;
     for mut mount in mounts {
         if own_dev && mount.is_new_at(DEV) {
@@ -186,10 +187,12 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
     let devices = linux
         .and_then(|linux| linux.devices().as_deref())
         .unwrap_or_default();
-    if own_dev {
+    if own_dev || (host_dev && launch.id_map.is_some()) {
         for device in devices::prepare(devices, launch.id_map.is_some())? {
             plan.push(device);
         }
+    }
+    if own_dev {
         plan.push(Links {
             directory: inside("/dev")?,
         });

@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::Error;
 use super::inside::{InsidePath, attach, c_string, clone_mount};
 use super::step::{State, Step};
+use crate::sys::mount::{Attributes, set_attributes};
 
 /// Devices that every container has: name, major, minor. All are `rw-rw-rw-`.
 const DEFAULT: &[(&str, u32, u32)] = &[
@@ -133,7 +134,9 @@ impl Device {
     fn bind(&self, state: &State<'_>) -> io::Result<()> {
         let node = open_node(&self.host, self.kind, self.number)?;
         let target = self.path.ensure_file(state.root()?)?;
-        attach(clone_mount(node.as_fd(), false)?.as_fd(), &target)
+        let mount = clone_mount(node.as_fd(), false)?;
+        protect_node(mount.as_fd())?;
+        attach(mount.as_fd(), &target)
     }
 }
 
@@ -161,6 +164,16 @@ fn open_node(path: &CStr, kind: FileType, number: Dev) -> io::Result<OwnedFd> {
         return Err(Errno::NODEV.into());
     }
     Ok(node)
+}
+
+/// Keeps the container from changing the mode, owner and times of a node of the host's that is bound into it. What is
+/// read from or written to the device is not affected.
+pub(super) fn protect_node(mount: BorrowedFd<'_>) -> io::Result<()> {
+    let attributes = Attributes {
+        set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC,
+        ..Attributes::default()
+    };
+    set_attributes(mount, attributes, false)
 }
 
 /// Opens the host's `/dev/null`, whose number is checked (CVE-2025-31133: what masks a path must be the null device).

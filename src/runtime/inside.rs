@@ -77,10 +77,19 @@ impl InsidePath {
 
     /// Opens the directory, making it and its ancestors where they are missing.
     pub(super) fn ensure_directory(&self, root: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        self.ensure_directory_made(root)
+            .map(|(directory, _)| directory)
+    }
+
+    /// As [`InsidePath::ensure_directory`], with whether it was missing.
+    pub(super) fn ensure_directory_made(
+        &self,
+        root: BorrowedFd<'_>,
+    ) -> io::Result<(OwnedFd, bool)> {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match open(root, self.as_c_str(), flags) {
-            Err(Errno::NOENT) => self.make_directories(root, self.names.len()),
-            other => Ok(other?),
+            Err(Errno::NOENT) => Ok((self.make_directories(root, self.names.len())?, true)),
+            other => Ok((other?, false)),
         }
     }
 

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
 use super::Error;
-use super::devices::open_null;
+use super::devices::{open_null, protect_node};
 use super::inside::{self, InsidePath, attach, clone_mount};
 use super::step::{State, Step};
 use crate::sys::mount::{Attributes, set_attributes};
@@ -36,22 +36,25 @@ impl Mask {
 
 impl Step for Mask {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
-        let null = open_null()?;
+        // One mount, once attached, is what the others are copied from: that is cheaper than making each.
+        let mut null: Option<OwnedFd> = None;
         let mut empty: Option<OwnedFd> = None;
         for path in &self.paths {
             let Some(target) = find(path, state)? else {
                 continue;
             };
             let stat = rustix::fs::fstat(&target)?;
-            if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-                attach(clone_mount(null.as_fd(), false)?.as_fd(), &target)?;
-            } else if let Some(empty) = &empty {
-                attach(clone_mount(empty.as_fd(), false)?.as_fd(), &target)?;
+            let (first, make): (_, fn() -> io::Result<OwnedFd>) =
+                match FileType::from_raw_mode(stat.st_mode) {
+                    FileType::Directory => (&mut empty, empty_directory),
+                    _ => (&mut null, null_device),
+                };
+            if let Some(first) = first {
+                attach(clone_mount(first.as_fd(), false)?.as_fd(), &target)?;
             } else {
-                // One filesystem hides all directories: a copy of a mount is cheaper than another superblock.
-                let mount = empty_directory()?;
+                let mount = make()?;
                 attach(mount.as_fd(), &target)?;
-                empty = Some(mount);
+                *first = Some(mount);
             }
         }
         Ok(())
@@ -60,6 +63,13 @@ impl Step for Mask {
     fn words(&self) -> String {
         "error masking paths".to_owned()
     }
+}
+
+/// A detached bind of the host's null device.
+fn null_device() -> io::Result<OwnedFd> {
+    let mount = clone_mount(open_null()?.as_fd(), false)?;
+    protect_node(mount.as_fd())?;
+    Ok(mount)
 }
 
 /// A detached, read-only, empty tmpfs.

@@ -131,7 +131,7 @@ pub enum Error {
     #[error("exec: {0:?}: executable file not found in $PATH")]
     CommandNotFound(String),
     /// The path does not exist: exit code 127.
-    #[error("exec: {command:?}: stat {command}")]
+    #[error("exec: {command:?}: stat {command:?}")]
     CommandMissing {
         /// As typed, with a slash in it.
         command: String,

@@ -5,25 +5,29 @@
 //!
 //! Spec: runtime-spec, config.md, "Mounts".
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use oci_spec::runtime::Mount;
-use rustix::fs::CWD;
+use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, OpenTreeFlags,
 };
 
 use super::Error;
+use super::devices::protect_node;
 use super::inside::{InsidePath, attach, c_string};
 use super::options::{self, Options};
 use super::step::{State, Step};
 use crate::sys::mount::{Attributes, set_attributes};
 use crate::userns::IdMap;
+
+/// Where only a procfs may be.
+const PROC: &CStr = c"/proc";
 
 /// Digits of a mode, and the null byte after them.
 const MODE_DIGITS: usize = 4;
@@ -37,6 +41,8 @@ pub(super) struct MountStep {
     own: Attributes,
     recursive: Attributes,
     propagation: Vec<(MountPropagationFlags, bool)>,
+    /// Whether the container has a user namespace of its own.
+    in_user_namespace: bool,
     /// For messages.
     source: String,
 }
@@ -70,6 +76,18 @@ enum Refused {
     Bind(CString),
     /// Do without.
     Skip,
+}
+
+impl What {
+    /// Whether it is a procfs, the only thing that may be at `/proc`: later steps and programs take what is there for the
+    /// kernel's word (as runc, `checkProcMount`).
+    fn is_proc(&self) -> bool {
+        match self {
+            What::New(filesystem) => filesystem.kind.as_c_str() == c"proc",
+            What::Bind { source, .. } => rustix::fs::statfs(source)
+                .is_ok_and(|filesystem| filesystem.f_type == libc::PROC_SUPER_MAGIC),
+        }
+    }
 }
 
 /// Prepares one mount. Relative sources are resolved against `bundle`.
@@ -113,12 +131,18 @@ pub(super) fn prepare(
         }
         (None, kind) => What::New(filesystem(kind, source, &options, id_map)?),
     };
+    if target.as_c_str() == PROC && !what.is_proc() {
+        return Err(Error::Unsupported(format!(
+            "a mount of {source:?} at \"/proc\", which is not of type proc"
+        )));
+    }
     Ok(MountStep {
         what,
         target,
         own: options.own,
         recursive: options.recursive,
         propagation: options.propagation,
+        in_user_namespace: id_map.is_some(),
         source: text,
     })
 }
@@ -195,23 +219,30 @@ impl Filesystem {
 }
 
 /// Writes `mode` in octal without allocating.
-fn octal(mode: u32, digits: &mut [u8; MODE_DIGITS + 1]) -> &std::ffi::CStr {
+fn octal(mode: u32, digits: &mut [u8; MODE_DIGITS + 1]) -> &CStr {
     for (index, digit) in digits.iter_mut().take(MODE_DIGITS).enumerate() {
         let shift = 3 * (MODE_DIGITS - 1 - index);
         *digit = b'0' + ((mode >> shift) & 7) as u8;
     }
-    std::ffi::CStr::from_bytes_with_nul(digits).unwrap_or(c"0755")
+    CStr::from_bytes_with_nul(digits).unwrap_or(c"0755")
 }
 
 impl MountStep {
     /// Whether it covers the directory `path` and what it puts there is not the host's.
-    pub(super) fn is_new_at(&self, path: &std::ffi::CStr) -> bool {
+    pub(super) fn is_new_at(&self, path: &CStr) -> bool {
         matches!(self.what, What::New(_)) && self.target.as_c_str() == path
     }
 
     /// Whether it puts something of the host's at the directory `path`.
-    pub(super) fn is_bind_at(&self, path: &std::ffi::CStr) -> bool {
+    pub(super) fn is_bind_at(&self, path: &CStr) -> bool {
         matches!(self.what, What::Bind { .. }) && self.target.as_c_str() == path
+    }
+
+    /// Whether it puts `source` of the host's at the directory `path`.
+    pub(super) fn binds(&self, source: &CStr, path: &CStr) -> bool {
+        let bound =
+            matches!(&self.what, What::Bind { source: bound, .. } if bound.as_c_str() == source);
+        bound && self.target.as_c_str() == path
     }
 
     /// Whether it wants to see what the host mounts later.
@@ -237,9 +268,10 @@ impl MountStep {
     }
 
     fn run_new(&self, filesystem: &Filesystem, state: &mut State<'_>) -> io::Result<()> {
-        let target = self.target.ensure_directory(state.root()?)?;
-        let mode = match filesystem.inherit_mode {
+        let (target, made) = self.target.ensure_directory_made(state.root()?)?;
+        let mode = match filesystem.inherit_mode && !made {
             true => Some(rustix::fs::fstat(&target)?.st_mode & 0o7777),
+            // The filesystem's own default: everybody may write.
             false => None,
         };
         let mount = match filesystem.mount(mode, self.own.set) {
@@ -253,8 +285,12 @@ impl MountStep {
                         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                         other => other?,
                     };
+                    let guard = match self.in_user_namespace {
+                        true => libc::MOUNT_ATTR_NODEV,
+                        false => 0,
+                    };
                     let attributes = Attributes {
-                        set: self.own.set,
+                        set: self.own.set | guard,
                         clear: 0,
                         propagation: MountPropagationFlags::PRIVATE.bits().into(),
                     };
@@ -267,7 +303,7 @@ impl MountStep {
         self.finish(mount.as_fd())?;
         attach(mount.as_fd(), &target)?;
         match filesystem.kind.to_bytes() {
-            b"proc" if self.target.as_c_str() == c"/proc" => state.proc = Some(mount),
+            b"proc" if self.target.as_c_str() == PROC => state.proc = Some(mount),
             b"sysfs" if self.target.as_c_str() == c"/sys" => state.sys = Some(mount),
             _ => {}
         }
@@ -277,19 +313,42 @@ impl MountStep {
     fn run_bind(&self, source: &CString, recursive: bool, state: &mut State<'_>) -> io::Result<()> {
         let mount = open_tree(source, recursive)?;
         let stat = rustix::fs::fstat(&mount)?;
-        let target = match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
-            rustix::fs::FileType::Directory => self.target.ensure_directory(state.root()?)?,
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        let target = match kind {
+            FileType::Directory => self.target.ensure_directory(state.root()?)?,
             _ => self.target.ensure_file(state.root()?)?,
         };
         if !self.own.is_empty() {
             set_attributes(mount.as_fd(), self.own, false)?;
         }
         self.finish(mount.as_fd())?;
-        attach(mount.as_fd(), &target)
+        if self.in_user_namespace {
+            self.guard(mount.as_fd(), kind)?;
+        }
+        attach(mount.as_fd(), &target)?;
+        if self.target.as_c_str() == PROC {
+            state.proc = Some(mount);
+        }
+        Ok(())
+    }
+
+    /// A bind shows a filesystem of the host's, whose device nodes are live whatever the user namespace: whoever is root
+    /// inside would only have to find, or have the image bring, the right one. A node that is bound by itself was meant.
+    fn guard(&self, mount: BorrowedFd<'_>, kind: FileType) -> io::Result<()> {
+        match kind {
+            FileType::CharacterDevice | FileType::BlockDevice => protect_node(mount),
+            _ => {
+                let attributes = Attributes {
+                    set: libc::MOUNT_ATTR_NODEV,
+                    ..Attributes::default()
+                };
+                set_attributes(mount, attributes, true)
+            }
+        }
     }
 
     /// What is changed on a mount of either kind before it is attached.
-    fn finish(&self, mount: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
+    fn finish(&self, mount: BorrowedFd<'_>) -> io::Result<()> {
         if !self.recursive.is_empty() {
             set_attributes(mount, self.recursive, true)?;
         }

@@ -53,6 +53,7 @@ pub(super) struct Overlay {
     upperdir: CString,
     workdir: CString,
     volatile: bool,
+    no_devices: bool,
     /// All of it for mount(2), for kernels before 6.8 that do not know `lowerdir+`.
     legacy: CString,
 }
@@ -63,6 +64,7 @@ impl Overlay {
         upperdir: &Path,
         workdir: &Path,
         volatile: bool,
+        no_devices: bool,
     ) -> Result<Overlay, Error> {
         let ancestor = common_ancestor(
             lowerdirs
@@ -102,6 +104,7 @@ impl Overlay {
             upperdir: c_string(escape(&upper, b"\\"))?,
             workdir: c_string(escape(&work, b"\\"))?,
             volatile,
+            no_devices,
             legacy: c_string(legacy)?,
         })
     }
@@ -131,7 +134,10 @@ impl Overlay {
         rustix::mount::fsmount(
             &overlay,
             FsMountFlags::FSMOUNT_CLOEXEC,
-            MountAttrFlags::empty(),
+            match self.no_devices {
+                true => MountAttrFlags::MOUNT_ATTR_NODEV,
+                false => MountAttrFlags::empty(),
+            },
         )
     }
 
@@ -141,7 +147,10 @@ impl Overlay {
             c"overlay",
             c".",
             c"overlay",
-            MountFlags::empty(),
+            match self.no_devices {
+                true => MountFlags::NODEV,
+                false => MountFlags::empty(),
+            },
             self.legacy.as_c_str(),
         )?;
         // `.` still is what it was; the path leads to what was mounted on it.
@@ -169,20 +178,30 @@ pub(super) enum Make {
     /// A new overlay.
     Overlay(Overlay),
     /// A ready directory, with what is mounted below it.
-    Directory(CString),
+    Directory { path: CString, no_devices: bool },
 }
 
 impl Make {
-    fn make(&self) -> Result<OwnedFd, Errno> {
+    fn make(&self) -> io::Result<OwnedFd> {
         match self {
-            Make::Overlay(overlay) => overlay.make(),
-            Make::Directory(path) => rustix::mount::open_tree(
-                CWD,
-                path,
-                OpenTreeFlags::OPEN_TREE_CLONE
-                    | OpenTreeFlags::OPEN_TREE_CLOEXEC
-                    | OpenTreeFlags::AT_RECURSIVE,
-            ),
+            Make::Overlay(overlay) => Ok(overlay.make()?),
+            Make::Directory { path, no_devices } => {
+                let copy = rustix::mount::open_tree(
+                    CWD,
+                    path,
+                    OpenTreeFlags::OPEN_TREE_CLONE
+                        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+                        | OpenTreeFlags::AT_RECURSIVE,
+                )?;
+                if *no_devices {
+                    let attributes = Attributes {
+                        set: libc::MOUNT_ATTR_NODEV,
+                        ..Attributes::default()
+                    };
+                    set_attributes(copy.as_fd(), attributes, true)?;
+                }
+                Ok(copy)
+            }
         }
     }
 }
@@ -222,7 +241,7 @@ impl Step for MakeRoot {
                 overlay.lowerdirs.len(),
                 overlay.ancestor
             ),
-            Make::Directory(path) => format!("error taking {path:?} as the root directory"),
+            Make::Directory { path, .. } => format!("error taking {path:?} as the root directory"),
         }
     }
 }
@@ -250,8 +269,9 @@ impl Step for AttachRoot {
     }
 }
 
-/// Prepares to make `root` and to attach it.
-pub(super) fn prepare(root: &Root) -> Result<(Make, AttachRoot), Error> {
+/// Prepares to make `root` and to attach it. `no_devices`: its device nodes are not to work, because they are the image's
+/// and the power to open them would be the host's.
+pub(super) fn prepare(root: &Root, no_devices: bool) -> Result<(Make, AttachRoot), Error> {
     match root {
         Root::Overlay {
             lowerdirs,
@@ -259,14 +279,20 @@ pub(super) fn prepare(root: &Root) -> Result<(Make, AttachRoot), Error> {
             workdir,
             volatile,
         } => Ok((
-            Make::Overlay(Overlay::new(lowerdirs, upperdir, workdir, *volatile)?),
+            Make::Overlay(Overlay::new(
+                lowerdirs, upperdir, workdir, *volatile, no_devices,
+            )?),
             AttachRoot {
                 place: c_string(upperdir.as_os_str().as_bytes())?,
             },
         )),
         Root::Directory(path) => {
             let path = c_string(path.as_os_str().as_bytes())?;
-            Ok((Make::Directory(path.clone()), AttachRoot { place: path }))
+            let make = Make::Directory {
+                path: path.clone(),
+                no_devices,
+            };
+            Ok((make, AttachRoot { place: path }))
         }
     }
 }
@@ -349,6 +375,7 @@ mod tests {
             &["/s/layers/b:c/diff".into(), "/s/layers/a/diff".into()],
             Path::new("/s/containers/x,y/upper"),
             Path::new("/s/containers/x,y/work"),
+            true,
             true,
         )
         .unwrap();
