@@ -29,6 +29,7 @@ use super::process::{
 use super::rootfs::{self, Isolate, MakeRoot, Pivot, RootAttributes, TryRoot};
 use super::seccomp::Filter;
 use super::step::{Plan, State, Step};
+use super::stub::{FindStubPath, PlaceStub};
 use super::{Error, Launch, Stdio};
 use crate::sys::mount::Attributes;
 use crate::sys::stub::REPORT_FD;
@@ -71,6 +72,7 @@ pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan,
     if launch.id_map.is_some() {
         plan.push(BecomeRoot);
     }
+    plan.push(PlaceStub);
     plan.push(MakeRoot(root));
     plan.push(attach);
     inside_steps(&mut plan, launch, mounts)?;
@@ -108,6 +110,8 @@ pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan,
             block: launch.init,
             follow_parent: true,
         },
+        // Nobody else is in its mount namespace yet.
+        true,
     )?;
     Ok(plan)
 }
@@ -223,12 +227,14 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
     Ok(())
 }
 
-/// From "go" to the execution: the same for a container's first process and for a later one.
+/// From "go" to the execution: the same for a container's first process and for a later one. `trust_proc`: nobody inside
+/// can mount anything on `/proc` meanwhile.
 pub(super) fn process_steps(
     plan: &mut Plan,
     process: &Process,
     filter: Option<&Filter>,
     signals: Signals,
+    trust_proc: bool,
 ) -> Result<(), Error> {
     let arguments = process.args().as_deref().unwrap_or_default();
     let environment = process.env().as_deref().unwrap_or_default();
@@ -246,6 +252,9 @@ pub(super) fn process_steps(
     plan.push(signals);
     plan.push(FindCommand::new(command, environment)?);
     plan.push(CloseOnExec);
+    if filter.is_some() && trust_proc {
+        plan.push(FindStubPath);
+    }
     plan.push(Confine::new(process, filter));
     plan.push(Execute::new(arguments, environment)?);
     Ok(())

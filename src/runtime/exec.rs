@@ -8,7 +8,9 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::thread::CapabilitySet;
 
+use super::caps::Sets;
 use super::console::Terminal;
 use super::container::{AwaitStart, Begin, process_steps};
 use super::inside::c_string;
@@ -16,6 +18,7 @@ use super::limits::Limits;
 use super::parent::Channel;
 use super::process::{Conceal, Signals};
 use super::step::{Plan, State, Step};
+use super::stub::PlaceStub;
 use super::{Error, Exec, Running, Stdio, refuse};
 use crate::sys::namespace::setns;
 use crate::sys::stub::Entry;
@@ -51,6 +54,7 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     let mut plan = Plan::default();
     plan.push(Begin);
     plan.push(OpenRoot);
+    plan.push(PlaceStub);
     if let Stdio::Terminal { size } = exec.stdio {
         plan.push(Terminal::new(size, exec.process.user().uid(), false)?);
     }
@@ -60,7 +64,11 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
         // As with Docker, it outlives the command that started it.
         follow_parent: false,
     };
-    process_steps(&mut plan, exec.process, exec.filter, signals)?;
+    // Those inside never have more capabilities than what is executed beside them.
+    let can_mount = Sets::new(exec.process.capabilities().as_ref())
+        .bounding
+        .contains(CapabilitySet::SYS_ADMIN);
+    process_steps(&mut plan, exec.process, exec.filter, signals, !can_mount)?;
 
     let mut waiting = Channel::open(exec.stdio, Entry::Exec)?.spawn_through(helper, plan, 0)?;
     waiting.await_ready()?;

@@ -18,6 +18,9 @@ use crate::sys::exec::{StringArray, execve, execveat};
 use crate::sys::file;
 use crate::sys::stub::REPORT_FD;
 
+/// What stands for a stub that cannot be executed; no `execve` of a program fails with it.
+const STUB_REFUSED: Errno = Errno::OPNOTSUPP;
+
 /// What the command may be: itself if it has a slash, otherwise its name in each directory of `$PATH`.
 fn candidates(command: &str, environment: &[String]) -> Result<Vec<CString>, Error> {
     if command.contains('/') {
@@ -115,6 +118,15 @@ fn command_error(command: &str, source: io::Error) -> Error {
     }
 }
 
+/// Whether it is not for want of anything that the stub was not executed. Nothing is wrong with its file, so it is the
+/// filter that does not know the call, with whichever errno it likes.
+fn is_refusal(error: &io::Error) -> bool {
+    !matches!(
+        error.raw_os_error(),
+        Some(libc::E2BIG | libc::ENOMEM | libc::EAGAIN)
+    )
+}
+
 /// Executes what [`FindCommand`] has found. The last step: it returns only on failure.
 #[derive(Debug)]
 pub(super) struct Execute {
@@ -151,17 +163,14 @@ impl Step for Execute {
         // Filled since the very first step, so this overwrites no descriptor that is still needed.
         file::place(state.inherited.report.as_fd(), REPORT_FD, false)?;
         let mut arguments = self.arguments.borrow_mut();
-        let Some(stub) = &state.inherited.stub else {
-            return Err(execve(program, &arguments, &self.environment));
-        };
-        let error = execveat(stub.as_fd(), program, &mut arguments, &self.environment);
-        match error.raw_os_error() {
-            // A filter that does not know execveat, or a host that lets nobody execute a memfd.
-            Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => {
-                file::place(state.inherited.report.as_fd(), REPORT_FD, true)?;
-                Err(execve(program, &arguments, &self.environment))
-            }
-            _ => Err(error),
+        let environment = &self.environment;
+        let mut error = execveat(state.stub()?, program, &mut arguments, environment);
+        if let (true, Some(path)) = (is_refusal(&error), &state.stub_path) {
+            error = execve(path.as_c_str(), program, &mut arguments, environment);
+        }
+        match is_refusal(&error) {
+            true => Err(STUB_REFUSED.into()),
+            false => Err(error),
         }
     }
 
@@ -170,6 +179,12 @@ impl Step for Execute {
     }
 
     fn error(&self, source: io::Error) -> Error {
+        if source.raw_os_error() == Some(STUB_REFUSED.raw_os_error()) {
+            return Error::Unsupported(
+                "a seccomp profile that forbids execveat, which keeps the engine's own binary out of the container's reach"
+                    .to_owned(),
+            );
+        }
         command_error(&self.command, source)
     }
 }

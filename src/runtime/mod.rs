@@ -7,6 +7,7 @@
 //! container    a container's spec → its plan          exec         a process in a running container → its plan
 //! parent       clone, id maps, sync, reaping          step, sync   plan and messages: what both halves share
 //! namespaces rootfs mounts options devices masks console kernel process caps lookup   the steps, by subject
+//! stub         what executes the program instead of this binary
 //! inside       paths below the root, by descriptor    limits       what the parent does to the child
 //! cgroup       where a later process belongs          seccomp      filters
 //! refuse       what the spec can say and is not done
@@ -32,6 +33,7 @@ mod refuse;
 mod rootfs;
 pub mod seccomp;
 mod step;
+mod stub;
 mod sync;
 
 use std::os::fd::OwnedFd;

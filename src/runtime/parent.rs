@@ -10,11 +10,12 @@ use super::limits::Limits;
 use super::namespaces::Namespaces;
 use super::process::Conceal;
 use super::step::{Inherited, Plan, State};
+use super::stub::Stub;
 use super::sync::{self, ChildEnd, Message, ParentEnd};
 use super::{Error, Launch, Running, Stdio, container, refuse};
 use crate::sys::file::lift_above;
 use crate::sys::process::{Child, Side, clone3, exit_now, wait};
-use crate::sys::stub::{self, Entry, REPORT_FD};
+use crate::sys::stub::{Entry, REPORT_FD};
 use crate::userns;
 
 /// Exit code of a child that could not execute its program; its report says why.
@@ -150,12 +151,6 @@ impl Channel {
                 } => Some([lift(stdin)?, lift(stdout)?, lift(stderr)?]),
                 Stdio::Terminal { .. } => None,
             };
-            let stub = match stub::create(entry) {
-                Ok(stub) => Some(lift(stub)?),
-                // A host that lets nobody execute a memfd. Process 1 of `--init` has no other form.
-                Err(error) if entry == Entry::Init => return Err(error),
-                Err(_) => None,
-            };
             Ok(Channel {
                 sync,
                 child_end,
@@ -163,7 +158,7 @@ impl Channel {
                 inherited: Inherited {
                     streams,
                     report: lift(to_report.into())?,
-                    stub,
+                    stub: Stub::new(entry)?,
                 },
             })
         };

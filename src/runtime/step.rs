@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use super::Error;
+use super::stub::{Stub, StubPath};
 use super::sync::ChildEnd;
 
 /// Something the child does.
@@ -47,6 +48,10 @@ pub(super) struct State<'a> {
     pub(super) master: Option<OwnedFd>,
     /// The program found for the command: index into the candidates of `lookup`.
     pub(super) program: usize,
+    /// The stub, where the child had to make its file.
+    pub(super) stub: Option<OwnedFd>,
+    /// Another way to the stub, where there is one that can be trusted.
+    pub(super) stub_path: Option<StubPath>,
 }
 
 /// The descriptors that the child gets and the parent gives away.
@@ -56,8 +61,8 @@ pub(super) struct Inherited {
     pub(super) streams: Option<[OwnedFd; 3]>,
     /// Where the stub reports a failed `execve`.
     pub(super) report: OwnedFd,
-    /// The stub, where the kernel lets us have one.
-    pub(super) stub: Option<OwnedFd>,
+    /// What executes the program.
+    pub(super) stub: Stub,
 }
 
 impl<'a> State<'a> {
@@ -71,6 +76,8 @@ impl<'a> State<'a> {
             terminal: None,
             master: None,
             program: 0,
+            stub: None,
+            stub_path: None,
         }
     }
 

@@ -26,6 +26,14 @@ impl StringArray {
         }
     }
 
+    /// The array with `first` in the free place.
+    fn after(&mut self, first: &CStr) -> *const *const c_char {
+        if let Some(place) = self.pointers.first_mut() {
+            *place = first.as_ptr();
+        }
+        self.pointers.as_ptr()
+    }
+
     fn as_ptr(&self) -> *const *const c_char {
         match self.pointers.get(1..) {
             Some(pointers) => pointers.as_ptr(),
@@ -34,10 +42,16 @@ impl StringArray {
     }
 }
 
-/// Executes the file at `path`. Returns only on failure.
-pub fn execve(path: &CStr, arguments: &StringArray, environment: &StringArray) -> io::Error {
-    // SAFETY: both arrays are null-terminated and their strings live as long as they do.
-    unsafe { libc::execve(path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
+/// Executes the file at `path` with `first` before the other `arguments`. Returns only on failure.
+pub fn execve(
+    path: &CStr,
+    first: &CStr,
+    arguments: &mut StringArray,
+    environment: &StringArray,
+) -> io::Error {
+    let arguments = arguments.after(first);
+    // SAFETY: both arrays are null-terminated; `first` and the arrays' strings outlive this call.
+    unsafe { libc::execve(path.as_ptr(), arguments, environment.as_ptr()) };
     io::Error::last_os_error()
 }
 
@@ -48,9 +62,7 @@ pub fn execveat(
     arguments: &mut StringArray,
     environment: &StringArray,
 ) -> io::Error {
-    if let Some(place) = arguments.pointers.first_mut() {
-        *place = first.as_ptr();
-    }
+    let arguments = arguments.after(first);
     // SAFETY: the path is an empty C string; both arrays are null-terminated; `first` and the arrays' strings outlive
     // this call.
     unsafe {
@@ -58,7 +70,7 @@ pub fn execveat(
             libc::SYS_execveat,
             program.as_raw_fd(),
             c"".as_ptr(),
-            arguments.pointers.as_ptr(),
+            arguments,
             environment.as_ptr(),
             libc::AT_EMPTY_PATH,
         )

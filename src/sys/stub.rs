@@ -10,8 +10,9 @@
 //!   would otherwise go round for ever), and executes `argv[0]` with `argv[1]…` as its arguments. If
 //!   that fails it writes the errno to the descriptor as a native 32-bit number and exits with 127.
 //! - **init** expects all signals to be blocked. It forks; the child becomes a process group of its own, in the
-//!   foreground if descriptor 0 is a terminal, and goes on as **exec**. The parent closes everything, reaps whatever is
-//!   reparented to it, passes every signal on to the child, and ends with the child's exit code, 128+n for signal n.
+//!   foreground if descriptor 0 is a terminal, and goes on as **exec**. The parent takes the name of Docker's init, closes
+//!   everything, reaps whatever is reparented to it, passes every signal on to the child, and ends with the child's exit
+//!   code, 128+n for signal n.
 //!
 //! Both live on the stack they are given: there is no data segment, and nothing can be relocated wrongly.
 
@@ -81,6 +82,11 @@ std::arch::global_asm!(
     "js 9f",
     "jz 5f",
     "mov r12d, eax",
+    // prctl(PR_SET_NAME, "docker-init")
+    "mov eax, 157",
+    "mov edi, 15",
+    "lea rsi, [rip + .Lctr_stub_name]",
+    "syscall",
     // close_range(0, ~0, 0)
     "mov eax, 436",
     "xor edi, edi",
@@ -170,6 +176,8 @@ std::arch::global_asm!(
     "mov edi, 127",
     "syscall",
     "ud2",
+    ".Lctr_stub_name:",
+    ".asciz \"docker-init\"",
     "ctr_stub_end:",
     ".popsection",
 );
@@ -224,6 +232,11 @@ std::arch::global_asm!(
     "b.lt 9b",
     "b.eq 5f",
     "mov x19, x0",
+    // prctl(PR_SET_NAME, "docker-init")
+    "mov x8, #167",
+    "mov x0, #15",
+    "adr x1, .Lctr_stub_name",
+    "svc #0",
     // close_range(0, ~0, 0)
     "mov x8, #436",
     "mov x0, #0",
@@ -298,6 +311,8 @@ std::arch::global_asm!(
     "svc #0",
     "add sp, sp, #16",
     "b ctr_stub_start",
+    ".Lctr_stub_name:",
+    ".asciz \"docker-init\"",
     "ctr_stub_end:",
     ".popsection",
 );
@@ -352,8 +367,8 @@ fn code() -> &'static [u8] {
     unsafe { std::slice::from_raw_parts(start, end.addr() - start.addr()) }
 }
 
-/// An ELF file of two program headers and the code. See `elf(5)`.
-fn image(entry: Entry) -> Vec<u8> {
+/// The stub's bytes: an ELF file of two program headers and the code. See `elf(5)`.
+pub fn image(entry: Entry) -> Vec<u8> {
     let code = code();
     let headers = ELF_HEADER_BYTES + PROGRAM_HEADERS * PROGRAM_HEADER_BYTES;
     let offset = match entry {
