@@ -130,7 +130,7 @@ impl Engine {
             extra: Map::new(),
         };
         write_record(&dir, &record)?;
-        self.check_layers(&record)?;
+        self.check_content(&record)?;
         self.prepare_root(&dir, &record, &resolved.copy_ups)?;
         if let Some(cidfile) = cidfile {
             cidfile.finish(&record.id)?;
@@ -161,14 +161,15 @@ impl Engine {
         }
     }
 
-    /// Checks that no layer has been pruned while the container was being made.
-    fn check_layers(&self, record: &Record) -> Result<(), Error> {
-        match record
-            .layers
-            .iter()
-            .find(|layer| !self.store.has_layer(layer))
-        {
-            Some(layer) => Err(crate::store::Error::Missing(layer.clone()).into()),
+    /// Checks that nothing of the image has been pruned before the record named it.
+    fn check_content(&self, record: &Record) -> Result<(), Error> {
+        let mut blobs = record.image.iter().chain(&record.image_manifest);
+        let mut layers = record.layers.iter();
+        let missing = blobs
+            .find(|blob| !self.store.has_blob(blob))
+            .or_else(|| layers.find(|layer| !self.store.has_layer(layer)));
+        match missing {
+            Some(digest) => Err(crate::store::Error::Missing(digest.clone()).into()),
             None => Ok(()),
         }
     }

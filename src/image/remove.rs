@@ -143,6 +143,12 @@ pub fn remove(
     };
     match named(query, &entries) {
         Some(name) => {
+            // An image that loses its last name and stays for its containers gets a nameless reference below; no prune may
+            // take its index in between. Without containers nothing is written, so that a full disk can be emptied.
+            let mut lease = None;
+            if !removal.using.is_empty() {
+                lease.insert(store.lease()?).add(&image.target)?;
+            }
             if !removal.remove_name(query, &name, &mut entries)? {
                 return Ok(removal.records);
             }
