@@ -340,8 +340,28 @@ fn left_overs_of_a_power_cut(env: &TestEnv) {
     let id = entries(env, "containers").remove(0);
     let container = store(env).join("containers").join(&id);
     // Nothing of a container is synced, so its files may be empty.
-    fs::write(container.join("state.json"), "").expect("a file of the store");
-    env.ctr("ps -a").ok();
+    let state = container.join("state.json");
+    let whole = fs::read(&state).expect("a file of the store");
+    for torn in [&[], &whole[..whole.len() / 2]] {
+        fs::write(&state, torn).expect("a file of the store");
+        // It counts as one that was killed, and can be used as any other.
+        let template = "{{.State.Status}} {{.State.ExitCode}}";
+        let inspected = env.ctr(["inspect", "-f", template, "web"]).ok().line();
+        assert_eq!(inspected, "exited 137");
+        fs::write(&state, torn).expect("a file of the store");
+        env.ctr(["ps", "-a", "--format", "{{.Names}} {{.State}}"])
+            .ok()
+            .stdout("web exited\n");
+        fs::write(&state, torn).expect("a file of the store");
+        env.ctr("start -a web").ok();
+        fs::write(&state, torn).expect("a file of the store");
+        env.ctr("stop web").ok();
+    }
+    fs::write(&state, "").expect("a file of the store");
+    env.ctr("rm web").ok();
+    env.ctr(run).ok();
+    let id = entries(env, "containers").remove(0);
+    let container = store(env).join("containers").join(&id);
     fs::write(container.join("record.json"), "").expect("a file of the store");
     env.ctr("ps -aq").ok().stdout("");
     // Its name is free.

@@ -33,6 +33,14 @@ impl State {
             extra: serde_json::Map::new(),
         }
     }
+
+    /// The state of a container that was running when its state was lost: without a process that could be named.
+    fn lost() -> State {
+        State {
+            status: Status::Running,
+            ..State::created()
+        }
+    }
 }
 
 impl Engine {
@@ -170,9 +178,13 @@ impl Engine {
     }
 }
 
-/// Reads `state.json`; a container without one was never started.
+/// Reads `state.json`; a container without one was never started. It is not synced, so a power cut may leave an empty or
+/// torn one: what it said is lost, but that the container was started is not.
 fn read_state(dir: &ContainerDir) -> Result<State, Error> {
-    Ok(read_json(&dir.state_path())?.unwrap_or_else(State::created))
+    match read_json(&dir.state_path()) {
+        Err(Error::Record { .. }) => Ok(State::lost()),
+        state => Ok(state?.unwrap_or_else(State::created)),
+    }
 }
 
 /// Writes `state.json`. The caller holds the lock.
