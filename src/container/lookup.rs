@@ -128,6 +128,13 @@ impl Engine {
         let Some(record) = read_json::<Record>(&dir.record_path())? else {
             return Ok(None);
         };
+        // Everything below goes by the record's ID, so it must be that of the directory.
+        if record.id != id {
+            return Err(Error::Record {
+                path: dir.record_path(),
+                source: serde::de::Error::custom("the ID is another container's"),
+            });
+        }
         let state = self.truth(&dir, &record)?;
         Ok(Some(Container { record, state }))
     }
