@@ -36,9 +36,10 @@ pub(super) fn kill_leftover(pid: u32, started: u64) {
     }
 }
 
-/// Waits until the process has ended; returns whether it has. `None` waits forever.
+/// Waits until the process has ended; returns whether it has. `None`, and a time that no clock will
+/// ever show, wait for ever.
 pub(super) fn wait_for_end(process: &OwnedFd, timeout: Option<Duration>) -> bool {
-    let end = timeout.map(|timeout| Instant::now() + timeout);
+    let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         let left = left.map(|left| Timespec {
@@ -71,6 +72,10 @@ mod tests {
         assert!(!wait_for_end(&process, Some(Duration::from_millis(1))));
         kill_leftover(child.id(), started);
         assert!(wait_for_end(&process, Some(Duration::ZERO)));
+        // `stop -t` takes any number.
+        assert!(wait_for_end(&process, Some(Duration::MAX)));
+        let longest = Duration::from_secs(i64::MAX as u64);
+        assert!(wait_for_end(&process, Some(longest)));
         assert!(!child.wait().unwrap().success());
         assert!(open(child.id(), started).is_none());
     }

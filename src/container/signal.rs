@@ -68,8 +68,8 @@ fn lookup(text: &str) -> Option<i32> {
     let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
         (Some(""), _) => RTMIN,
         (_, Some("")) => RTMAX,
-        (Some(offset), _) => RTMIN + offset.strip_prefix('+')?.parse::<i32>().ok()?,
-        (_, Some(offset)) => RTMAX - offset.strip_prefix('-')?.parse::<i32>().ok()?,
+        (Some(offset), _) => RTMIN.checked_add(offset.strip_prefix('+')?.parse().ok()?)?,
+        (_, Some(offset)) => RTMAX.checked_sub(offset.strip_prefix('-')?.parse().ok()?)?,
         _ => return None,
     };
     (RTMIN..=RTMAX).contains(&number).then_some(number)
@@ -92,7 +92,18 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap(), number, "{text}");
         }
-        for text in ["", "0", "65", "-1", "SIG", "NOPE", "RTMIN+99", "RTMIN-1"] {
+        for text in [
+            "",
+            "0",
+            "65",
+            "-1",
+            "SIG",
+            "NOPE",
+            "RTMIN+99",
+            "RTMIN-1",
+            "RTMIN+2147483647",
+            "RTMAX--2147483648",
+        ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.to_string(), format!("invalid signal: {text}"));
         }
