@@ -1,5 +1,6 @@
 //! `stop`, `kill`, `restart`, `wait`.
 
+use std::borrow::Cow;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use rustix::net::RecvFlags;
 use super::error::system;
 use super::options::StartOptions;
 use super::record::Status;
+use super::start::Held;
 use super::{Container, Engine, Error, process, signal};
 use crate::monitor;
 use crate::monitor::protocol::{Inbox, Kind, Outbox, Received, Wants};
@@ -34,6 +36,10 @@ impl Engine {
             Some(name) => signal::parse(name)?,
             None => signal::DEFAULT_STOP_SIGNAL,
         };
+        let Some(container) = self.running(container)? else {
+            return Ok(());
+        };
+        let container = container.as_ref();
         let Some(running) = self.open_process(container) else {
             return self.wait_for_monitor(container);
         };
@@ -82,8 +88,10 @@ impl Engine {
         timeout: Option<i64>,
         signal: Option<&str>,
     ) -> Result<(), Error> {
-        if container.state.status == Status::Running && container.record.host_config.auto_remove {
-            self.keep(container);
+        if container.record.host_config.auto_remove
+            && let Some(container) = self.running(container)?
+        {
+            self.keep(&container);
         }
         self.stop(container, timeout, signal)?;
         self.start(container, StartOptions::default()).map(drop)
@@ -137,6 +145,19 @@ impl Engine {
         let now = self.load(id)?;
         now.map(|container| container.state.exit_code)
             .ok_or_else(|| Error::NotFound(id.clone()))
+    }
+
+    /// Returns the container as it runs, `None` if it does not. One that is being started is waited for: it runs, or has
+    /// failed to, before long.
+    fn running<'c>(&self, container: &'c Container) -> Result<Option<Cow<'c, Container>>, Error> {
+        if container.state.status == Status::Running {
+            return Ok(Some(Cow::Borrowed(container)));
+        }
+        match self.hold(&container.record.id) {
+            Ok(Held::Running(now)) => Ok(Some(Cow::Owned(*now))),
+            Ok(Held::Ours(_)) | Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns a descriptor of process 1 of a running container.
