@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use super::command::Outcome;
 use super::error::Failure;
+use super::output::escape;
 use super::output::format::Cut;
 use crate::container::Engine;
 use crate::settings::Settings;
@@ -130,7 +131,7 @@ impl Context {
 
     /// Writes a line to stderr. That it cannot be written is nobody's to know.
     pub(crate) fn eprintln(&self, text: &str) {
-        eprint(&format!("{text}\n"));
+        eprint(&format!("{}\n", escape::line(text)));
     }
 
     /// Writes a warning to stderr, in Docker's form.

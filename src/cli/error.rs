@@ -8,11 +8,14 @@
 //!
 //! `run` and `exec` exit with 125 for a failure of ours, 126 for a command that cannot be invoked, 127 for one that is not
 //! there; other commands with 1; wrong usage is 125 everywhere, as with Docker, but for a wrong number of arguments.
+//!
+//! Messages quote images, registries and records: what is printed of them goes through [`line`].
 
 use std::error::Error;
 use std::io;
 
 use super::causes;
+use super::output::escape::line;
 
 /// Exit code of `run`, `create` and `exec` when it was us who failed, and of wrong flags everywhere.
 pub(crate) const ENGINE_ERROR: i32 = 125;
@@ -120,8 +123,24 @@ impl Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Failure::Quiet(1)
         } else {
-            Failure::message(format!("cannot write to standard output: {error}"))
+            Failure::unwritable("stdout", &error)
         }
+    }
+
+    /// A failed write to `stream`, which is `stdout` or `stderr`. Go's words, which are Docker's.
+    pub(crate) fn unwritable(stream: &str, error: &io::Error) -> Failure {
+        Failure::message(format!(
+            "write /dev/{stream}: {}",
+            words(&error.to_string())
+        ))
+    }
+
+    /// Puts before the first line what was to be done, and to what.
+    pub(crate) fn about(mut self, what: &str) -> Failure {
+        if let Failure::Message { message, .. } = &mut self {
+            *message = format!("{what}: {message}");
+        }
+        self
     }
 
     /// Adds a hint.
@@ -169,7 +188,7 @@ impl Failure {
         match self {
             Failure::Quiet(_) => {}
             Failure::Plain { message, .. } => {
-                let _ = writeln!(text, "{message}");
+                let _ = writeln!(text, "{}", line(message));
             }
             Failure::Message {
                 message,
@@ -178,15 +197,15 @@ impl Failure {
                 debug,
                 ..
             } => {
-                let _ = writeln!(text, "Error: {message}");
+                let _ = writeln!(text, "Error: {}", line(message));
                 for cause in causes {
-                    let _ = writeln!(text, "Caused by: {cause}");
+                    let _ = writeln!(text, "Caused by: {}", line(cause));
                 }
                 if let Some(hint) = hint {
-                    let _ = writeln!(text, "Hint: {hint}");
+                    let _ = writeln!(text, "Hint: {}", line(hint));
                 }
                 if let Some(debug) = debug.as_ref().filter(|_| verbose) {
-                    let _ = writeln!(text, "Debug: {debug}");
+                    let _ = writeln!(text, "Debug: {}", line(debug));
                 }
             }
             Failure::Usage {
@@ -200,13 +219,17 @@ impl Failure {
                 if *named {
                     let _ = write!(text, "{program}: ");
                 }
-                let _ = writeln!(text, "{message}\n");
+                // clap's own words may have several lines.
+                for words in message.lines() {
+                    let _ = writeln!(text, "{}", line(words));
+                }
+                text.push('\n');
                 if let Some(usage) = usage {
                     let _ = writeln!(text, "Usage:  {usage}\n");
                 }
                 let _ = writeln!(text, "Run '{help}' for more information");
                 if let Some(hint) = hint {
-                    let _ = writeln!(text, "Hint: {hint}");
+                    let _ = writeln!(text, "Hint: {}", line(hint));
                 }
             }
         }
@@ -266,6 +289,34 @@ mod tests {
         assert_eq!(lines[1], "Caused by: operation not permitted");
         assert!(lines[2].starts_with("Hint: "));
         assert_eq!(failure.or_engine_error().code(), 125);
+    }
+
+    #[test]
+    fn the_terminal_obeys_no_error() {
+        let evil = "\x1b[2J\u{9b}31mx\nError: y";
+        let failure = Failure::Message {
+            message: evil.to_owned(),
+            causes: vec![evil.to_owned()],
+            hint: Some(evil.to_owned()),
+            code: 1,
+            debug: Some(evil.to_owned()),
+        };
+        let usage = Failure::Usage {
+            message: evil.to_owned(),
+            usage: None,
+            help: "ctr --help".to_owned(),
+            hint: Some(evil.to_owned()),
+            named: true,
+            code: 125,
+        };
+        for (failure, lines) in [(failure, 4), (Failure::plain(evil), 1), (usage, 5)] {
+            let text = failure.render("ctr", true);
+            assert_eq!(text.lines().count(), lines, "{text:?}");
+            assert!(
+                !text.contains(|c: char| c != '\n' && c.is_control()),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

@@ -24,11 +24,14 @@ mod error;
 #[cfg(test)]
 mod generated;
 mod inspect;
+mod labels;
 mod output;
 mod streams;
 mod template;
 mod usage;
 mod variables;
+
+use crate::sys;
 
 pub use command::Names;
 pub use dispatch::{Page, command_tree, pages};
@@ -37,6 +40,10 @@ pub use dispatch::{Page, command_tree, pages};
 ///
 /// SIGPIPE keeps its default action (the entry point is C's): `ctr ps | head -1` ends as quietly as `ls | head -1`.
 pub fn main() -> i32 {
+    // Before anything is opened, which could get one of their numbers.
+    if sys::file::open_missing_streams().is_err() {
+        return 1;
+    }
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     dispatch::run(&arguments)
 }

@@ -71,15 +71,24 @@ const SURNAMES: [&str; 50] = [
 /// Draws with two words before a number is added.
 const PLAIN_DRAWS: u32 = 6;
 
+/// Bytes of a name: it is a file's, too. See `NAME_MAX` in pathname(7).
+const MAX_LENGTH: usize = 255;
+
 /// Checks a name given by the user and returns it without its leading slash.
 ///
 /// Source: moby, daemon/names: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidName`].
+/// [`Error::InvalidName`]; [`Error::Invalid`] for one that is too long.
 pub(super) fn check(name: &str) -> Result<&str, Error> {
     let plain = name.strip_prefix('/').unwrap_or(name);
+    if plain.len() > MAX_LENGTH {
+        return Err(Error::Invalid(format!(
+            "Invalid container name: it has {} bytes, and at most {MAX_LENGTH} are allowed",
+            plain.len()
+        )));
+    }
     let mut bytes = plain.bytes();
     let valid = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
         && plain.len() >= 2
@@ -120,6 +129,10 @@ mod tests {
         for wrong in ["", "/", "a", "-a", ".a", "a/b", "a b", "é1", "//ab"] {
             assert!(check(wrong).is_err(), "{wrong:?}");
         }
+        let longest = "a".repeat(MAX_LENGTH);
+        assert_eq!(check(&longest).unwrap(), longest);
+        let error = check(&(longest.clone() + "a")).unwrap_err().to_string();
+        assert!(error.contains("256 bytes") && !error.contains(&longest));
     }
 
     #[test]

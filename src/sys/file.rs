@@ -1,7 +1,36 @@
-//! Descriptors and paths: `close_range(2)`, `dup3(2)`, `faccessat2(2)`, `getcwd(2)`.
+//! Descriptors and paths: `poll(2)`, `open(2)`, `close_range(2)`, `dup3(2)`, `faccessat2(2)`, `getcwd(2)`.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+/// Opens `/dev/null` in place of each standard stream that the process was started without, so that no file is taken for
+/// one.
+///
+/// # Errors
+///
+/// The errno of `open(2)`.
+pub fn open_missing_streams() -> io::Result<()> {
+    let mut streams = [0, 1, 2].map(|fd| libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    });
+    // SAFETY: the array has as many entries as said; without a timeout the call does not wait.
+    if unsafe { libc::poll(streams.as_mut_ptr(), 3, 0) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    for stream in streams {
+        // The lowest free number is given, and all lower ones are in use by now.
+        if stream.revents & libc::POLLNVAL != 0 {
+            // SAFETY: the path is a C string; the number belongs to nobody, as `poll` has found.
+            let fd = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+            if fd == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Marks every descriptor from `first` on close-on-exec, whoever owns it.
 ///

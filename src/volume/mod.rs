@@ -139,6 +139,9 @@ pub enum Error {
          allowed. If you intended to pass a host directory, use absolute path"
     )]
     Name(String),
+    /// A name of so many bytes.
+    #[error("invalid volume name: the name has {0} bytes, and at most {max} are allowed", max = volumes::MAX_NAME)]
+    NameTooLong(usize),
     /// A name of one character.
     #[error(
         "create {0}: volume name is too short, names should be at least two alphanumeric characters"

@@ -16,6 +16,9 @@ const ANONYMOUS_LABEL: &str = "com.docker.volume.anonymous";
 /// `volume.json` is ours; labels are bounded by the command line that brought them.
 const MAX_VOLUME_JSON: u64 = 4 << 20;
 
+/// Bytes of a name. See `NAME_MAX` in pathname(7).
+pub(super) const MAX_NAME: usize = 255;
+
 /// One volume, in the shape of Docker's `volume inspect`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -83,7 +86,7 @@ impl<'s> Volumes<'s> {
     ///
     /// # Errors
     ///
-    /// [`Error::Name`], [`Error::NameTooShort`], [`Error::Store`].
+    /// [`Error::Name`], [`Error::NameTooShort`], [`Error::NameTooLong`], [`Error::Store`].
     pub fn create(
         &self,
         name: Option<&str>,
@@ -253,9 +256,12 @@ impl<'s> Volumes<'s> {
     }
 }
 
-/// Docker's rule: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Longer names than a file can have fail when they are made.
+/// Docker's rule: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, and what a directory's name can have.
 fn check_name(name: &str) -> Result<(), Error> {
     let bytes = name.as_bytes();
+    if bytes.len() > MAX_NAME {
+        return Err(Error::NameTooLong(bytes.len()));
+    }
     let word = |b: &u8| b.is_ascii_alphanumeric() || b"_.-".contains(b);
     match bytes {
         [first] if first.is_ascii_alphanumeric() => Err(Error::NameTooShort(name.to_owned())),

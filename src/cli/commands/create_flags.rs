@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::command::Flag;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::cli::labels::label;
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::CreateOptions;
@@ -58,8 +59,8 @@ pub(crate) struct CreateFlags {
     #[arg(short, long)]
     interactive: bool,
     /// Set meta data on a container
-    #[arg(short, long, value_name = "NAME[=VALUE]")]
-    label: Vec<String>,
+    #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
+    label: Vec<(String, String)>,
     /// Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]
     #[arg(long, value_name = "KEY=VALUE[,...]")]
     mount: Vec<String>,
@@ -243,10 +244,6 @@ impl CreateFlags {
             Some(_) => String::new(),
         };
         let [attach_stdin, attach_stdout, attach_stderr] = self.attached(detach)?;
-        let labels = self.label.iter().map(|label| {
-            let (name, value) = label.split_once('=').unwrap_or((label, ""));
-            (name.to_owned(), value.to_owned())
-        });
         let base_dir = std::env::current_dir()
             .map_err(|error| engine(format!("cannot find the current directory: {error}")))?;
         Ok(CreateOptions {
@@ -257,7 +254,7 @@ impl CreateFlags {
             entrypoint: self.entrypoint.clone(),
             name: self.name.clone(),
             env: variables::collect(&self.env_file, &self.env)?,
-            labels: labels.collect::<BTreeMap<_, _>>(),
+            labels: self.label.iter().cloned().collect::<BTreeMap<_, _>>(),
             workdir: self.workdir.clone(),
             user: self.user.clone(),
             hostname: self.hostname.clone(),

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
+use crate::cli::error::Failure;
 use crate::container::signal;
 
 /// Kill one or more running containers
@@ -29,7 +30,9 @@ impl Command for Kill {
         let engine = context.engine()?;
         context.for_each(&self.containers, |name| {
             let container = engine.find(name)?;
-            engine.kill(&container, &self.signal)?;
+            engine.kill(&container, &self.signal).map_err(|error| {
+                Failure::of(error).about(&format!("cannot kill container: {name}"))
+            })?;
             context.println(name)
         })
     }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
+use crate::cli::error::Failure;
 
 /// Stop one or more running containers
 #[derive(Debug, Args)]
@@ -44,7 +45,11 @@ impl Command for Stop {
         let engine = context.engine()?;
         context.for_each(&self.containers, |name| {
             let container = engine.find(name)?;
-            engine.stop(&container, self.how.timeout, self.how.signal.as_deref())?;
+            engine
+                .stop(&container, self.how.timeout, self.how.signal.as_deref())
+                .map_err(|error| {
+                    Failure::of(error).about(&format!("cannot stop container: {name}"))
+                })?;
             context.println(name)
         })
     }
@@ -59,7 +64,11 @@ impl Command for Restart {
         let engine = context.engine()?;
         context.for_each(&self.containers, |name| {
             let container = engine.find(name)?;
-            engine.restart(&container, self.how.timeout, self.how.signal.as_deref())?;
+            engine
+                .restart(&container, self.how.timeout, self.how.signal.as_deref())
+                .map_err(|error| {
+                    Failure::of(error).about(&format!("cannot restart container {name}"))
+                })?;
             context.println(name)
         })
     }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
+use crate::cli::labels::label;
 use crate::cli::output::format::{Format, Headers};
 use crate::cli::template::Object;
 use crate::volume::{self, Volume, Volumes};
@@ -17,8 +18,8 @@ pub(crate) struct Create {
     #[arg(short, long, default_value = "local")]
     driver: String,
     /// Set meta data for a volume
-    #[arg(long, value_name = "NAME[=VALUE]")]
-    label: Vec<String>,
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = label)]
+    label: Vec<(String, String)>,
     /// Its name (default: a made-up one)
     #[arg(value_name = "VOLUME", hide = true)]
     volume: Option<String>,
@@ -38,14 +39,8 @@ impl Command for Create {
                 driver = self.driver
             )));
         }
-        let labels: Vec<(String, String)> = self
-            .label
-            .iter()
-            .map(|label| label.split_once('=').unwrap_or((label, "")))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
         let store = context.store()?;
-        let (volume, _) = Volumes::new(&store).create(self.volume.as_deref(), &labels)?;
+        let (volume, _) = Volumes::new(&store).create(self.volume.as_deref(), &self.label)?;
         context.println(&volume.name)?;
         Ok(0)
     }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
+use crate::cli::error::Failure;
 
 /// Block until one or more containers stop, then print their exit codes
 #[derive(Debug, Args)]
@@ -22,7 +23,10 @@ impl Command for Wait {
         let engine = context.engine()?;
         context.for_each(&self.containers, |name| {
             let container = engine.find(name)?;
-            context.println(&engine.wait(&container)?.to_string())
+            let code = engine.wait(&container).map_err(|error| {
+                Failure::of(error).about(&format!("cannot wait for container {name}"))
+            })?;
+            context.println(&code.to_string())
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::escape;
 use crate::cli::context::eprint;
 use crate::cli::streams;
 use crate::image::pull::{Event, LayerState, Progress};
@@ -60,6 +61,7 @@ impl Watcher {
     }
 
     fn line(&self, text: &str) {
+        let text = &*escape::line(text);
         match &self.view {
             View::Quiet => {}
             View::Lines(_) => eprint(&format!("{text}\n")),
@@ -113,12 +115,15 @@ impl Progress for Watcher {
             Event::Status { reference, .. } => {
                 self.line(&format!("Status: Image is up to date for {reference}"));
             }
-            Event::Warning(text) => match &self.view {
-                View::Bars { all, .. } => {
-                    let _ = all.println(format!("WARNING: {text}"));
+            Event::Warning(text) => {
+                let text = format!("WARNING: {}", escape::line(text));
+                match &self.view {
+                    View::Bars { all, .. } => {
+                        let _ = all.println(text);
+                    }
+                    _ => eprint(&(text + "\n")),
                 }
-                _ => eprint(&format!("WARNING: {text}\n")),
-            },
+            }
         }
     }
 }
