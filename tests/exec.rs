@@ -137,6 +137,17 @@ fn what_cannot_run_is_126_or_127(env: &TestEnv) {
 
 fn needs_a_running_container(env: &TestEnv) {
     env.image("busybox");
+    let box_of = "exec-faults";
+    env.ctr(format!(
+        "run -d --name {box_of} --network none busybox sleep 1000"
+    ))
+    .ok();
+    for flag in ["-u nosuchuser", "-w /nonexist"] {
+        env.ctr(format!("exec {flag} {box_of} true"))
+            .run()
+            .exits(126)
+            .stdout("");
+    }
     env.ctr("exec nosuch true")
         .run()
         .exits(1)

@@ -23,6 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(id_prefixes_are_names_too),
         scenario!(attach_needs_a_running_container),
         scenario!(attach_shows_output_and_code),
+        scenario!(three_signals_end_the_client),
         scenario!(signals_are_passed_on),
         scenario!(a_killed_client_leaves_the_container),
         scenario!(container_prefix_is_the_same),
@@ -214,7 +215,7 @@ fn kill_needs_a_running_container(env: &TestEnv) {
         .ctr("create --name box --network none busybox true")
         .ok()
         .line();
-    let words = format!("{id} is not running");
+    let words = format!("annot kill container: box: container {id} is not running");
     env.ctr("kill box")
         .run()
         .exits(1)
@@ -376,6 +377,41 @@ fn signals_are_passed_on(env: &TestEnv) {
     });
     running.signal(nix::sys::signal::Signal::SIGTERM);
     running.wait().exits(9).stdout("ready\ncaught\n");
+}
+
+fn three_signals_end_the_client(env: &TestEnv) {
+    use nix::sys::signal::Signal;
+
+    env.image("busybox");
+    let script = "trap 'echo no' INT TERM; echo ready; while :; do sleep 0.1; done";
+    let running = env
+        .ctr([
+            "run",
+            "--name",
+            "box",
+            "--network",
+            "none",
+            "busybox",
+            "sh",
+            "-c",
+            script,
+        ])
+        .spawn();
+    for (signal, said) in [
+        (Signal::SIGINT, "ready\n"),
+        (Signal::SIGTERM, "ready\nno\n"),
+        (Signal::SIGINT, "ready\nno\nno\n"),
+    ] {
+        env.until(Duration::from_secs(20), || {
+            env.ctr("logs box").run().out() == said
+        });
+        running.signal(signal);
+    }
+    running
+        .wait()
+        .exits(1)
+        .stderr("\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n");
+    assert_eq!(status(env, "box"), "running 0");
 }
 
 fn a_killed_client_leaves_the_container(env: &TestEnv) {

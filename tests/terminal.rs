@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(other_detach_keys),
         scenario!(exec_has_a_terminal_too),
         scenario!(the_terminal_is_restored_after_a_kill),
+        scenario!(signals_are_passed_on_too),
         scenario!(without_t_there_is_none),
     ]
     .into_iter()
@@ -101,6 +102,28 @@ fn exec_has_a_terminal_too(env: &TestEnv) {
     terminal.expect("/dev/pts/0\r\n");
     terminal.send("exit 5\n");
     assert_eq!(terminal.wait(), 5);
+    assert!(!terminal.is_raw());
+}
+
+fn signals_are_passed_on_too(env: &TestEnv) {
+    env.image("busybox");
+    let script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done";
+    let run = [
+        "run",
+        "-it",
+        "--rm",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut terminal = env.ctr(run).terminal();
+    terminal.expect("ready\r\n");
+    let client = nix::unistd::Pid::from_raw(terminal.pid() as i32);
+    nix::sys::signal::kill(client, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(terminal.wait(), 9);
     assert!(!terminal.is_raw());
 }
 

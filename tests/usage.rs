@@ -13,10 +13,15 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(version_and_info_have_formats),
         scenario!(booleans_and_bundles).needs(Need::Busybox),
         scenario!(a_closed_pipe_is_quiet).needs(Need::Busybox),
+        scenario!(missing_streams_are_null).needs(Need::Busybox),
+        scenario!(labels_have_names),
     ]
     .map(|scenario| scenario.as_docker(MEASURED));
     let own = [
         scenario!(its_name_is_in_its_version),
+        scenario!(output_that_cannot_be_written_is_1).needs(Need::Busybox),
+        scenario!(errors_do_not_order_the_terminal_about).needs(Need::Busybox),
+        scenario!(names_are_not_too_long),
         scenario!(called_docker_it_answers_as_docker).needs(Need::Busybox),
         scenario!(no_flag_of_docker_s_run_is_ignored).needs(Need::Busybox),
         scenario!(unbuilt_commands_say_so),
@@ -130,6 +135,89 @@ fn a_closed_pipe_is_quiet(env: &TestEnv) {
         .ok()
         .stdout("")
         .stderr("");
+}
+
+fn missing_streams_are_null(env: &TestEnv) {
+    env.image("busybox");
+    let run = "{ctr} run --rm --network none busybox";
+    for (command, closed, code) in [
+        ("sh -c 'sleep .3; exit 5'", "<&-", 5),
+        ("echo ok", ">&-", 0),
+        ("echo ok", "<&- >&- 2>&-", 0),
+    ] {
+        env.script(&format!("{run} {command} {closed}"))
+            .run()
+            .exits(code)
+            .stdout("")
+            .stderr("");
+    }
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn output_that_cannot_be_written_is_1(env: &TestEnv) {
+    env.image("busybox");
+    let words = "Error: write /dev/stdout: no space left on device\n";
+    for command in [
+        "ps",
+        "run --rm --network none busybox echo ok",
+        "run --name box --network none busybox sh -c 'echo ok; sleep 1000'",
+    ] {
+        env.script(&format!("{{ctr}} {command} >/dev/full"))
+            .run()
+            .exits(1)
+            .stderr(words);
+    }
+    // It is the client that has ended.
+    env.ctr("rm -f box").ok();
+}
+
+fn errors_do_not_order_the_terminal_about(env: &TestEnv) {
+    env.image("busybox");
+    let evil = "\u{1b}[2J\u{9b}31mx\nError: y";
+    for words in [
+        vec![
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-u",
+            evil,
+            "busybox",
+            "true",
+        ],
+        vec!["run", "--rm", "--network", "none", "busybox", evil],
+        vec!["inspect", evil],
+        vec![evil],
+    ] {
+        let finished = env.ctr(words.as_slice()).run();
+        assert_ne!(finished.code(), 0);
+        let printed = finished.err();
+        let control = |c: char| c != '\n' && c.is_control();
+        assert!(printed.contains("1b"), "{printed:?}");
+        assert!(!printed.contains(control), "{printed:?}");
+    }
+}
+
+fn labels_have_names(env: &TestEnv) {
+    for command in ["run --rm", "create", "volume create"] {
+        env.ctr(format!("{command} --label =x busybox"))
+            .run()
+            .exits(125)
+            .stdout("")
+            .stderr_has("--label\" flag: invalid label '=x': empty name");
+    }
+}
+
+fn names_are_not_too_long(env: &TestEnv) {
+    let name = "a".repeat(256);
+    env.ctr(["create", "--name", &name, "busybox"])
+        .run()
+        .exits(125)
+        .stderr_has("Invalid container name: it has 256 bytes, and at most 255 are allowed");
+    env.ctr(["volume", "create", &name])
+        .run()
+        .exits(1)
+        .stderr_has("the name has 256 bytes, and at most 255 are allowed");
 }
 
 fn its_name_is_in_its_version(env: &TestEnv) {

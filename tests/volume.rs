@@ -34,6 +34,11 @@ fn commands(env: &TestEnv) {
         .ok()
         .stdout("data\n");
     env.ctr("volume create data").ok().stdout("data\n");
+    env.ctr("volume create a/b")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("create a/b: \"a/b\" includes invalid characters for a local volume name");
     let anonymous = env.ctr("volume create").ok().line();
     assert_eq!(anonymous.len(), 64, "{anonymous}");
     env.ctr("volume ls -q -f name=data").ok().stdout("data\n");

@@ -4,6 +4,8 @@ use rustix::stdio;
 use rustix::termios::{isatty, tcgetwinsize};
 
 use super::command;
+use super::context::eprint;
+use super::error::Failure;
 use crate::container::stream::{Outcome, Streams};
 
 /// Returns the three streams; stdin only where it feeds the container.
@@ -21,6 +23,16 @@ pub(crate) fn exit_code(outcome: Outcome) -> command::Outcome {
         Outcome::Exited(code) => Ok(code),
         Outcome::Detached => Ok(0),
         Outcome::Interrupted(signal) => Ok(128 + signal),
+        // Docker's words, and its exit code even for `run`.
+        Outcome::Forced => {
+            eprint("\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n");
+            Ok(1)
+        }
+        Outcome::Unwritable { stream, errno } => {
+            let error = std::io::Error::from_raw_os_error(errno);
+            eprint(&Failure::unwritable(stream, &error).render("", false));
+            Ok(1)
+        }
     }
 }
 

@@ -87,7 +87,8 @@ impl Engine {
             process: &process,
             filter: filter.as_ref(),
             stdio,
-        })?;
+        })
+        .map_err(cannot_invoke)?;
         let master = running.terminal;
         if options.detach {
             master.map_or(Ok(()), |master| hold(master, &running.pidfd))?;
@@ -125,6 +126,17 @@ impl Engine {
             "user {}:{} does not exist in this container: without subordinate IDs it has {}:{} only",
             user.uid, user.gid, first.uid, first.gid
         )))
+    }
+}
+
+/// Docker counts everything that keeps a process from starting, a working directory that is not there for one, among what
+/// keeps a command from being invoked. Source: moby, daemon/exec.go.
+fn cannot_invoke(error: runtime::Error) -> Error {
+    match error {
+        runtime::Error::Step { .. } => {
+            StartError::from_error(StartFailure::NotExecutable, &error).into()
+        }
+        other => other.into(),
     }
 }
 

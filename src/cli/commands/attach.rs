@@ -51,7 +51,8 @@ impl Command for Attach {
         let relay = RelayOptions {
             tty: config.tty,
             detach_keys: DetachKeys::parse(self.detach_keys.as_deref().unwrap_or_default())?,
-            sig_proxy: self.sig_proxy,
+            // With a terminal, signals are the client's: docker/cli, command/container/attach.go.
+            sig_proxy: self.sig_proxy && !config.tty,
         };
         let session = engine.attach(&container, options)?;
         match session.relay(streams::own(options.stdin), &relay)? {

@@ -37,7 +37,12 @@ impl Command for Start {
             let engine = context.engine()?;
             return context.for_each(&self.containers, |name| {
                 let container = engine.find(name)?;
-                let started = engine.start(&container, StartOptions::default())?;
+                let started =
+                    engine
+                        .start(&container, StartOptions::default())
+                        .map_err(|error| {
+                            Failure::of(error).about(&format!("cannot start container {name}"))
+                        })?;
                 for warning in &started.warnings {
                     context.warn(warning);
                 }
@@ -65,7 +70,8 @@ impl Start {
         let relay = RelayOptions {
             tty: config.tty,
             detach_keys: DetachKeys::parse(self.detach_keys.as_deref().unwrap_or_default())?,
-            sig_proxy: true,
+            // With a terminal, signals are the client's: docker/cli, command/container/start.go.
+            sig_proxy: !config.tty,
         };
         let options = StartOptions {
             attach: Some(attach),

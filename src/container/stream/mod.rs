@@ -33,7 +33,7 @@ pub struct RelayOptions {
     pub tty: bool,
     /// What to type to leave. Only with `tty`, as in Docker.
     pub detach_keys: DetachKeys,
-    /// Pass signals on to the process. Not done with `tty`, as in Docker.
+    /// Pass signals on to the process.
     pub sig_proxy: bool,
 }
 
@@ -46,4 +46,13 @@ pub enum Outcome {
     Detached,
     /// The client itself was asked to end by this signal (SIGPIPE: nobody reads its output any more). The terminal is in order again; the container lives on.
     Interrupted(i32),
+    /// The user has asked three times (SIGINT or SIGTERM), and the process goes on. So does the container.
+    Forced,
+    /// The process's output could not be written. The container lives on.
+    Unwritable {
+        /// `stdout` or `stderr`.
+        stream: &'static str,
+        /// Why.
+        errno: i32,
+    },
 }

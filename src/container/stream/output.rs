@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::monitor::protocol::Outbox;
 
@@ -21,8 +22,8 @@ const HIGH_WATER: usize = 128 * 1024;
 pub(super) struct Output<'a> {
     fd: BorrowedFd<'a>,
     waiting: Outbox,
-    /// Nobody reads it any more: what comes is thrown away.
-    closed: bool,
+    /// Nobody reads it any more (`EPIPE`), or it cannot be written: what comes is thrown away.
+    failed: Option<Errno>,
 }
 
 impl<'a> Output<'a> {
@@ -30,7 +31,7 @@ impl<'a> Output<'a> {
         Output {
             fd,
             waiting: Outbox::default(),
-            closed: false,
+            failed: None,
         }
     }
 
@@ -46,13 +47,14 @@ impl<'a> Output<'a> {
         self.waiting.len() >= HIGH_WATER
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.closed
+    /// Why nothing can be written any more; `EPIPE` where nobody reads it.
+    pub(super) fn failure(&self) -> Option<Errno> {
+        self.failed
     }
 
     /// Takes bytes and writes what can be written.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if !self.closed {
+        if self.failed.is_none() {
             self.waiting.push(bytes);
             self.write();
         }
@@ -77,8 +79,8 @@ impl<'a> Output<'a> {
         }
     }
 
-    fn give_up(&mut self, _error: &io::Error) {
-        self.closed = true;
+    fn give_up(&mut self, error: &io::Error) {
+        self.failed = Some(Errno::from_io_error(error).unwrap_or(Errno::IO));
         self.waiting.clear();
     }
 }
@@ -105,6 +107,15 @@ mod tests {
         assert!(!output.is_waiting());
         drop(reader);
         output.push(b"x");
-        assert!(output.is_closed() && !output.is_waiting());
+        assert!(!output.is_waiting());
+        assert_eq!(output.failure(), Some(Errno::PIPE));
+    }
+
+    #[test]
+    fn knows_why_it_cannot_write() {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut output = Output::new(full.as_fd());
+        output.push(b"x");
+        assert_eq!(output.failure(), Some(Errno::NOSPC));
     }
 }

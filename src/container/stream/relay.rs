@@ -16,6 +16,9 @@ use crate::container::error::system;
 /// Bytes of input read at once.
 const CHUNK: usize = 16 * 1024;
 
+/// After so many SIGINTs and SIGTERMs the client ends. Source: docker/cli, cmd/docker/docker.go.
+const ENOUGH: u32 = 3;
+
 /// What is relayed to: a monitor, or a process of one's own. Nothing here waits.
 pub(in crate::container) trait Peer {
     /// Adds what wakes it. `room`: the client can take more output.
@@ -70,9 +73,10 @@ impl Outputs<'_> {
         self.stdout.is_waiting() || self.stderr.is_waiting()
     }
 
-    /// Nobody reads what the process says any more.
-    fn is_closed(&self) -> bool {
-        self.stdout.is_closed() || self.stderr.is_closed()
+    /// Returns the stream that cannot be written any more, and why.
+    fn failure(&self) -> Option<(&'static str, Errno)> {
+        let of = |name, output: &Output<'_>| output.failure().map(|errno| (name, errno));
+        of("stdout", &self.stdout).or_else(|| of("stderr", &self.stderr))
     }
 }
 
@@ -82,10 +86,10 @@ pub(in crate::container) fn relay(
     streams: Streams<'_>,
     options: &RelayOptions,
 ) -> Result<Outcome, Error> {
-    let signals = if options.tty {
-        Some(Signals::of_terminal())
-    } else if options.sig_proxy {
+    let signals = if options.sig_proxy {
         Some(Signals::proxied())
+    } else if options.tty {
+        Some(Signals::of_terminal())
     } else {
         None
     };
@@ -106,6 +110,8 @@ pub(in crate::container) fn relay(
         scanner: DetachScanner::new(&options.detach_keys),
         terminal: options.tty.then_some(streams.stdout),
         signals,
+        proxy: options.sig_proxy,
+        asked: 0,
         chunk: vec![0; CHUNK],
     };
     relay.tell_size(&mut peer);
@@ -119,6 +125,10 @@ struct Relay<'a> {
     /// Where the container has a terminal: what has a size.
     terminal: Option<BorrowedFd<'a>>,
     signals: Option<Signals>,
+    /// Whether signals are the process's rather than the client's.
+    proxy: bool,
+    /// How often the user has asked the process to end.
+    asked: u32,
     chunk: Vec<u8>,
 }
 
@@ -129,12 +139,17 @@ impl Relay<'_> {
             if over.is_none() {
                 over = peer.advance(&mut self.outputs)?;
             }
+            let failure = self.outputs.failure();
+            if let Some((stream, errno)) = failure.filter(|(_, errno)| *errno != Errno::PIPE) {
+                let errno = errno.raw_os_error();
+                return Ok(Outcome::Unwritable { stream, errno });
+            }
             if let Some(outcome) = over
                 && !self.outputs.is_waiting()
             {
                 return Ok(outcome);
             }
-            if self.outputs.is_closed() {
+            if failure.is_some() {
                 return Ok(Outcome::Interrupted(libc::SIGPIPE));
             }
             let woken = self.wait(&peer, over.is_some())?;
@@ -189,8 +204,14 @@ impl Relay<'_> {
             match (number, self.terminal) {
                 (libc::SIGPIPE, _) => {}
                 (libc::SIGWINCH, Some(_)) => self.tell_size(peer),
-                (_, Some(_)) => return Some(Outcome::Interrupted(number)),
-                (_, None) => peer.signal(number),
+                _ if !self.proxy => return Some(Outcome::Interrupted(number)),
+                _ => {
+                    self.asked += u32::from(matches!(number, libc::SIGINT | libc::SIGTERM));
+                    if self.asked == ENOUGH {
+                        return Some(Outcome::Forced);
+                    }
+                    peer.signal(number);
+                }
             }
         }
         None

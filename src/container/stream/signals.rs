@@ -1,7 +1,7 @@
 //! Signals to the client, as something to poll for.
 //!
 //! With `--sig-proxy` they are the container's. With a terminal in raw mode the keyboard makes none, and those that come
-//! from elsewhere must not end the client before the terminal is in order again.
+//! from elsewhere, if they are the client's, must not end it before the terminal is in order again.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
