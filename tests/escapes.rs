@@ -7,7 +7,7 @@ use std::time::Duration;
 use tar::EntryType;
 
 use crate::support::busybox::{RootfsTar, rootfs_tar};
-use crate::support::{Need, Scenario, TestEnv, scenario};
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
@@ -15,6 +15,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(working_directory_is_inside),
         scenario!(an_exec_finds_no_way_to_the_binary),
         scenario!(an_image_cannot_execute_the_binary),
+        scenario!(a_profile_without_execveat_keeps_the_binary_away),
+        scenario!(a_host_without_executable_memfds_keeps_the_binary_away)
+            .needs(Need::Program("unshare"))
+            .needs(Need::File("/proc/sys/vm/memfd_noexec"))
+            .only(&[Tier::Root]),
+        scenario!(device_nodes_on_the_host_s_filesystems_are_dead).only(&[Tier::Root]),
+        scenario!(device_nodes_of_the_host_cannot_be_changed),
         scenario!(links_of_an_image_stay_inside),
         scenario!(kernel_filesystems_cannot_be_replaced),
         scenario!(masks_do_not_follow_the_image),
@@ -156,6 +163,130 @@ fn an_image_cannot_execute_the_binary(env: &TestEnv) {
         assert!(!finished.out().contains("Version"), "{finished}");
     }
     assert!(fs::read(env.binary()).unwrap() == before);
+}
+
+/// An image whose `/evil` is a script of whatever executes it.
+fn evil_image(env: &TestEnv) {
+    image_with(env, "evil", |tar| {
+        let script = b"#!/proc/self/exe version\n";
+        tar.add("evil", EntryType::Regular, 0o755, (0, 0), script);
+    });
+}
+
+/// CVE-2019-5736 once more: what executes the program instead of the binary is itself executed in a way that a profile
+/// may forbid. Then another has to be found, or none.
+fn a_profile_without_execveat_keeps_the_binary_away(env: &TestEnv) {
+    evil_image(env);
+    let profile = env.file(
+        "profile.json",
+        r#"{"defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["execveat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#,
+    );
+    let run = |more: &str| {
+        let option = format!("--security-opt seccomp={}", profile.display());
+        env.ctr(format!("run --network none {option} {more}")).run()
+    };
+    run("--rm evil /evil").exits(127).stdout("");
+    run("--rm evil echo ran").exits(0).stdout("ran\n");
+
+    run("-d --name box evil sleep 1000").exits(0);
+    env.ctr("exec box /evil").run().exits(127).stdout("");
+    env.ctr("exec box echo ran").ok().stdout("ran\n");
+
+    // Who can mount something on /proc could decide what is executed.
+    run("-d --name mounter --cap-add SYS_ADMIN evil sleep 1000").exits(0);
+    let refused = env
+        .ctr("exec mounter echo ran")
+        .run()
+        .stdout("")
+        .stderr_has("execveat");
+    assert_ne!(refused.code(), 0, "{refused}");
+}
+
+/// `vm.memfd_noexec=2`, which holds for a pid namespace and those below it.
+fn a_host_without_executable_memfds_keeps_the_binary_away(env: &TestEnv) {
+    evil_image(env);
+    let script = r#"
+        echo 2 > /proc/sys/vm/memfd_noexec || exit 99
+        {ctr} run --rm --network none evil echo ran
+        {ctr} run --rm --network none evil /evil; echo $?
+        {ctr} run -d --init --name box --network none evil sleep 1000 > id
+        {ctr} exec box /evil; echo $?
+        {ctr} exec box sh -c 'readlink /proc/1/exe; (echo x > /proc/1/exe) 2> /dev/null || echo read-only'
+        {ctr} rm -f box
+    "#;
+    let script = format!(
+        "unshare --pid --fork --mount-proc sh -c '{}'",
+        script.replace('\'', r"'\''")
+    );
+    env.script(&script)
+        .ok()
+        .stdout("ran\n127\n127\n/stub\nread-only\nbox\n");
+}
+
+/// A user namespace takes no device node away that lies on a filesystem of the host.
+fn device_nodes_on_the_host_s_filesystems_are_dead(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("volume create data").ok();
+    let volume = env
+        .ctr(["volume", "inspect", "-f", "{{.Mountpoint}}", "data"])
+        .ok()
+        .line();
+    let root = env.work().join("root");
+    fs::create_dir(&root).unwrap();
+    env.program("tar", ["-C", root.to_str().unwrap(), "-xf", "-"])
+        .stdin(rootfs_tar().unwrap())
+        .ok();
+    let below = root.join("below");
+    fs::create_dir(&below).unwrap();
+    for directory in [Path::new(&volume), &root, &below] {
+        env.program(
+            "mknod",
+            [
+                "-m",
+                "666",
+                directory.join("node").to_str().unwrap(),
+                "c",
+                "1",
+                "5",
+            ],
+        )
+        .ok();
+    }
+    let root = root.to_str().unwrap();
+    let read = "head -c 1 /data/node; head -c 1 /data/below/node; head -c 1 /node; head -c 1 /below/node; \
+                head -c 1 /dev/zero | wc -c";
+    for source in [
+        "-v data:/data busybox".to_owned(),
+        format!("-v {root}:/data busybox"),
+        format!("--rootfs {root}"),
+        format!("--rootfs {root}:O"),
+    ] {
+        let finished = env
+            .script(&format!(
+                "{{ctr}} run --rm --network none {source} sh -c '{read}'"
+            ))
+            .ok()
+            .stdout("1\n");
+        assert!(finished.err().contains("Permission denied"), "{finished}");
+    }
+}
+
+/// Devices that are bound are the host's own nodes, and so is what masks a file. What is tried here changes nothing that
+/// matters, should it succeed.
+fn device_nodes_of_the_host_cannot_be_changed(env: &TestEnv) {
+    env.image("busybox");
+    let script = "for node in /dev/null /dev/tty /proc/keys /bound; do \
+                      chmod 666 $node && echo mode of $node; \
+                      chown 0 $node && echo owner of $node; \
+                      touch $node && echo times of $node; \
+                  done; \
+                  echo x > /dev/null; cat /dev/zero | head -c 4 | wc -c; head -c 4 /bound | wc -c";
+    env.script(&format!(
+        "{{ctr}} run --rm --network none -v /dev/zero:/bound busybox sh -c '{script}'"
+    ))
+    .ok()
+    .stdout("4\n4\n");
 }
 
 /// Files that are put into a container must not land where a link of the image leads on the host.
