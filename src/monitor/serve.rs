@@ -103,6 +103,7 @@ impl Server {
             let ready = self.wait(settling);
             if ready.is_empty() && settling.take().is_some() {
                 // What starting a container took is not needed for watching it. Best effort.
+                sys::memory::trim_heap();
                 let _ = sys::memory::drop_clean_file_pages();
             }
             let mut ended = false;

@@ -3,6 +3,15 @@
 use std::io;
 use std::ops::Range;
 
+/// Gives the free parts of the heap back to the kernel.
+pub fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: `malloc_trim` only touches what the allocator knows to be free.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Takes the pages of the program's file out of the calling process's memory: those that were only read. They come back
 /// when they are next touched. Allocates.
 ///
