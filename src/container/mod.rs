@@ -7,7 +7,9 @@
 
 mod attach;
 mod capabilities;
+mod cidfile;
 mod clock;
+mod configure;
 mod create;
 mod devices;
 mod environment;

@@ -161,6 +161,8 @@ pub struct HostConfig {
     pub userns_mode: String,
     /// Bytes of `/dev/shm`.
     pub shm_size: i64,
+    /// Rows and columns of the terminal it was created from.
+    pub console_size: [u16; 2],
     /// Name of the runtime.
     pub runtime: String,
     /// `private`.
