@@ -78,7 +78,9 @@ fn a_killed_one_takes_the_container_with_it(env: &TestEnv) {
     let finished = inspect(env, "{{.State.FinishedAt}}");
     assert_eq!(inspect(env, "{{.State.FinishedAt}}"), finished);
     env.ctr("start box").ok();
-    env.ctr("logs box").ok().stdout("started\nstarted\n");
+    env.until(PATIENCE, || {
+        env.ctr("logs box").ok().out() == "started\nstarted\n"
+    });
     env.ctr("rm -f box").ok();
     env.ctr("ps -aq").ok().stdout("");
 }
