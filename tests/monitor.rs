@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(asked_to_end_it_asks_the_container),
         scenario!(a_stopped_client_loses_nothing),
         scenario!(a_dead_client_blocks_nobody),
+        scenario!(signals_pass_input_that_nobody_reads),
         scenario!(it_holds_nothing_of_the_caller_s),
         scenario!(logs_are_rotated),
         scenario!(a_run_directory_may_have_a_long_name),
@@ -144,6 +145,35 @@ fn a_dead_client_blocks_nobody(env: &TestEnv) {
         env.ctr("exec box test -e /done").run().code() == 0
     });
     env.ctr("rm -f box").ok();
+}
+
+fn signals_pass_input_that_nobody_reads(env: &TestEnv) {
+    env.image("busybox");
+    // More than fits into the pipe, the monitor and the socket together.
+    let client = env
+        .ctr("run -i --init --name box --network none busybox sleep 1000")
+        .stdin(vec![b'y'; 4 << 20])
+        .spawn();
+    env.until_running("box");
+    std::thread::sleep(Duration::from_secs(1));
+    client.signal(Signal::SIGTERM);
+    client.wait().exits(143);
+    // All of it arrives where somebody does read.
+    let count = "sleep 1; wc -c";
+    env.ctr([
+        "run",
+        "--rm",
+        "-i",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        count,
+    ])
+    .stdin(vec![b'y'; 4 << 20])
+    .ok()
+    .stdout("4194304\n");
 }
 
 /// A client in the foreground of a container that runs.

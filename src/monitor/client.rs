@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::net::RecvFlags;
 
 use super::log::Stream;
-use super::protocol::{Inbox, Kind, Outbox, Received, Wants};
+use super::protocol::{INPUT_WINDOW, Inbox, Kind, Outbox, Received, Wants};
 
 /// Bytes that may wait for a client before the container's output is no longer read. A client that reads slowly slows the
 /// container down, as with Docker; one that dies is forgotten at once.
@@ -19,6 +19,8 @@ pub(super) struct Client {
     wants: Option<Wants>,
     inbox: Inbox,
     outbox: Outbox,
+    /// Input that it has sent and that has not been taken: at most [`INPUT_WINDOW`] bytes.
+    input: Vec<u8>,
     /// Left on purpose: see [`Kind::Detach`].
     detached: bool,
     gone: bool,
@@ -27,7 +29,6 @@ pub(super) struct Client {
 /// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
-    Input(Vec<u8>),
     CloseInput,
     Resize(Vec<u8>),
     Signal(u8),
@@ -42,6 +43,7 @@ impl Client {
             wants: None,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
+            input: Vec::new(),
             detached: false,
             gone: false,
         }
@@ -59,6 +61,11 @@ impl Client {
     /// Whether it feeds the container.
     pub(super) fn feeds(&self) -> bool {
         self.wants.is_some_and(|wants| wants.stdin) && !self.detached
+    }
+
+    /// Whether it has left on purpose, having fed the container.
+    pub(super) fn has_left(&self) -> bool {
+        self.wants.is_some_and(|wants| wants.stdin) && self.detached
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -93,6 +100,17 @@ impl Client {
             self.outbox.push_frame(kind, bytes);
             self.send();
         }
+    }
+
+    /// Takes the input that it has sent, and lets it send as much again.
+    pub(super) fn take_input(&mut self) -> Vec<u8> {
+        let input = std::mem::take(&mut self.input);
+        if !input.is_empty() {
+            let count = input.len() as u32;
+            self.outbox.push_frame(Kind::Taken, &count.to_le_bytes());
+            self.send();
+        }
+        input
     }
 
     /// Tells it how the process ended.
@@ -139,7 +157,10 @@ impl Client {
                 (Kind::Hello, &[byte]) if self.wants.is_none() => {
                     self.wants = Some(Wants::from_byte(byte));
                 }
-                (Kind::Stdin, bytes) => requests.push(Request::Input(bytes.to_vec())),
+                // One that sends more than it may is dropped, as one that makes no sense.
+                (Kind::Stdin, bytes) if self.input.len() + bytes.len() <= INPUT_WINDOW => {
+                    self.input.extend_from_slice(bytes);
+                }
                 (Kind::CloseStdin, _) => requests.push(Request::CloseInput),
                 (Kind::Resize, size) => requests.push(Request::Resize(size.to_vec())),
                 (Kind::Signal, &[signal]) => requests.push(Request::Signal(signal)),

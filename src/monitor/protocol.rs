@@ -13,6 +13,10 @@ use rustix::net::{RecvFlags, SendFlags};
 /// Bytes of payload in one frame at most.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
+/// Bytes of standard input that a client may have sent and the monitor not yet taken. The monitor reads from its clients
+/// at all times, so that a signal never queues behind input that the process does not read.
+pub const INPUT_WINDOW: usize = 64 * 1024;
+
 /// Bytes before the payload.
 const HEADER: usize = 5;
 
@@ -22,7 +26,7 @@ const HEADER: usize = 5;
 pub enum Kind {
     /// Client: the streams it wants, one byte of [`Wants`]. With none it only waits for [`Kind::Exit`].
     Hello = 1,
-    /// Client: bytes for standard input.
+    /// Client: bytes for standard input, within [`INPUT_WINDOW`].
     Stdin = 2,
     /// Client: its input has ended.
     CloseStdin = 3,
@@ -44,6 +48,8 @@ pub enum Kind {
     Stderr = 35,
     /// Monitor: the exit code, four bytes. Everything is over and written down by then.
     Exit = 36,
+    /// Monitor: this many bytes of [`Kind::Stdin`], four bytes, have been taken; as many more may be sent.
+    Taken = 37,
 }
 
 impl Kind {
@@ -61,6 +67,7 @@ impl Kind {
             34 => Kind::Stdout,
             35 => Kind::Stderr,
             36 => Kind::Exit,
+            37 => Kind::Taken,
             _ => return None,
         })
     }

@@ -119,6 +119,7 @@ impl Server {
                     Source::Client(at) => self.serve_client(at),
                 }
             }
+            self.take_input();
             self.forget_clients();
             if ended && let Some(code) = exit_code(self.pidfd.as_fd(), false) {
                 return code;
@@ -151,15 +152,11 @@ impl Server {
         if let Some(stdin) = self.streams.waiting_input() {
             add(Source::Input, stdin, PollFlags::OUT);
         }
-        let listens = !self.streams.is_input_full();
         for (at, client) in self.clients.iter().enumerate() {
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, listens);
+            // Always: what a client asks for must not wait for the process to read its input.
+            let mut flags = PollFlags::IN;
             flags.set(PollFlags::OUT, client.has_output());
-            // As above: one that is neither listened to nor written to must not wake us by leaving.
-            if !flags.is_empty() {
-                add(Source::Client(at), client.socket.as_fd(), flags);
-            }
+            add(Source::Client(at), client.socket.as_fd(), flags);
         }
         // Every signal is blocked; only a lack of memory can make this fail, and passes.
         if poll(&mut fds, timeout.as_ref()).is_err() {
@@ -210,16 +207,16 @@ impl Server {
     fn serve_client(&mut self, at: usize) {
         let client = &mut self.clients[at];
         client.send();
-        if self.streams.is_input_full() && !client.is_gone() {
-            return;
-        }
         let requests = client.receive(&mut self.chunk);
-        let feeds = client.feeds();
+        if client.has_left() {
+            // It has left on purpose; what it has typed before is the container's.
+            let input = client.take_input();
+            self.streams.feed(&input);
+        }
         for request in requests {
             match request {
-                Request::Input(bytes) if feeds => self.streams.feed(&bytes),
-                Request::CloseInput if feeds => self.end_input(),
-                Request::Input(_) | Request::CloseInput => {}
+                Request::CloseInput if self.clients[at].feeds() => self.end_input(at),
+                Request::CloseInput => {}
                 Request::Resize(size) => {
                     if let Some(size) = decode_size(&size) {
                         self.streams.resize(size);
@@ -234,17 +231,32 @@ impl Server {
         }
     }
 
+    /// Hands on what clients have sent, as far as the process takes it.
+    fn take_input(&mut self) {
+        for client in self.clients.iter_mut().filter(|client| client.feeds()) {
+            if self.streams.is_input_full() {
+                return;
+            }
+            let input = client.take_input();
+            self.streams.feed(&input);
+        }
+    }
+
     /// Forgets clients that are gone. The first that fed the container takes its input with it, unless it left on purpose.
     fn forget_clients(&mut self) {
-        let gone = |client: &Client| client.is_gone() && client.feeds();
-        if self.clients.iter().any(gone) {
-            self.end_input();
+        for at in 0..self.clients.len() {
+            if self.clients[at].is_gone() && self.clients[at].feeds() {
+                self.end_input(at);
+            }
         }
         self.clients.retain(|client| !client.is_gone());
     }
 
-    /// Ends standard input if it ends with a client. Source: moby, container/stream/attach.go.
-    fn end_input(&mut self) {
+    /// Hands on the last of a client's input, and ends standard input if it ends with a client. Source: moby,
+    /// container/stream/attach.go.
+    fn end_input(&mut self, at: usize) {
+        let input = self.clients[at].take_input();
+        self.streams.feed(&input);
         if self.stdin_once {
             self.streams.end_input();
         }

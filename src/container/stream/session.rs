@@ -10,10 +10,7 @@ use super::{Outcome, RelayOptions, Streams};
 use crate::container::Error;
 use crate::container::error::system;
 use crate::monitor::StartError;
-use crate::monitor::protocol::{Inbox, Kind, Outbox, Received, Wants, encode_size};
-
-/// Bytes of input that may wait for the monitor before no more is read.
-const INPUT_HIGH_WATER: usize = 64 * 1024;
+use crate::monitor::protocol::{INPUT_WINDOW, Inbox, Kind, Outbox, Received, Wants, encode_size};
 
 /// Bytes received at once.
 const CHUNK: usize = 32 * 1024;
@@ -28,6 +25,8 @@ pub struct Session {
     inbox: Inbox,
     outbox: Outbox,
     input_ended: bool,
+    /// Bytes of input that the monitor has not taken yet.
+    untaken: usize,
     chunk: Vec<u8>,
 }
 
@@ -38,6 +37,7 @@ impl Session {
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             input_ended: false,
+            untaken: 0,
             chunk: vec![0; CHUNK],
         }
     }
@@ -91,6 +91,10 @@ impl Session {
                 None => break,
                 Some((Kind::Stdout, bytes)) => outputs.stdout(bytes),
                 Some((Kind::Stderr, bytes)) => outputs.stderr(bytes),
+                Some((Kind::Taken, &[a, b, c, d])) => {
+                    let count = u32::from_le_bytes([a, b, c, d]) as usize;
+                    self.untaken = self.untaken.saturating_sub(count);
+                }
                 Some((Kind::Exit, &[a, b, c, d])) => {
                     let code = i32::from_le_bytes([a, b, c, d]);
                     return Ok(Some(Outcome::Exited(code)));
@@ -136,11 +140,13 @@ impl Peer for Session {
     }
 
     fn wants_input(&self) -> bool {
-        !self.input_ended && self.outbox.len() < INPUT_HIGH_WATER
+        // What is read at once, and held back for the detach keys, fits into the other half.
+        !self.input_ended && self.untaken < INPUT_WINDOW / 2
     }
 
     fn input(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
+            self.untaken += bytes.len();
             self.outbox.push_frame(Kind::Stdin, bytes);
         }
     }
