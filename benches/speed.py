@@ -45,7 +45,7 @@ class Row:
     """One line of the table. `values` is {program: (text, ratio to ctr or None)}, ctr first."""
 
     def __init__(self, work, goal):
-        self.work, self.goal, self.values, self.note = work, goal, {}, ""
+        self.work, self.goal, self.values, self.note, self.spread = work, goal, {}, "", {}
 
     def times(self, results, format="{:.1f} ms", scale=median_ms):
         ours = scale(results["ctr"]) if results.get("ctr") else None
@@ -53,6 +53,8 @@ class Row:
             value = scale(samples)
             ratio = value / ours if ours and name != "ctr" else None
             self.values[name] = (format.format(value), ratio)
+            if isinstance(samples, list):
+                self.spread[name] = (min(samples) * 1000, max(samples) * 1000, len(samples))
         return self
 
 
@@ -159,14 +161,14 @@ def pull(bench):
         name = f"{registry.host}/large:1"
         unpacked = sum(size for *_, size in layers)
         row.note = f"{len(layers)} layers, {unpacked / 1e6:.0f} MB, {packed / 1e6:.0f} MB packed"
-        row.values = _pull_all(bench, registry, name, layers)
+        _pull_all(bench, registry, name, layers, row)
     finally:
         registry.stop()
         shutil.rmtree(f"{bench.work}/registry", ignore_errors=True)
     return row
 
 
-def _pull_all(bench, registry, name, layers):
+def _pull_all(bench, registry, name, layers, row):
     floor = " & ".join(
         f"(mkdir {index} && curl -sSf {registry.url('large', 'blobs', digest)} | tar -xz -C {index})"
         for index, (_, _, digest, _) in enumerate(layers)
@@ -205,34 +207,34 @@ def _pull_all(bench, registry, name, layers):
             elif engine:
                 engine.wipe()
             shutil.rmtree(target, ignore_errors=True)
-    row = Row("", "")
-    samples = {name: times for name, times in samples.items() if times}
-    return row.times(samples, "{:.2f} s", statistics.median).values
+    row.times({name: times for name, times in samples.items() if times}, "{:.2f} s", statistics.median)
 
 
 def monitor_memory(bench):
-    row = Row("private memory of one idle container's monitor", "≤ 1 MiB")
-    sizes = {}
+    row = Row("private memory of one idle container's monitor, beside another one", "≤ 1 MiB")
+    beside, alone = {}, []
     for engine in bench.engines:
         if engine.name == "docker":
             continue
-        output(engine("run", "-d", "--name", CONTAINER, "--network", "none", "busybox", "sleep", "100000"))
-        pid = output(engine("inspect", "-f", "{{.State.Pid}}", CONTAINER))
-        with open(f"/proc/{pid}/status") as file:
-            monitor = re.search(r"^PPid:\s*(\d+)", file.read(), re.M).group(1)
         name = "ctr" if engine.name == "ctr" else "conmon"
-        try:
-            with open(f"/proc/{monitor}/smaps_rollup") as file:
-                kib = sum(int(size) for size in re.findall(r"^Private_(?:Clean|Dirty):\s*(\d+)", file.read(), re.M))
-        except PermissionError:
-            # Not dumpable: only the sums are for everybody's eyes.
-            with open(f"/proc/{monitor}/statm") as file:
-                pages = [int(field) for field in file.read().split()]
-            kib = (pages[1] - pages[2]) * os.sysconf("SC_PAGE_SIZE") // 1024
-            row.note = f"{name}: resident minus shared pages"
-        sizes[name] = kib
-        output(engine("rm", "-f", CONTAINER))
-    return row.times(sizes, "{:.0f} KiB", lambda kib: kib)
+        output(engine("run", "-d", "--name", CONTAINER, "--network", "none", "busybox", "sleep", "100000"))
+        alone.append(f"{name} {_private_kib(engine, CONTAINER)} KiB")
+        # A second one, since the pages of the program itself are private only as long as nobody else runs it.
+        other = CONTAINER + "2"
+        output(engine("run", "-d", "--name", other, "--network", "none", "busybox", "sleep", "100000"))
+        beside[name] = _private_kib(engine, CONTAINER)
+        output(engine("rm", "-f", CONTAINER, other))
+    row.note = "the only one, with the pages of its program: " + ", ".join(alone)
+    return row.times(beside, "{:.0f} KiB", lambda kib: kib)
+
+
+def _private_kib(engine, container):
+    """The private memory of a container's monitor, which is its first process's parent."""
+    pid = output(engine("inspect", "-f", "{{.State.Pid}}", container))
+    with open(f"/proc/{pid}/status") as file:
+        monitor = re.search(r"^PPid:\s*(\d+)", file.read(), re.M).group(1)
+    with open(f"/proc/{monitor}/smaps_rollup") as file:
+        return sum(int(size) for size in re.findall(r"^Private_(?:Clean|Dirty):\s*(\d+)", file.read(), re.M))
 
 
 def binary_size(bench):
@@ -278,6 +280,14 @@ def table(rows):
     return "\n".join(lines)
 
 
+def spreads(rows):
+    lines = ["| work | program | samples | fastest | slowest |", "|---|---|---|---|---|"]
+    for row in rows:
+        for name, (least, most, count) in row.spread.items():
+            lines.append(f"| {row.work} | {name} | {count} | {least:.1f} ms | {most:.1f} ms |")
+    return "\n".join(lines)
+
+
 def machine():
     with open("/proc/cpuinfo") as file:
         model = re.search(r"^model name\s*:\s*(.*)$", file.read(), re.M)
@@ -294,6 +304,7 @@ def main():
     parser.add_argument("--ctr", required=True, metavar="BINARY")
     parser.add_argument("--results", required=True, metavar="FILE")
     parser.add_argument("--rows", default=",".join(ROWS), help="some of: %(default)s")
+
     parser.add_argument("--quick", action="store_true", help="fewer samples")
     options = parser.parse_args()
 
@@ -326,6 +337,8 @@ def main():
             f"Machine: {machine()}",
             "",
             table(rows),
+            "",
+            spreads(rows),
             "",
             *(f"- {line}" for line in peers.versions(options.ctr)),
             *(f"- Failed: {line}" for line in failures),

@@ -21,7 +21,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ];
     let docker = docker
         .into_iter()
-        .map(|scenario| scenario.as_docker(MEASURED));
+        .map(|scenario| scenario.claimed_of_docker(MEASURED));
     docker
         .chain(own)
         .map(|scenario| scenario.needs(Need::Busybox))

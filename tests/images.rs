@@ -20,7 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(image_prefix_is_the_same),
     ]
     .into_iter()
-    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(bad_templates_are_1),
     ]
     .into_iter()
-    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
 }
 

@@ -38,10 +38,10 @@ mod volume;
 
 use std::process::ExitCode;
 
-use support::Scenario;
+use support::File;
 
 /// The scenarios of each file.
-const FILES: &[(&str, fn() -> Vec<Scenario>)] = &[
+const FILES: &[File] = &[
     ("crash", crash::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),

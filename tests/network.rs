@@ -11,7 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(none_has_loopback_only),
         scenario!(another_container_s_is_shared),
     ]
-    .map(|scenario| scenario.as_docker("docs.docker.com/engine/network/drivers"));
+    .map(|scenario| scenario.claimed_of_docker("docs.docker.com/engine/network/drivers"));
     let own = [
         scenario!(host_is_the_host_s),
         scenario!(without_a_helper_it_says_so),

@@ -17,7 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(bad_input_is_1),
     ]
     .into_iter()
-    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
 }
 

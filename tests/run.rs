@@ -44,7 +44,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(many_at_once),
     ]
     .into_iter()
-    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(without_t_there_is_none),
     ]
     .into_iter()
-    .map(|scenario| scenario.needs(Need::Busybox).as_docker(MEASURED))
+    .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
 }
 

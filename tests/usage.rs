@@ -16,7 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(missing_streams_are_null).needs(Need::Busybox),
         scenario!(labels_have_names),
     ]
-    .map(|scenario| scenario.as_docker(MEASURED));
+    .map(|scenario| scenario.claimed_of_docker(MEASURED));
     let own = [
         scenario!(its_name_is_in_its_version),
         scenario!(output_that_cannot_be_written_is_1).needs(Need::Busybox),

@@ -25,7 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(volumes_of_the_image),
     ];
     docker
-        .map(|scenario| scenario.as_docker(MOBY).needs(Need::Busybox))
+        .map(|scenario| scenario.claimed_of_docker(MOBY).needs(Need::Busybox))
         .into()
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -88,12 +87,6 @@ impl Invocation {
     /// Sets a variable of its environment.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Invocation {
         self.command.env(name, value);
-        self
-    }
-
-    /// Runs it elsewhere than in the scenario's `work` directory.
-    pub(crate) fn cwd(mut self, directory: impl AsRef<Path>) -> Invocation {
-        self.command.current_dir(directory);
         self
     }
 
@@ -318,11 +311,6 @@ impl Finished {
         self.status
             .code()
             .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(127))
-    }
-
-    /// The signal that ended it.
-    pub(crate) fn signal(&self) -> Option<i32> {
-        self.status.signal()
     }
 
     /// Asserts the exit code.

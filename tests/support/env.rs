@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
@@ -32,7 +32,7 @@ impl Engine {
     /// What `CTR_TEST_ENGINE` and `CTR_TEST_BINARY` say, else the `ctr` that cargo has just built.
     pub(crate) fn from_env() -> Engine {
         let Some(name) = std::env::var_os("CTR_TEST_ENGINE") else {
-            return Engine::Ctr(SHARED.binary.clone());
+            return Engine::Ctr(shared().binary.clone());
         };
         let program = find_program(name.to_str().expect("a name")).expect("CTR_TEST_ENGINE");
         let is_podman = program.ends_with("podman");
@@ -57,7 +57,13 @@ struct Shared {
     binary: PathBuf,
 }
 
-static SHARED: LazyLock<Shared> = LazyLock::new(|| {
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+fn shared() -> &'static Shared {
+    SHARED.get_or_init(make_shared)
+}
+
+fn make_shared() -> Shared {
     let directory = make_directory("ctr-bin-").expect("a directory for the program under test");
     let built =
         std::env::var_os("CTR_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_ctr").into());
@@ -66,13 +72,13 @@ static SHARED: LazyLock<Shared> = LazyLock::new(|| {
         .unwrap_or_else(|error| panic!("cannot copy {}: {error}", built.display()));
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).expect("a file of ours");
     Shared { directory, binary }
-});
+}
 
 /// Removes what all scenarios shared.
 pub(super) fn remove_shared_files() {
-    if LazyLock::get(&SHARED).is_some() {
+    if let Some(shared) = SHARED.get() {
         // Nothing depends on it any more, and a temporary directory is no reason to fail.
-        let _ = fs::remove_dir_all(&SHARED.directory);
+        let _ = fs::remove_dir_all(&shared.directory);
     }
 }
 
@@ -136,7 +142,6 @@ impl TestEnv {
     }
 
     /// Whether docker or podman stands in for `ctr`, where a scenario has to allow for its ways.
-    #[allow(dead_code, reason = "used where a scenario differs")]
     pub(crate) fn is_peer(&self) -> bool {
         self.engine.is_peer()
     }

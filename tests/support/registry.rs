@@ -24,8 +24,6 @@ use super::image::{Content, TestImage, digest};
 /// What a client must show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Auth {
-    /// Nothing.
-    Open,
     /// User and password with each request.
     Basic(&'static str, &'static str),
     /// A token, which everybody gets.
@@ -507,7 +505,6 @@ impl State {
         let shown = request.header("authorization");
         let refusal = Answer::error(401, "UNAUTHORIZED", "authentication required");
         match self.auth.as_ref()? {
-            Auth::Open => None,
             Auth::Basic(user, password) => (shown != basic(user, password))
                 .then(|| refusal.with("WWW-Authenticate", "Basic realm=\"test\"")),
             _ => {

@@ -10,6 +10,9 @@ use super::env::{Engine, TestEnv};
 use super::needs::Need;
 use super::users::Tier;
 
+/// A file of scenarios: its name, and what is in it.
+pub(crate) type File = (&'static str, fn() -> Vec<Scenario>);
+
 /// Something that must hold, for every kind of user unless it says otherwise.
 #[derive(Clone)]
 pub(crate) struct Scenario {
@@ -81,7 +84,7 @@ impl Scenario {
 
     /// Claims that Docker does the same; so it also runs against a peer (`CTR_TEST_ENGINE`). The `source` of the claim is
     /// for the reader: a page of the documentation, or the version it was measured on.
-    pub(crate) fn as_docker(mut self, source: &str) -> Scenario {
+    pub(crate) fn claimed_of_docker(mut self, source: &str) -> Scenario {
         assert!(!source.is_empty(), "{}: a claim needs a source", self.name);
         self.docker = true;
         self
@@ -165,7 +168,7 @@ fn keep_panics_quiet() {
 }
 
 /// Runs the scenarios of all files as the command line asks.
-pub(crate) fn run(files: &[(&str, fn() -> Vec<Scenario>)]) -> ExitCode {
+pub(crate) fn run(files: &[File]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     keep_panics_quiet();
     // As many as there are cores: most of the work is the kernel's, and more only makes time-outs meaningless.
