@@ -232,5 +232,6 @@ fn bad_templates_are_1(env: &TestEnv) {
     env.ctr(["inspect", "-f", "{{.NoSuch}}", "box"]).run().exits(1).stdout("\n").stderr_has("template parsing error: template: :1:2: executing \"\" at <.NoSuch>: map has no entry for key \"NoSuch\"");
     env.ctr(["inspect", "-f", "{{.Name", "box"])
         .run()
+        .exits(64)
         .stderr_has("template parsing error: template: :1: unclosed action");
 }

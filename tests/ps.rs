@@ -272,14 +272,27 @@ fn bad_input_is_1(env: &TestEnv) {
         .exits(1)
         .stdout("")
         .stderr_has("nvalid filter 'status=nosuch'");
-    env.ctr("ps -a --format {{.NoSuch}}")
-        .run()
-        .exits(1)
+    // Without a row, too.
+    for (format, words) in [
+        (
+            "{{.NoSuch}}",
+            "failed to execute template: template: :1:2: executing \"\" at <.NoSuch>: can't evaluate field NoSuch",
+        ),
+        (
+            "{{.Names",
+            "failed to parse template: template: :1: unclosed action",
+        ),
+    ] {
+        for list in ["ps", "ps -aq"] {
+            env.ctr(format!("{list} --format {format}"))
+                .run()
+                .exits(1)
+                .stdout("")
+                .stderr_has(words);
+        }
+    }
+    env.ctr("ps -q --format {{.Names}}")
+        .ok()
         .stdout("")
-        .stderr_has("can't evaluate field NoSuch");
-    env.ctr("ps -a --format {{.Names")
-        .run()
-        .exits(1)
-        .stdout("")
-        .stderr_has("unclosed action");
+        .stderr("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
 }

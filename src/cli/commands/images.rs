@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::images_list::{Selection, list};
-use super::images_row::{HEADERS, Row};
+use super::images_row::{HEADERS, Row, TYPE};
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::output::format::Format;
+use crate::cli::output::format::{Format, parsing};
 use crate::cli::output::time;
 use crate::cli::template::Object;
 
@@ -62,6 +62,7 @@ impl Command for Images {
                 columns.chain(["ID", "CreatedSince", "Size"]),
             )?
         };
+        format.uses(&TYPE).map_err(parsing)?;
         let store = context.store()?;
         // Images that others are built on have no names of their own here, so `-a` finds nothing more.
         let _ = self.all;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::images_list::NamedImage;
-use crate::cli::output::format::Headers;
+use crate::cli::output::format::{Headers, RowType};
 use crate::cli::output::{size, time};
 use crate::cli::template::Object;
 use crate::container::record::ZERO_TIME;
@@ -28,6 +28,25 @@ pub(super) const HEADERS: Headers = &[
 const NONE: &str = "<none>";
 /// What Docker shows where nobody has counted.
 const UNKNOWN: &str = "N/A";
+/// What rows are to templates.
+pub(super) static TYPE: RowType = RowType {
+    name: "*formatter.imageContext",
+    fields: &[
+        "Containers",
+        "CreatedAt",
+        "CreatedSince",
+        "Digest",
+        "ID",
+        "Repository",
+        "SharedSize",
+        "Size",
+        "Tag",
+        "UniqueSize",
+        "VirtualSize",
+    ],
+    headers: HEADERS,
+};
+
 /// One line of `images`.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -39,23 +58,11 @@ pub(super) struct Row {
 
 impl Object for Row {
     fn type_name(&self) -> &'static str {
-        "*formatter.imageContext"
+        TYPE.name
     }
 
     fn fields(&self) -> &'static [&'static str] {
-        &[
-            "Containers",
-            "CreatedAt",
-            "CreatedSince",
-            "Digest",
-            "ID",
-            "Repository",
-            "SharedSize",
-            "Size",
-            "Tag",
-            "UniqueSize",
-            "VirtualSize",
-        ]
+        TYPE.fields
     }
 
     fn field(&self, name: &str) -> Option<Json> {

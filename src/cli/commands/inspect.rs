@@ -9,6 +9,7 @@ use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::inspect::{self, Inspected};
+use crate::cli::output::format::parsing;
 use crate::cli::output::go;
 use crate::cli::template::{Shape, Template, Value};
 use crate::container::{self, Engine};
@@ -70,6 +71,9 @@ struct Output {
     #[arg(short, long, value_name = "FORMAT")]
     format: Option<String>,
 }
+
+/// Exit code of a template that cannot be parsed. Source: docker/cli, command/inspect/inspector.go.
+const TEMPLATE_ERROR: i32 = 64;
 
 /// What to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +157,9 @@ impl Output {
         let format = self.format.as_deref().filter(|format| !format.is_empty());
         let template = match format {
             None | Some("json") => None,
-            Some(text) => Some(Template::parse(text).map_err(parsing)?),
+            Some(text) => Some(
+                Template::parse(text).map_err(|error| parsing(error).with_code(TEMPLATE_ERROR))?,
+            ),
         };
         let engine = context.engine()?;
         let mut failures = Vec::new();
@@ -191,10 +197,6 @@ impl Output {
         }
         Ok(i32::from(!failures.is_empty()))
     }
-}
-
-fn parsing(error: crate::cli::template::Error) -> Failure {
-    Failure::plain(format!("template parsing error: {error}"))
 }
 
 fn find(engine: &Engine, kind: Kind, name: &str, sizes: bool) -> Result<Json, Failure> {

@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::ps_filter::Filters;
-use super::ps_row::{HEADERS, Row};
+use super::ps_row::{HEADERS, Row, TYPE};
 use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
+use crate::cli::error::Failure;
 use crate::cli::output::format::Format;
 use crate::cli::output::time;
 use crate::cli::template::Object;
@@ -67,11 +68,22 @@ impl Command for Ps {
     ];
 
     fn run(self, context: &Context) -> Outcome {
-        let format = if self.quiet {
-            Format::quiet("ID")?
-        } else {
-            let size = self.size.then_some("Size");
-            Format::parse(self.format.as_deref(), COLUMNS.into_iter().chain(size))?
+        let size = self.size.then_some("Size");
+        let format = Format::read(self.format.as_deref(), COLUMNS.into_iter().chain(size))
+            .map_err(|error| Failure::plain(format!("failed to parse template: {error}")))?;
+        let uses = format
+            .uses(&TYPE)
+            .map_err(|error| Failure::plain(format!("failed to execute template: {error}")))?;
+        let sizes = self.size || (!self.quiet && uses.contains("Size"));
+        let custom = self.format.as_deref().is_some_and(|text| !text.is_empty());
+        if self.quiet && custom {
+            context.eprintln(
+                "WARNING: Ignoring custom format, because both --format and --quiet are set.",
+            );
+        }
+        let format = match self.quiet {
+            true => Format::quiet("ID")?,
+            false => format,
         };
         let engine = context.engine()?;
         let filters = Filters::parse(&self.filter, &engine)?;
@@ -97,7 +109,7 @@ impl Command for Ps {
                 });
             }
         }
-        if self.size || format.shows("Size") {
+        if sizes {
             for row in &mut rows {
                 row.sizes = Some(engine.sizes(&row.container)?);
             }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::cli::output::format::Headers;
+use crate::cli::output::format::{Headers, RowType};
 use crate::cli::output::{ellipsis, go, ports, size, time};
 use crate::cli::template::Object;
 use crate::container::record::{Record, Status};
@@ -30,6 +30,29 @@ pub(super) const HEADERS: Headers = &[
     ("IPAddresses", "IP ADDRESSES"),
 ];
 
+/// What rows are to templates.
+pub(super) static TYPE: RowType = RowType {
+    name: "*formatter.ContainerContext",
+    fields: &[
+        "Command",
+        "CreatedAt",
+        "ID",
+        "Image",
+        "Labels",
+        "LocalVolumes",
+        "Mounts",
+        "Names",
+        "Networks",
+        "Platform",
+        "Ports",
+        "RunningFor",
+        "Size",
+        "State",
+        "Status",
+    ],
+    headers: HEADERS,
+};
+
 /// One line of `ps`.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -43,27 +66,11 @@ pub(super) struct Row {
 
 impl Object for Row {
     fn type_name(&self) -> &'static str {
-        "*formatter.ContainerContext"
+        TYPE.name
     }
 
     fn fields(&self) -> &'static [&'static str] {
-        &[
-            "Command",
-            "CreatedAt",
-            "ID",
-            "Image",
-            "Labels",
-            "LocalVolumes",
-            "Mounts",
-            "Names",
-            "Networks",
-            "Platform",
-            "Ports",
-            "RunningFor",
-            "Size",
-            "State",
-            "Status",
-        ]
+        TYPE.fields
     }
 
     fn field(&self, name: &str) -> Option<Json> {

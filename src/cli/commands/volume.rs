@@ -7,7 +7,7 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
-use crate::cli::output::format::{Format, Headers};
+use crate::cli::output::format::{Format, Headers, RowType, parsing};
 use crate::cli::template::Object;
 use crate::volume::{self, Volume, Volumes};
 
@@ -85,6 +85,7 @@ impl Command for List {
             true => Format::quiet("Name")?,
             false => Format::parse(self.format.as_deref(), ["Driver", "Name"])?,
         };
+        format.uses(&TYPE).map_err(parsing)?;
         let store = context.store()?;
         let volumes = Volumes::new(&store);
         let mut rows: Vec<Row> = volumes.list()?.into_iter().map(Row).collect();
@@ -133,28 +134,35 @@ impl List {
     }
 }
 
+/// What rows are to templates.
+static TYPE: RowType = RowType {
+    name: "*formatter.volumeContext",
+    fields: &[
+        "Availability",
+        "Driver",
+        "Group",
+        "Labels",
+        "Links",
+        "Mountpoint",
+        "Name",
+        "Scope",
+        "Size",
+        "Status",
+    ],
+    headers: HEADERS,
+};
+
 /// One line of `volume ls`. Spec: docker/cli, `cli/command/formatter/volume.go`.
 #[derive(Debug)]
 struct Row(Volume);
 
 impl Object for Row {
     fn type_name(&self) -> &'static str {
-        "*formatter.volumeContext"
+        TYPE.name
     }
 
     fn fields(&self) -> &'static [&'static str] {
-        &[
-            "Availability",
-            "Driver",
-            "Group",
-            "Labels",
-            "Links",
-            "Mountpoint",
-            "Name",
-            "Scope",
-            "Size",
-            "Status",
-        ]
+        TYPE.fields
     }
 
     fn field(&self, name: &str) -> Option<Json> {

@@ -172,7 +172,9 @@ fn network_settings(container: &Container) -> Json {
     let state = network_state.unwrap_or(&none);
     let record = &container.record;
     let mut ports = Map::new();
-    if running {
+    let mode = record.host_config.network_mode.as_str();
+    // Only a network of the container's own has ports to reach.
+    if running && network(mode) == "bridge" {
         for (port, _) in record.config.exposed_ports.iter().flatten() {
             ports.insert(port.clone(), Json::Null);
         }
@@ -181,7 +183,6 @@ fn network_settings(container: &Container) -> Json {
         }
         ports.sort_keys();
     }
-    let mode = record.host_config.network_mode.as_str();
     let mut networks = Map::new();
     let name = network(mode);
     if !name.is_empty() {

@@ -2,11 +2,14 @@
 //!
 //! Spec: docker/cli, `cli/command/formatter/formatter.go`.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::{go, table};
 use crate::cli::error::Failure;
-use crate::cli::template::{Object, Plain, Template, Value};
+use crate::cli::template::{self, Object, Plain, Template, Value};
 
 /// How rows are printed.
 #[derive(Debug)]
@@ -33,6 +36,17 @@ pub(crate) struct Cut {
 /// A table's columns: field and header.
 pub(crate) type Headers = &'static [(&'static str, &'static str)];
 
+/// What is known of rows before there is one.
+#[derive(Debug)]
+pub(crate) struct RowType {
+    /// As [`Object::type_name`].
+    pub(crate) name: &'static str,
+    /// As [`Object::fields`].
+    pub(crate) fields: &'static [&'static str],
+    /// All fields, those too that JSON does not show, and their headers.
+    pub(crate) headers: Headers,
+}
+
 impl Format {
     /// Reads `--format`; `columns` is what there is without one.
     ///
@@ -43,12 +57,22 @@ impl Format {
         text: Option<&str>,
         columns: impl IntoIterator<Item = &'static str>,
     ) -> Result<Format, Failure> {
+        Format::read(text, columns).map_err(parsing)
+    }
+
+    /// As [`Format::parse`], with the error as the template has it.
+    ///
+    /// # Errors
+    ///
+    /// A template that cannot be parsed.
+    pub(crate) fn read(
+        text: Option<&str>,
+        columns: impl IntoIterator<Item = &'static str>,
+    ) -> Result<Format, template::Error> {
         let text = text.unwrap_or_default().trim();
         let template = |text: &str| {
             // Docker's own escapes, which shells do not turn into the characters.
-            let text = text.replace("\\t", "\t").replace("\\n", "\n");
-            Template::parse(&text)
-                .map_err(|error| Failure::plain(format!("template parsing error: {error}")))
+            Template::parse(&text.replace("\\t", "\t").replace("\\n", "\n"))
         };
         match text {
             "" | "table" => Ok(Format::Columns(columns.into_iter().collect())),
@@ -71,6 +95,31 @@ impl Format {
             Format::Columns(columns) => columns.contains(&field),
             Format::Table(template) | Format::Lines(template) => template.mentions(field),
             Format::Json => false,
+        }
+    }
+
+    /// Returns the fields that rows are asked for, found by trying a template on a row without content, as Docker does for
+    /// `ps` (docker/cli, `buildContainerListOptions`).
+    ///
+    /// # Errors
+    ///
+    /// A field that rows do not have. Whatever else an empty row is too little for is left to those that come.
+    pub(crate) fn uses(&self, rows: &'static RowType) -> Result<BTreeSet<String>, template::Error> {
+        let template = match self {
+            Format::Columns(columns) => {
+                return Ok(columns.iter().map(|name| (*name).to_owned()).collect());
+            }
+            Format::Json => return Ok(BTreeSet::new()),
+            Format::Table(template) | Format::Lines(template) => template,
+        };
+        let probe = Probe {
+            rows,
+            used: RefCell::default(),
+            has_failed: Cell::default(),
+        };
+        match template.execute(Value::Object(&probe), &Plain) {
+            Err(interrupted) if probe.has_failed.get() => Err(interrupted.error),
+            _ => Ok(probe.used.into_inner()),
         }
     }
 
@@ -136,6 +185,43 @@ impl Format {
     }
 }
 
+/// Docker's words, of parsing and of executing alike.
+pub(crate) fn parsing(error: template::Error) -> Failure {
+    Failure::plain(format!("template parsing error: {error}"))
+}
+
+/// A row without content that takes note of what it is asked for.
+#[derive(Debug)]
+struct Probe {
+    rows: &'static RowType,
+    used: RefCell<BTreeSet<String>>,
+    /// Whether it was asked for a field that rows do not have.
+    has_failed: Cell<bool>,
+}
+
+impl Object for Probe {
+    fn type_name(&self) -> &'static str {
+        self.rows.name
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        self.rows.fields
+    }
+
+    fn field(&self, name: &str) -> Option<Json> {
+        if header(self.rows.headers, name).is_none() {
+            self.has_failed.set(true);
+            return None;
+        }
+        self.used.borrow_mut().insert(name.to_owned());
+        Some(Json::from(""))
+    }
+
+    fn method(&self, name: &str, _: &str) -> Option<String> {
+        (name == "Label").then(String::new)
+    }
+}
+
 fn lines<'r>(
     template: &Template,
     rows: impl Iterator<Item = &'r dyn Object>,
@@ -149,8 +235,7 @@ fn lines<'r>(
                     text.push_str(&interrupted.written);
                     text.push('\n');
                 }
-                let error = interrupted.error;
-                return Err(Failure::plain(format!("template parsing error: {error}")));
+                return Err(parsing(interrupted.error));
             }
         }
         text.push('\n');
@@ -231,6 +316,30 @@ mod tests {
     }
 
     const HEADERS: Headers = &[("ID", "CONTAINER ID"), ("Names", "NAMES")];
+
+    #[test]
+    fn knows_what_a_template_uses() {
+        static ROWS: RowType = RowType {
+            name: "*formatter.Row",
+            fields: &["ID", "Names"],
+            headers: HEADERS,
+        };
+        let uses = |text| {
+            let format = Format::parse(Some(text), []).unwrap();
+            let uses = format.uses(&ROWS).map_err(|error| error.to_string());
+            uses.map(|uses| uses.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(uses("{{.ID}}{{.Label \"a\"}}").unwrap(), "ID");
+        assert_eq!(uses("{{json .}}").unwrap(), "ID Names");
+        assert_eq!(uses("json").unwrap(), "");
+        // An empty row has no second byte; others may.
+        assert_eq!(uses("{{slice .ID 0 2}}").unwrap(), "ID");
+        assert!(
+            uses("{{.Foo}}")
+                .unwrap_err()
+                .contains("can't evaluate field Foo")
+        );
+    }
 
     fn render(text: Option<&str>) -> Result<String, String> {
         let rows = [Row("a"), Row("<b>")];

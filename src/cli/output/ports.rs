@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::commands;
 use crate::container::Container;
 use crate::container::record::{PortBinding, Status};
 
@@ -21,7 +22,11 @@ pub(crate) fn ports(container: &Container) -> String {
     let none = BTreeMap::new();
     let network = container.state.network.as_ref();
     let published = network.map_or(&none, |network| &network.ports);
+    // Only a network of the container's own has ports to reach.
+    let mode = container.record.host_config.network_mode.as_str();
+    let is_bridge = commands::network(mode) == "bridge";
     let exposed = container.record.config.exposed_ports.iter().flatten();
+    let exposed = exposed.filter(|_| is_bridge);
     let exposed = exposed
         .map(|(port, _)| port.as_str())
         .filter(|port| !published.contains_key(*port));
