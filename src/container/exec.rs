@@ -189,8 +189,9 @@ struct Local {
 
 impl Peer for Local {
     fn watch<'p>(&'p self, room: bool, fds: &mut Vec<PollFd<'p>>) {
-        fds.push(PollFd::new(&self.pidfd, PollFlags::IN));
         if room {
+            // Not without room: a process that has ended would wake the loop over and over.
+            fds.push(PollFd::new(&self.pidfd, PollFlags::IN));
             for stream in [Stream::Stdout, Stream::Stderr] {
                 let output = self.streams.output(stream);
                 fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));

@@ -20,6 +20,9 @@ const CHUNK: usize = 32 * 1024;
 /// (pipe(7), `pipe-max-size`) unless root has raised that.
 const DRAIN_LIMIT: usize = 4 << 20;
 
+/// Clients at once; more wait to be let in.
+const MAX_CLIENTS: usize = 256;
+
 /// How long a monitor has nothing to do before it gives back what only its beginning needed.
 const SETTLING: Timespec = Timespec {
     tv_sec: 0,
@@ -136,7 +139,7 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
         add(Source::Process, self.pidfd.as_fd(), PollFlags::IN);
-        if let Some(listener) = &self.listener {
+        if let (Some(listener), true) = (&self.listener, self.clients.len() < MAX_CLIENTS) {
             add(Source::Listener, listener.as_fd(), PollFlags::IN);
         }
         if let Some(signals) = &self.signals {
