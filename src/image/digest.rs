@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn hashes_as_sha2_does() {
         use sha2::Digest as _;
-        let bytes: Vec<u8> = (0..100_000_u32).map(|n| ((n * n) >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..100_000_u64).map(|n| (n * n / 127) as u8).collect();
         for length in [0, 1, 63, 64, 65, 4096, bytes.len()] {
             let bytes = &bytes[..length];
             let mut pieces = Hasher::new(Algorithm::Sha256);
