@@ -25,7 +25,8 @@ enum View {
     /// A bar per layer.
     Bars {
         all: MultiProgress,
-        layers: Mutex<HashMap<String, ProgressBar>>,
+        /// In the order they began.
+        layers: Mutex<Vec<(String, ProgressBar)>>,
     },
 }
 
@@ -46,15 +47,16 @@ impl Watcher {
         Watcher { view }
     }
 
-    /// Ends the bars of one pull, which stay as they are.
+    /// Ends the bars of one pull: what they say last stays as lines, for a bar goes when its library forgets it.
     pub(crate) fn finish(&self) {
         match &self.view {
             View::Quiet => {}
             View::Lines(seen) => seen.lock().unwrap_or_else(PoisonError::into_inner).clear(),
-            View::Bars { layers, .. } => {
+            View::Bars { all, layers } => {
                 let mut layers = layers.lock().unwrap_or_else(PoisonError::into_inner);
-                for (_, bar) in layers.drain() {
-                    bar.abandon();
+                for (id, bar) in layers.drain(..) {
+                    bar.finish_and_clear();
+                    let _ = all.println(format!("{id}: {}", bar.message()));
                 }
             }
         }
@@ -88,10 +90,12 @@ impl Watcher {
             }
             View::Bars { all, layers } => {
                 let mut layers = layers.lock().unwrap_or_else(PoisonError::into_inner);
-                let bar = layers
-                    .entry(id.to_owned())
-                    .or_insert_with(|| all.add(new_bar(id)));
-                show(bar, state);
+                let known = layers.iter().position(|(known, _)| known == id);
+                let at = known.unwrap_or_else(|| {
+                    layers.push((id.to_owned(), all.add(new_bar(id))));
+                    layers.len() - 1
+                });
+                show(&layers[at].1, state);
             }
         }
     }
@@ -129,7 +133,8 @@ impl Progress for Watcher {
 }
 
 fn new_bar(id: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
+    // Alone it would draw a line of its own.
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
     bar.set_style(words_only());
     bar.set_prefix(id.to_owned());
     bar
