@@ -225,9 +225,9 @@ impl Failure {
                 }
                 text.push('\n');
                 if let Some(usage) = usage {
-                    let _ = writeln!(text, "Usage:  {usage}\n");
+                    let _ = writeln!(text, "Usage:  {}\n", line(usage));
                 }
-                let _ = writeln!(text, "Run '{help}' for more information");
+                let _ = writeln!(text, "Run '{}' for more information", line(help));
                 if let Some(hint) = hint {
                     let _ = writeln!(text, "Hint: {}", line(hint));
                 }
@@ -303,13 +303,13 @@ mod tests {
         };
         let usage = Failure::Usage {
             message: evil.to_owned(),
-            usage: None,
-            help: "ctr --help".to_owned(),
+            usage: Some(evil.to_owned()),
+            help: evil.to_owned(),
             hint: Some(evil.to_owned()),
             named: true,
             code: 125,
         };
-        for (failure, lines) in [(failure, 4), (Failure::plain(evil), 1), (usage, 5)] {
+        for (failure, lines) in [(failure, 4), (Failure::plain(evil), 1), (usage, 7)] {
             let text = failure.render("ctr", true);
             assert_eq!(text.lines().count(), lines, "{text:?}");
             assert!(
