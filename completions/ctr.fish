@@ -69,7 +69,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -s e -l env -d 'Set environ
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
-complete -c ctr -n "__fish_ctr_using_subcommand run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
@@ -139,7 +139,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s e -l env -d 'Set envi
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
-complete -c ctr -n "__fish_ctr_using_subcommand create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
@@ -221,7 +221,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
-complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
@@ -295,7 +295,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
-complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r

@@ -9,7 +9,7 @@
 //! `run` and `exec` exit with 125 for a failure of ours, 126 for a command that cannot be invoked, 127 for one that is not
 //! there; other commands with 1; wrong usage is 125 everywhere, as with Docker, but for a wrong number of arguments.
 //!
-//! Messages quote images, registries and records: what is printed of them goes through [`line`].
+//! Messages quote images, registries and records: what is printed of them goes through [`line()`].
 
 use std::error::Error;
 use std::io;

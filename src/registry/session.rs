@@ -109,7 +109,7 @@ impl Session {
         self.runtime.block_on(self.link.config(digest, size))
     }
 
-    /// Calls `receive` for each of `wanted`, each on its own thread, at most [`limits::PARALLEL_DOWNLOADS`] at a time and in
+    /// Calls `receive` for each of `wanted`, each on its own thread, at most [`PARALLEL_DOWNLOADS`](super::limits::PARALLEL_DOWNLOADS) at a time and in
     /// the order given. What a call asks of its [`Feed`] is downloaded; a call that asks for nothing costs nothing. All
     /// threads have ended when this returns; after the first error the other feeds end with [`Error::Cancelled`].
     ///

@@ -9,9 +9,9 @@
 //! | driver | needs | costs |
 //! |---|---|---|
 //! | [`Overlay`] | overlayfs in a user namespace (Linux 5.11) | two `mkdir`s |
-//! | [`Copy`] | nothing | a copy of the image, by reflink where the filesystem has it |
+//! | [`struct@Copy`] | nothing | a copy of the image, by reflink where the filesystem has it |
 //!
-//! [`select`] tries the first once for each store and remembers what it found in `DATA/driver`; removing that file makes it
+//! [`select()`] tries the first once for each store and remembers what it found in `DATA/driver`; removing that file makes it
 //! try again.
 
 mod copy;

@@ -61,7 +61,7 @@ pub(crate) struct CreateFlags {
     /// Set meta data on a container
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
     label: Vec<(String, String)>,
-    /// Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=...[,readonly]
+    /// Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly
     #[arg(long, value_name = "KEY=VALUE[,...]")]
     mount: Vec<String>,
     /// Assign a name to the container (default: a made-up one)

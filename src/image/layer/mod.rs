@@ -142,7 +142,7 @@ pub struct Written {
 /// Writes the layer in `dir` to `out` as a tar that is the same for the same content, always and everywhere: entries
 /// sorted, extended headers only where needed, whiteouts and remembered owners given back.
 ///
-/// The process runs inside the user's id map, as for [`unpack`].
+/// The process runs inside the user's id map, as for [`unpack()`].
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ use crate::image::limits;
 /// What aufs kept in the root of its layers; Docker ignores it as well.
 const AUFS: &[u8] = b".wh..wh.";
 
-/// See [`super::unpack`].
+/// See [`super::unpack()`].
 pub(super) fn unpack(
     reader: impl Read,
     dir: &Path,

@@ -24,7 +24,7 @@ const MAX_OCTAL_7: u64 = 0o7_777_777;
 /// Largest number in a field of eleven octal digits: size and time.
 const MAX_OCTAL_11: u64 = 0o77_777_777_777;
 
-/// See [`super::write`].
+/// See [`super::write()`].
 pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Written, Error> {
     let open = |errno: Errno| write_error("open", dir.as_os_str().as_encoded_bytes(), errno);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
