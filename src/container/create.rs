@@ -20,7 +20,7 @@ use super::record::{RECORD_VERSION, Record, State};
 use super::{Container, CreatedContainer, Engine, Error, clock, configure, markers, names};
 use crate::image;
 use crate::rootfs;
-use crate::store::{ContainerDir, new_id, replace_file};
+use crate::store::{ContainerDir, ContainerLock, new_id, replace_file};
 use crate::volume::{self, Volumes};
 
 /// Digits of a short ID.
@@ -29,13 +29,14 @@ pub(super) const SHORT_ID: usize = 12;
 /// Draws of a made-up name before giving up.
 const MAX_DRAWS: u32 = 100;
 
-/// A container being made; dropped without `keep`, it is gone.
+/// A container being made; dropped without [`Draft::keep`], it is gone.
 struct Draft<'e> {
     engine: &'e Engine,
     id: String,
     name: Option<String>,
     volumes: Vec<String>,
-    keep: bool,
+    /// Held until it has been undone. `None` once it is kept.
+    lock: Option<ContainerLock>,
 }
 
 impl Engine {
@@ -67,14 +68,14 @@ impl Engine {
         let requests = configure::mount_requests(&options)?;
         let (mut host, warnings) = (host.config, host.warnings);
 
+        let (dir, lock) = self.store.create_container(&id)?;
         let mut draft = Draft {
             engine: self,
             id: id.clone(),
             name: None,
             volumes: Vec::new(),
-            keep: false,
+            lock: Some(lock),
         };
-        let (dir, lock) = self.store.create_container(&id)?;
         let name = self.claim(name, &id)?;
         draft.name = Some(name.clone());
         let image_volumes: Vec<String> = (config.volumes.iter().flat_map(BTreeMap::keys))
@@ -119,8 +120,8 @@ impl Engine {
         if let Some(cidfile) = cidfile {
             cidfile.finish(&record.id)?;
         }
-        draft.keep = true;
         let state = State::created();
+        let lock = draft.keep();
         Ok(CreatedContainer {
             container: Container { record, state },
             warnings,
@@ -214,9 +215,16 @@ fn write_record(dir: &ContainerDir, record: &Record) -> Result<(), Error> {
     Ok(replace_file(&path, &bytes)?)
 }
 
+impl Draft<'_> {
+    /// Makes it a container, whose lock the caller holds from now on.
+    fn keep(mut self) -> ContainerLock {
+        (self.lock.take()).expect("only kept once, by value")
+    }
+}
+
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        if !self.keep {
+        if self.lock.is_some() {
             // Without a name it claims, the empty one is nobody's.
             let name = self.name.as_deref().unwrap_or_default();
             let _ = self.engine.remove_files(&self.id, name, &self.volumes);
