@@ -58,6 +58,9 @@ pub enum Error {
     /// The process could not be started, as its monitor reported.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The monitor was killed before it could say whether the container runs.
+    #[error("the monitor of the container died while starting it")]
+    MonitorDied,
     /// A file of the container.
     #[error("cannot {action} {}", path.display())]
     Io {

@@ -83,8 +83,7 @@ impl Engine {
             Err(error) => {
                 // What the monitor reports it has cleaned up after itself.
                 if !matches!(error, Error::Start(_)) && record.host_config.auto_remove {
-                    let volumes = super::remove::anonymous_volumes(record);
-                    let _ = self.remove_files(&record.id, &record.name, &volumes);
+                    self.remove_unstarted(&dir, record);
                 }
                 return Err(error);
             }
@@ -93,6 +92,16 @@ impl Engine {
             session: options.attach.map(|_| session),
             warnings,
         })
+    }
+
+    /// Removes a container whose monitor cannot, best effort. The lock went to the monitor, so it is taken again; a monitor
+    /// that was killed has freed it, or is about to.
+    fn remove_unstarted(&self, dir: &ContainerDir, record: &Record) {
+        if let Ok(Some(lock)) = dir.lock() {
+            let _ = self.settle(dir, record, &lock);
+            let volumes = super::remove::anonymous_volumes(record);
+            let _ = self.remove_files(&record.id, &record.name, &volumes);
+        }
     }
 
     /// Takes the container's lock, unless it runs.

@@ -69,7 +69,7 @@ impl Session {
             }
             let received = (self.inbox).receive(&self.socket, RecvFlags::empty(), &mut self.chunk);
             if received.map_err(system("talk to the monitor"))? == Received::End {
-                return Err(StartError::decode(&[]).into());
+                return Err(Error::MonitorDied);
             }
         }
     }
