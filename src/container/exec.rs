@@ -205,21 +205,23 @@ impl Peer for Local {
         self.streams.write_input();
         // Before the last reading: what it has written is there by then.
         let code = exit_code(self.pidfd.as_fd(), false);
+        let mut has_read = false;
+        // Once each, so that signals and input get their turn.
         for stream in [Stream::Stdout, Stream::Stderr] {
-            loop {
-                if outputs.is_full() {
-                    return Ok(None);
-                }
-                let Some(count) = self.streams.read(stream, &mut self.chunk) else {
-                    break;
-                };
-                match stream {
-                    Stream::Stdout => outputs.stdout(&self.chunk[..count]),
-                    Stream::Stderr => outputs.stderr(&self.chunk[..count]),
-                }
+            if outputs.is_full() {
+                return Ok(None);
+            }
+            let Some(count) = self.streams.read(stream, &mut self.chunk) else {
+                continue;
+            };
+            has_read = true;
+            match stream {
+                Stream::Stdout => outputs.stdout(&self.chunk[..count]),
+                Stream::Stderr => outputs.stderr(&self.chunk[..count]),
             }
         }
-        Ok(code.map(|code| {
+        // There may be more where that came from.
+        Ok(code.filter(|_| !has_read).map(|code| {
             exit_code(self.pidfd.as_fd(), true);
             Outcome::Exited(code)
         }))
