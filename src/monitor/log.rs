@@ -11,7 +11,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -135,13 +135,22 @@ impl LogWriter {
         if self.encoded.is_empty() {
             return Ok(());
         }
-        let written = self.ensure_file().and_then(|()| match &mut self.file {
-            Some(file) => file.write_all(&self.encoded),
-            None => Ok(()),
-        });
-        self.size += self.encoded.len() as u64;
+        let written = self.ensure_file().and_then(|()| self.append());
         self.encoded.clear();
         self.encoded.shrink_to(4 * MAX_ENTRY);
+        written
+    }
+
+    /// Appends what is encoded, all or nothing: half an entry would swallow the next one.
+    fn append(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let written = file.write_all(&self.encoded);
+        match written {
+            Ok(()) => self.size += self.encoded.len() as u64,
+            Err(_) => file.set_len(self.size)?,
+        }
         written
     }
 
@@ -152,8 +161,12 @@ impl LogWriter {
         };
         let path = target.dir.join(FILE_NAME);
         if self.file.is_none() {
-            let file = open(&path)?;
+            let mut file = open(&path)?;
             self.size = file.metadata()?.len();
+            if is_torn(&file, self.size)? {
+                file.write_all(b"\n")?;
+                self.size += 1;
+            }
             self.file = Some(file);
         }
         if target.max_size.is_some_and(|max| self.size >= max) {
@@ -176,10 +189,21 @@ impl LogWriter {
 
 fn open(path: &std::path::Path) -> io::Result<File> {
     OpenOptions::new()
+        .read(true)
         .append(true)
         .create(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Whether a log of `size` bytes ends within an entry: its monitor was killed, or the machine went down.
+fn is_torn(file: &File, size: u64) -> io::Result<bool> {
+    let Some(last) = size.checked_sub(1) else {
+        return Ok(false);
+    };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
 }
 
 /// Returns the length of `bytes` without the beginning of a character that is cut off at the end.
@@ -300,6 +324,20 @@ mod tests {
         line.extend_from_slice("é\n".as_bytes());
         log.record(Stream::Stdout, &line, now).unwrap();
         assert_eq!(logs(dir.path())[5]["log"], "é\n");
+    }
+
+    #[test]
+    fn a_torn_entry_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        fs::write(&path, "{\"log\":\"torn").unwrap();
+        let mut log = LogWriter::new(target(dir.path(), None, 1));
+        let now = Timestamp::now();
+        log.record(Stream::Stdout, b"whole\n", now).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].starts_with("{\"log\":\"whole"));
     }
 
     #[test]
