@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(wait_prints_codes),
         scenario!(restart_keeps_the_files),
         scenario!(rm_refuses_what_runs),
+        scenario!(files_given_away_keep_nobody_from_starting),
         scenario!(rm_several_goes_on),
         scenario!(id_prefixes_are_names_too),
         scenario!(attach_needs_a_running_container),
@@ -249,6 +250,24 @@ fn restart_keeps_the_files(env: &TestEnv) {
     env.until(Duration::from_secs(5), || {
         env.ctr("exec box cat /count").run().out() == "x\nx\nx\n"
     });
+}
+
+fn files_given_away_keep_nobody_from_starting(env: &TestEnv) {
+    env.image("busybox");
+    let script = "chown 5:5 /etc/resolv.conf /etc/hosts; chmod 0 /etc/hostname; true";
+    env.ctr([
+        "run",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ])
+    .ok();
+    env.ctr("start -a box").ok();
 }
 
 fn rm_refuses_what_runs(env: &TestEnv) {

@@ -293,7 +293,14 @@ fn write_etc_files(dir: &Path, record: &Record, network: &Mode) -> Result<(), Er
             "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[]).into_bytes(),
             _ => hosts::resolv_conf(&ResolvConf::of_host(), network, &[]).into_bytes(),
         };
-        write_etc_file(&dir.join(name), &text)?;
+        // A new one each time: the container may have given the last one to another of its users.
+        let path = dir.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
+            _ => write_etc_file(&path, &text)?,
+        }
     }
     Ok(())
 }
