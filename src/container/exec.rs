@@ -1,6 +1,7 @@
 //! `exec`: a further process in a running container. The calling `ctr` is its parent; no monitor is involved.
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -12,7 +13,7 @@ use super::stream::relay::{Outputs, Peer, relay};
 use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
 use super::user::{self, User};
 use super::view::View;
-use super::{Container, Engine, Error, ExecOptions, capabilities, environment};
+use super::{Container, Engine, Error, ExecOptions, capabilities, environment, process};
 use crate::monitor::{
     StartError, StartFailure, Stream, Streams, exit_code, fork_apart, leave_standard_streams, null,
 };
@@ -45,6 +46,10 @@ impl Engine {
         let pid = container.state.pid;
         // A root directory that is gone has gone with its process.
         let view = View::of_process(pid).map_err(|_| not_running())?;
+        // What was opened by number was its own only if it still has that number.
+        if process::wait_for_end(&target_pidfd, Some(Duration::ZERO)) {
+            return Err(not_running());
+        }
         let wanted = options.user.as_deref().unwrap_or(&record.config.user);
         // Docker counts an unknown user among what keeps a command from being invoked.
         let user = user::resolve(wanted, &view)

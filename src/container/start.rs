@@ -16,7 +16,7 @@ use super::spec::{self, ETC_FILES, Ingredients};
 use super::stream::Session;
 use super::user::{self, User};
 use super::view::View;
-use super::{Container, Engine, Error, Started, capabilities, log_options, signal};
+use super::{Container, Engine, Error, Started, capabilities, log_options, process, signal};
 use crate::monitor::protocol::Wants;
 use crate::monitor::{self, Plan, Watch};
 use crate::network::{Mode, PublishedPort, ResolvConf};
@@ -240,17 +240,22 @@ impl Engine {
             .load(other)?
             .ok_or_else(|| Error::NotFound(other.clone()))?;
         let running = self.open_process(&other);
-        let Some(_process) = running else {
-            // moby, daemon/container_operations.go: "cannot join network of a non running container".
-            return Err(Error::Invalid(format!(
+        // moby, daemon/container_operations.go: "cannot join network of a non running container".
+        let not_running = || {
+            Error::Invalid(format!(
                 "cannot join network of a non running container: {}",
                 other.record.id
-            )));
+            ))
         };
+        let process = running.ok_or_else(not_running)?;
         let path = format!("/proc/{}/ns/net", other.state.pid);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let net = rustix::fs::open(&path, flags, FileMode::empty())
             .map_err(|error| failed("open", Path::new(&path))(error.into()))?;
+        // What was opened by number was its own only if it still has that number.
+        if process::wait_for_end(&process, Some(Duration::ZERO)) {
+            return Err(not_running());
+        }
         let etc = self.store.container(&other.record.id).path().to_owned();
         Ok((vec![(LinuxNamespaceType::Network, net)], etc))
     }
