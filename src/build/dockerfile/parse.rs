@@ -1,0 +1,431 @@
+//! Logical lines → nodes: the instruction word, its flags, and its arguments in the form that the instruction has.
+
+use super::directives::{self, Directives};
+use super::heredoc::Heredoc;
+use super::lines::{self, Line};
+use super::words::raw_words;
+use super::{Error, MAX_DOCKERFILE_BYTES, Problem, Span};
+
+/// A Dockerfile, read but not yet understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// The directives at the top.
+    pub directives: Directives,
+    /// One per instruction.
+    pub nodes: Vec<Node>,
+}
+
+/// One instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The word, in upper case.
+    pub instruction: &'static str,
+    /// The word as written, for the linter.
+    pub written: String,
+    /// `--name[=value]`, in order.
+    pub flags: Vec<Flag>,
+    /// What follows.
+    pub argument: Argument,
+    /// The whole logical line.
+    pub text: String,
+    /// Where.
+    pub span: Span,
+    /// The comments directly above.
+    pub comments: Vec<String>,
+    /// Here-documents.
+    pub heredocs: Vec<Heredoc>,
+    /// An empty line within the instruction, which the linter dislikes.
+    pub empty_continuation: bool,
+}
+
+/// `--name` or `--name=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// Without dashes.
+    pub name: String,
+    /// Not yet expanded.
+    pub value: Option<String>,
+}
+
+/// The arguments of an instruction, not yet expanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Argument {
+    /// The rest of the line as it stands.
+    Text(String),
+    /// `["a", "b"]`.
+    Json(Vec<String>),
+    /// Blank-separated words, quotes kept.
+    Words(Vec<String>),
+    /// `a=b c=d`, quotes kept.
+    Pairs(Vec<(String, String)>),
+    /// `a` or `a=b`, quotes kept.
+    Declarations(Vec<(String, Option<String>)>),
+    /// HEALTHCHECK's kind, in upper case, and what follows it.
+    Healthcheck(String, Box<Argument>),
+    /// The instruction that ONBUILD triggers.
+    Trigger(Box<Node>),
+}
+
+/// How an instruction's arguments are written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Text,
+    TextOrJson,
+    WordsOrJson,
+    Words,
+    Pairs,
+    Declarations,
+    Healthcheck,
+    Trigger,
+}
+
+/// Every instruction, and the form of its arguments.
+const INSTRUCTIONS: [(&str, Form); 18] = [
+    ("ADD", Form::WordsOrJson),
+    ("ARG", Form::Declarations),
+    ("CMD", Form::TextOrJson),
+    ("COPY", Form::WordsOrJson),
+    ("ENTRYPOINT", Form::TextOrJson),
+    ("ENV", Form::Pairs),
+    ("EXPOSE", Form::Words),
+    ("FROM", Form::Words),
+    ("HEALTHCHECK", Form::Healthcheck),
+    ("LABEL", Form::Pairs),
+    ("MAINTAINER", Form::Text),
+    ("ONBUILD", Form::Trigger),
+    ("RUN", Form::TextOrJson),
+    ("SHELL", Form::TextOrJson),
+    ("STOPSIGNAL", Form::Text),
+    ("USER", Form::Text),
+    ("VOLUME", Form::WordsOrJson),
+    ("WORKDIR", Form::Text),
+];
+
+/// Reads a Dockerfile.
+///
+/// # Errors
+///
+/// The first [`Problem`], with its place.
+pub fn parse(bytes: &[u8]) -> Result<Parsed, Error> {
+    let whole = Span { first: 1, last: 1 };
+    if bytes.len() > MAX_DOCKERFILE_BYTES {
+        return Err(Problem::TooLarge.at(whole));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::NotText.at(whole))?;
+    let directives = directives::read(text)?;
+    let lines = lines::read(text, directives.escape)?;
+    if lines.is_empty() {
+        return Err(Problem::Empty.at(whole));
+    }
+    let nodes = lines
+        .into_iter()
+        .map(|line| {
+            let span = line.span;
+            node(line, directives.escape).map_err(|problem| problem.at(span))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Parsed { directives, nodes })
+}
+
+fn node(line: Line, escape: char) -> Result<Node, Problem> {
+    let (written, rest) = split_word(&line.text);
+    let unknown = || Problem::UnknownInstruction(written.to_owned());
+    let upper = written.to_ascii_uppercase();
+    let (instruction, form) = INSTRUCTIONS
+        .into_iter()
+        .find(|(name, _)| *name == upper)
+        .ok_or_else(unknown)?;
+    let (flags, rest) = flags(rest, escape)?;
+    let argument = match form {
+        Form::Trigger => Argument::Trigger(Box::new(trigger(&line, rest, escape)?)),
+        form => argument(instruction, form, rest, escape)?,
+    };
+    Ok(Node {
+        instruction,
+        written: written.to_owned(),
+        flags,
+        argument,
+        text: line.text.clone(),
+        span: line.span,
+        comments: line.comments,
+        heredocs: line.heredocs,
+        empty_continuation: line.empty_continuation,
+    })
+}
+
+/// The instruction after ONBUILD, which may not be ONBUILD again.
+fn trigger(line: &Line, rest: &str, escape: char) -> Result<Node, Problem> {
+    if rest.is_empty() {
+        return Err(Problem::Arguments("ONBUILD", "at least one argument"));
+    }
+    let (word, _) = split_word(rest);
+    match word.to_ascii_uppercase().as_str() {
+        "ONBUILD" => Err(Problem::Other(
+            "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".to_owned(),
+        )),
+        upper @ ("FROM" | "MAINTAINER") => Err(Problem::Other(format!(
+            "{upper} isn't allowed as an ONBUILD trigger"
+        ))),
+        _ => node(
+            Line {
+                text: rest.to_owned(),
+                ..line.clone()
+            },
+            escape,
+        ),
+    }
+}
+
+fn argument(name: &'static str, form: Form, rest: &str, escape: char) -> Result<Argument, Problem> {
+    Ok(match form {
+        Form::Text => Argument::Text(rest.to_owned()),
+        Form::TextOrJson => match json(rest)? {
+            Some(list) => Argument::Json(list),
+            None => Argument::Text(rest.to_owned()),
+        },
+        Form::WordsOrJson => match json(rest)? {
+            Some(list) => Argument::Json(list),
+            None => Argument::Words(owned(raw_words(rest, escape))),
+        },
+        Form::Words => Argument::Words(rest.split_whitespace().map(str::to_owned).collect()),
+        Form::Pairs => Argument::Pairs(pairs(name, rest, escape)?),
+        Form::Declarations => Argument::Declarations(declarations(rest, escape)?),
+        Form::Healthcheck => {
+            let (kind, rest) = split_word(rest);
+            let kind = kind.to_ascii_uppercase();
+            let inner = argument(name, Form::TextOrJson, rest, escape)?;
+            Argument::Healthcheck(kind, Box::new(inner))
+        }
+        Form::Trigger => unreachable!("ONBUILD is read by its caller"),
+    })
+}
+
+/// The first blank-separated word, and the rest without blanks at either end.
+fn split_word(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    match text.split_once(char::is_whitespace) {
+        Some((word, rest)) => (word, rest.trim()),
+        None => (text, ""),
+    }
+}
+
+/// Takes `--flags` off the beginning; `--` alone ends them.
+fn flags(rest: &str, escape: char) -> Result<(Vec<Flag>, &str), Problem> {
+    let mut flags = Vec::new();
+    let mut rest = rest;
+    while rest.starts_with("--") {
+        let word = raw_words(rest, escape)[0];
+        rest = rest[word.len()..].trim_start();
+        if word == "--" {
+            break;
+        }
+        let (name, value) = match word[2..].split_once('=') {
+            Some((name, value)) => (name, Some(unquoted(value)?)),
+            None => (&word[2..], None),
+        };
+        flags.push(Flag {
+            name: name.to_owned(),
+            value,
+        });
+    }
+    Ok((flags, rest))
+}
+
+/// Without the quotes around a flag's value or parts of it; variables stay.
+fn unquoted(value: &str) -> Result<String, Problem> {
+    let mut text = String::new();
+    let mut quote = None;
+    for c in value.chars() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            (_, c) => text.push(c),
+        }
+    }
+    match quote {
+        Some('"') => Err(Problem::UnterminatedQuote("double-quote")),
+        Some(_) => Err(Problem::UnterminatedQuote("single-quote")),
+        None => Ok(text),
+    }
+}
+
+/// A JSON list of strings at the beginning of `rest`; `None` where it is no JSON, and so a command for the shell.
+fn json(rest: &str) -> Result<Option<Vec<String>>, Problem> {
+    if !rest.starts_with('[') {
+        return Ok(None);
+    }
+    // What follows the list is ignored, as BuildKit's decoder does.
+    let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Vec<serde_json::Value>>();
+    let Some(Ok(values)) = stream.next() else {
+        return Ok(None);
+    };
+    let strings = values.into_iter().map(|value| match value {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    });
+    let list = strings.collect::<Option<Vec<_>>>().ok_or_else(|| {
+        let words = "when using JSON array syntax, arrays must be comprised of strings only";
+        Problem::Other(words.to_owned())
+    })?;
+    Ok(Some(list))
+}
+
+/// `name=value …`, or the old form `name the rest`.
+fn pairs(name: &'static str, rest: &str, escape: char) -> Result<Vec<(String, String)>, Problem> {
+    let words = raw_words(rest, escape);
+    let Some(first) = words.first() else {
+        return Err(Problem::Arguments(name, "at least one argument"));
+    };
+    let pairs: Vec<(String, String)> = if first.contains('=') {
+        let pair = |word: &&str| {
+            let (key, value) = word
+                .split_once('=')
+                .ok_or_else(|| Problem::NoEquals((*word).to_owned()))?;
+            Ok((key.to_owned(), value.to_owned()))
+        };
+        words.iter().map(pair).collect::<Result<_, Problem>>()?
+    } else {
+        let (key, value) = split_word(rest);
+        if value.is_empty() {
+            return Err(Problem::TwoArguments(name));
+        }
+        vec![(key.to_owned(), value.to_owned())]
+    };
+    if pairs.iter().any(|(key, _)| key.is_empty()) {
+        return Err(Problem::BlankName(name));
+    }
+    Ok(pairs)
+}
+
+fn declarations(rest: &str, escape: char) -> Result<Vec<(String, Option<String>)>, Problem> {
+    let words = raw_words(rest, escape);
+    if words.is_empty() {
+        return Err(Problem::Arguments("ARG", "at least one argument"));
+    }
+    let declared: Vec<(String, Option<String>)> = words
+        .into_iter()
+        .map(|word| match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (word.to_owned(), None),
+        })
+        .collect();
+    if declared.iter().any(|(name, _)| name.is_empty()) {
+        return Err(Problem::BlankName("ARG"));
+    }
+    Ok(declared)
+}
+
+fn owned(words: Vec<&str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Node {
+        let mut parsed = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(parsed.nodes.len(), 1, "{text}");
+        parsed.nodes.remove(0)
+    }
+
+    fn words(list: &[&str]) -> Vec<String> {
+        owned(list.to_vec())
+    }
+
+    #[test]
+    fn forms() {
+        use Argument::*;
+        for (text, wanted) in [
+            ("RUN echo  a", Text("echo  a".into())),
+            ("run [\"a\", \"b c\"]", Json(words(&["a", "b c"]))),
+            ("RUN [\"a\" b", Text("[\"a\" b".into())),
+            ("CMD []", Json(vec![])),
+            ("COPY a 'b c' /d", Words(words(&["a", "'b c'", "/d"]))),
+            ("COPY [\"a b\",\"/d\"]", Json(words(&["a b", "/d"]))),
+            ("ENV a b  c", Pairs(vec![("a".into(), "b  c".into())])),
+            (
+                "ENV a=b c='d e' f=",
+                Pairs(vec![
+                    ("a".into(), "b".into()),
+                    ("c".into(), "'d e'".into()),
+                    ("f".into(), String::new()),
+                ]),
+            ),
+            (
+                "ARG a b=c",
+                Declarations(vec![("a".into(), None), ("b".into(), Some("c".into()))]),
+            ),
+            (
+                "HEALTHCHECK cmd curl x",
+                Healthcheck("CMD".into(), Box::new(Text("curl x".into()))),
+            ),
+            ("FROM alpine AS b", Words(words(&["alpine", "AS", "b"]))),
+        ] {
+            assert_eq!(one(text).argument, wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_before_arguments() {
+        let node = one("COPY --from=a --chown=\"x y\":z --link -- --b /c");
+        let flags: Vec<_> = node
+            .flags
+            .iter()
+            .map(|f| (f.name.as_str(), f.value.as_deref()))
+            .collect();
+        assert_eq!(
+            flags,
+            [
+                ("from", Some("a")),
+                ("chown", Some("x y:z")),
+                ("link", None)
+            ]
+        );
+        assert_eq!(node.argument, Argument::Words(words(&["--b", "/c"])));
+    }
+
+    #[test]
+    fn triggers() {
+        let node = one("ONBUILD RUN --mount=type=tmpfs,target=/x ls");
+        let Argument::Trigger(inner) = node.argument else {
+            panic!()
+        };
+        assert_eq!((inner.instruction, inner.flags.len()), ("RUN", 1));
+        for text in ["ONBUILD", "ONBUILD ONBUILD RUN x", "ONBUILD FROM x"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refused_with_a_place() {
+        for (text, line) in [
+            ("", 1),
+            ("# only\n", 1),
+            ("FROM x\n\nFOO y", 3),
+            ("FROM x\nENV a", 2),
+            ("FROM x\nENV a=b c", 2),
+            ("FROM x\nENV =b", 2),
+            ("FROM x\nLABEL", 2),
+            ("FROM x\nARG", 2),
+            ("FROM x\nRUN [1]", 2),
+            ("FROM x\nCOPY --a=\"b c d", 2),
+            ("FROM x\nRUN <<E\nx", 2),
+        ] {
+            assert_eq!(
+                parse(text.as_bytes()).unwrap_err().span.first,
+                line,
+                "{text:?}"
+            );
+        }
+        assert!(parse(b"FROM \xff").is_err());
+        assert!(parse(&vec![b'\n'; MAX_DOCKERFILE_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn byte_order_mark_and_escape() {
+        let parsed = parse("\u{feff}# escape=`\nFROM x\nRUN a `\n b\\\n".as_bytes()).unwrap();
+        assert_eq!(parsed.nodes[1].text, "RUN a  b\\");
+    }
+}
