@@ -6,8 +6,8 @@
 //! parse        logical line → instruction word, flags, arguments (words, JSON list, name=value pairs)
 //! words        quotes and `${variables}` of one word: BuildKit's `shell` package
 //! pattern      the shell patterns of `${v#p}` and `${v/p/r}`
-//! instruction  typed instructions, checked
-//! stages       instructions → global ARGs and stages
+//! instruction  typed instructions, checked and expanded
+//! mount        the options of RUN's mounts
 //! ```
 //!
 //! Nothing here reads a file, runs a command or expands a variable by itself: who executes the instructions knows the
@@ -18,7 +18,9 @@
 pub mod directives;
 mod error;
 mod heredoc;
+pub mod instruction;
 mod lines;
+pub mod mount;
 mod parse;
 mod pattern;
 pub mod words;

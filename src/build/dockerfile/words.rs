@@ -53,6 +53,38 @@ impl<'a, V: Variables + ?Sized> Expander<'a, V> {
         Ok(found.text)
     }
 
+    /// Returns where values come from.
+    pub(super) fn variables(&self) -> &'a V {
+        self.variables
+    }
+
+    /// Returns the escape character.
+    pub(super) fn escape(&self) -> char {
+        self.escape
+    }
+
+    /// Replaces variables in the text of a here-document, in which quotes are ordinary characters and an escape takes the
+    /// meaning from `$` and from itself only.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Expander::word`].
+    pub fn text(&self, text: &str) -> Result<String, Problem> {
+        let mut scanner = Scanner::new(self, text);
+        let mut result = String::new();
+        while let Some(c) = scanner.rest.next() {
+            match c {
+                '$' => result.push_str(&scanner.dollar()?),
+                c if c == self.escape => {
+                    let next = scanner.rest.next_if(|n| *n == '$' || *n == c);
+                    result.push(next.unwrap_or(c));
+                }
+                c => result.push(c),
+            }
+        }
+        Ok(result)
+    }
+
     /// As [`Expander::word`], split at blanks that are neither quoted nor escaped. Blanks of values split, too.
     ///
     /// # Errors
