@@ -1,5 +1,7 @@
 //! Building images from Dockerfiles.
 //!
 //! [`dockerfile`] is the language: text in, instructions out, every one with its place in the file.
+//! [`ignore`] says which files of the context the build sees.
 
 pub mod dockerfile;
+pub mod ignore;

@@ -7,6 +7,7 @@
 //! words        quotes and `${variables}` of one word: BuildKit's `shell` package
 //! pattern      the shell patterns of `${v#p}` and `${v/p/r}`
 //! instruction  typed instructions, checked and expanded
+//! stages       instructions → global ARGs and stages
 //! mount        the options of RUN's mounts
 //! ```
 //!
@@ -23,6 +24,7 @@ mod lines;
 pub mod mount;
 mod parse;
 mod pattern;
+pub mod stages;
 pub mod words;
 
 pub use error::{Error, Problem};
