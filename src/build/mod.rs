@@ -1,4 +1,4 @@
-//! Building images from Dockerfiles.
+//! Building images from Dockerfiles: so far the language, without a command that executes it.
 //!
 //! [`dockerfile`] is the language: text in, instructions out, every one with its place in the file.
 //! [`ignore`] says which files of the context the build sees.
