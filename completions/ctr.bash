@@ -28,6 +28,9 @@ _ctr() {
             ctr,exec)
                 cmd="ctr__subcmd__exec"
                 ;;
+            ctr,history)
+                cmd="ctr__subcmd__history"
+                ;;
             ctr,image)
                 cmd="ctr__subcmd__image"
                 ;;
@@ -139,6 +142,9 @@ _ctr() {
             ctr__subcmd__container,wait)
                 cmd="ctr__subcmd__container__subcmd__wait"
                 ;;
+            ctr__subcmd__image,history)
+                cmd="ctr__subcmd__image__subcmd__history"
+                ;;
             ctr__subcmd__image,import)
                 cmd="ctr__subcmd__image__subcmd__import"
                 ;;
@@ -203,7 +209,7 @@ _ctr() {
 
     case "${cmd}" in
         ctr)
-            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull images version info attach create import inspect kill logs restart rm rmi start stop tag wait container image system volume"
+            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull images version info attach create history import inspect kill logs restart rm rmi start stop tag wait container image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1118,13 +1124,57 @@ _ctr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        ctr__subcmd__image)
-            opts="pull ls list import rm remove tag inspect prune"
+        ctr__subcmd__history)
+            opts="-H -q --help --format --human --no-trunc --platform --quiet"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__image)
+            opts="pull ls list history import rm remove tag inspect prune"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__image__subcmd__history)
+            opts="-H -q --help --format --human --no-trunc --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2070,7 +2120,7 @@ _ctr_with_names() {
         break
     done
     case "${words}" in
-        "run"|"container run"|"pull"|"image pull"|"images"|"image ls"|"image list"|"create"|"container create"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
+        "run"|"container run"|"pull"|"image pull"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
         "exec"|"container exec"|"attach"|"container attach"|"kill"|"container kill"|"stop"|"container stop") kinds="running" ;;
         "inspect") kinds="containers images volumes" ;;
         "logs"|"container logs"|"restart"|"container restart"|"rm"|"container rm"|"container remove"|"start"|"container start"|"wait"|"container wait"|"container inspect") kinds="containers" ;;

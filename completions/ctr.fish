@@ -44,6 +44,7 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "version" -d 'Show the versi
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "create" -d 'Create a new container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "history" -d 'Show the history of an image'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "kill" -d 'Kill one or more running containers'
@@ -161,6 +162,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s q -l quiet -d 'Suppre
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c ctr -n "__fish_ctr_using_subcommand history" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand history" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand history" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand history" -s H -l human -d 'Print sizes and dates in human readable format'
+complete -c ctr -n "__fish_ctr_using_subcommand history" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand history" -s q -l quiet -d 'Only show image IDs'
 complete -c ctr -n "__fish_ctr_using_subcommand import" -s c -l change -d 'Apply a Dockerfile instruction to the created image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand import" -s m -l message -d 'Set commit message for imported image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand import" -l platform -d 'Set the platform of the image (default: this machine\'s)' -r
@@ -347,15 +354,16 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "ls" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "list" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'
@@ -373,6 +381,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l digests -d 'Show digests'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Don\'t truncate output'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only show image IDs'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Print sizes and dates in human readable format'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -l no-trunc -d 'Don\'t truncate output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Only show image IDs'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -s c -l change -d 'Apply a Dockerfile instruction to the created image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -s m -l message -d 'Set commit message for imported image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -l platform -d 'Set the platform of the image (default: this machine\'s)' -r
@@ -440,6 +454,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand attach" -f -a "(ctr __complete r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from attach" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand create" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand history" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from history" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand inspect" -f -a "(ctr __complete containers images volumes)"
 complete -c ctr -n "__fish_ctr_using_subcommand kill" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from kill" -f -a "(ctr __complete running)"

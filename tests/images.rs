@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(rmi_untags_then_deletes),
         scenario!(rmi_refuses_what_is_used),
         scenario!(image_prefix_is_the_same),
+        scenario!(history_tells_instructions),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
@@ -299,4 +300,39 @@ fn image_prefix_is_the_same(env: &TestEnv) {
     env.ctr("image rm other")
         .ok()
         .stdout("Untagged: other:latest\n");
+}
+
+fn history_tells_instructions(env: &TestEnv) {
+    let tar = crate::support::busybox::rootfs_tar().unwrap();
+    let id = env.ctr("import -m first - x:1").stdin(tar).ok().line();
+    let lines = env.ctr("history x:1").ok().lines();
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>().join(" "),
+        "IMAGE CREATED CREATED BY SIZE COMMENT"
+    );
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].starts_with(&id[7..19]), "{}", lines[1]);
+    assert!(lines[1].contains("ago") && lines[1].ends_with("first"));
+    env.ctr("history -q --no-trunc x:1")
+        .ok()
+        .stdout(&format!("{id}\n"));
+    let size = env
+        .ctr(["history", "-H=false", "--format", "{{.Size}}", "x:1"])
+        .ok()
+        .line();
+    assert!(size.parse::<u64>().unwrap() > 100_000, "{size}");
+    let row = env
+        .ctr(["history", "--format", "{{json .}}", "x:1"])
+        .ok()
+        .json();
+    let fields: Vec<_> = row.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        fields.join(" "),
+        "Comment CreatedAt CreatedBy CreatedSince ID Size"
+    );
+    env.ctr("history nosuch")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("No such image: nosuch:latest");
 }

@@ -5,6 +5,7 @@ pub mod config;
 pub mod decompress;
 mod digest;
 mod document;
+mod history;
 mod import;
 mod inspect;
 pub mod layer;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use document::DocumentError;
+pub use history::HistoryLine;
 pub use import::{ImportError, ImportOptions, Imported, import};
 pub use inspect::inspect;
 pub use list::{Listed, Listing, list};

@@ -7,6 +7,7 @@ mod create;
 mod create_flags;
 mod exec;
 mod glob;
+mod history;
 mod images;
 mod images_list;
 mod images_row;
@@ -57,6 +58,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<info::Info>(Group::Common, &["info", "system info"]),
     Entry::of::<attach::Attach>(Group::Other, &["attach", "container attach"]),
     Entry::of::<create::Create>(Group::Other, &["create", "container create"]),
+    Entry::of::<history::History>(Group::Other, &["history", "image history"]),
     Entry::of::<import::Import>(Group::Other, &["import", "image import"]),
     Entry::of::<inspect::Inspect>(Group::Other, &["inspect"]),
     Entry::of::<kill::Kill>(Group::Other, &["kill", "container kill"]),
@@ -107,9 +109,7 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "diff",
     "events",
     "export",
-    "history",
     "image build",
-    "image history",
     "image load",
     "image push",
     "image save",

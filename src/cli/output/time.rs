@@ -52,6 +52,21 @@ pub(crate) fn local(text: &str) -> String {
     }
 }
 
+/// Returns a time in RFC 3339 as Go's `time.RFC3339` has it: whole seconds, local time.
+pub(crate) fn rfc3339(text: &str) -> String {
+    match text.parse::<Timestamp>() {
+        Ok(time) => {
+            let zoned = time.to_zoned(TimeZone::system());
+            let zone = match zoned.offset().is_zero() {
+                true => "Z".to_owned(),
+                false => zoned.strftime("%:z").to_string(),
+            };
+            format!("{}{zone}", zoned.strftime("%Y-%m-%dT%H:%M:%S"))
+        }
+        Err(_) => text.to_owned(),
+    }
+}
+
 /// Reads a point in time as `logs --since` and `--filter until=` take it: RFC 3339 with parts left out (local time where
 /// there is no zone), seconds since 1970 with a fraction, or a Go duration before `now`. Returns nanoseconds since 1970.
 ///
