@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(a_killed_one_takes_the_container_with_it),
         scenario!(after_a_reboot_nothing_runs),
+        scenario!(after_a_reboot_numbers_are_somebody_else_s),
         scenario!(asked_to_end_it_asks_the_container),
         scenario!(a_stopped_client_loses_nothing),
         scenario!(a_dead_client_blocks_nobody),
@@ -25,6 +26,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_run_directory_may_have_a_long_name),
         scenario!(restart_keeps_what_rm_would_remove),
         scenario!(a_failed_start_is_remembered),
+        scenario!(a_start_that_fails_before_there_is_a_monitor_is_remembered),
         scenario!(input_outlives_a_client_that_comes_and_goes),
         scenario!(a_log_of_nothing_cannot_be_read),
     ]
@@ -66,6 +68,8 @@ fn send(pid: i32, signal: Signal) {
 
 fn a_killed_one_takes_the_container_with_it(env: &TestEnv) {
     detached(env, "", "echo started; sleep 1000");
+    // `run -d` returns when the shell runs: on a busy machine the monitor would be killed before it has heard a word.
+    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "started\n");
     let (container, monitor) = processes(env);
     send(monitor, Signal::SIGKILL);
     env.until(PATIENCE, || !is_alive(container));
@@ -97,6 +101,41 @@ fn after_a_reboot_nothing_runs(env: &TestEnv) {
         .stdout("exited\n");
     env.ctr("start box").ok();
     env.ctr("exec box echo here").ok().stdout("here\n");
+    env.ctr("rm -f box").ok();
+}
+
+fn after_a_reboot_numbers_are_somebody_else_s(env: &TestEnv) {
+    detached(env, "", "sleep 1000");
+    let id = inspect(env, "{{.Id}}");
+    let path = env
+        .data()
+        .join("ctr/containers")
+        .join(id)
+        .join("state.json");
+    let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let (container, monitor) = processes(env);
+    send(monitor, Signal::SIGKILL);
+    env.until(PATIENCE, || !is_alive(container));
+    // Number and start time are those of somebody's who runs now; only the boot was another.
+    let innocent = env.program("sleep", "1000").spawn();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", innocent.pid())).unwrap();
+    let started: u64 = stat.split(' ').nth(21).unwrap().parse().unwrap();
+    state["Pid"] = innocent.pid().into();
+    state["PidStart"] = started.into();
+    let this_boot = state["BootId"].take();
+    assert_eq!(this_boot.as_str().unwrap().len(), 36, "{this_boot}");
+    for (boot, survives) in [
+        ("6f9c8a0e-1d0b-4a5c-9a53-5a2f2f0f8d11".into(), true),
+        (this_boot, false),
+    ] {
+        state["BootId"] = boot;
+        fs::write(&path, state.to_string()).unwrap();
+        env.ctr(["ps", "-a", "--format", "{{.State}}"])
+            .ok()
+            .stdout("exited\n");
+        assert_eq!(is_alive(innocent.pid() as i32), survives);
+    }
+    env.ctr("start box").ok();
     env.ctr("rm -f box").ok();
 }
 
@@ -281,6 +320,23 @@ fn a_failed_start_is_remembered(env: &TestEnv) {
     env.ctr("run --rm --network none busybox nosuch")
         .run()
         .exits(127);
+    env.ctr("ps -aq").ok().stdout("");
+}
+
+fn a_start_that_fails_before_there_is_a_monitor_is_remembered(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("create --name box -u nobody-here --network none busybox true")
+        .ok();
+    let words = "unable to find user nobody-here: no matching entries in passwd file";
+    env.ctr("start box").run().exits(1).stderr_has(words);
+    assert_eq!(
+        inspect(env, "{{.State.Status}} {{.State.Error}}"),
+        format!("created {words}")
+    );
+    env.ctr("rm box").ok();
+    env.ctr("run --rm -u nobody-here --network none busybox true")
+        .run()
+        .stderr_has(words);
     env.ctr("ps -aq").ok().stdout("");
 }
 

@@ -89,6 +89,7 @@ impl Keeper for Warden<'_> {
             pid,
             // A process that has ended already has a time as well: it has not been waited for.
             pid_start: process::start_time(pid).unwrap_or_default(),
+            boot_id: process::boot_id(),
             started_at: clock::now(),
             network: Some(network_state(network)),
             ..State::created()
@@ -101,12 +102,7 @@ impl Keeper for Warden<'_> {
             self.remove(None);
             return;
         }
-        // As Docker: it stays "created", with the reason.
-        self.state = State {
-            exit_code: error.failure.exit_code(),
-            error: error.to_string(),
-            ..State::created()
-        };
+        self.state = State::failed(error);
         let _ = self.write();
     }
 
@@ -116,8 +112,7 @@ impl Keeper for Warden<'_> {
             return;
         }
         self.state.status = Status::Exited;
-        self.state.pid = 0;
-        self.state.pid_start = 0;
+        self.state.forget_process();
         self.state.exit_code = exit_code;
         self.state.finished_at = clock::now();
         self.state.network = None;

@@ -1,14 +1,15 @@
 //! Finding containers and reading how they stand.
 //!
 //! `state.json` is what its last writer knew. Where it says "running" and nobody holds the lock, the monitor was killed or
-//! the machine went down; the first who notices kills what may be left of the process (by number *and* start time) and
-//! writes down that it is over, as exit code 137: a killed monitor takes its container with it by SIGKILL.
+//! the machine went down; the first who notices kills what may be left of the process (by boot, number *and* start time)
+//! and writes down that it is over, as exit code 137: a killed monitor takes its container with it by SIGKILL.
 
 use std::io;
 
 use super::error::failed;
 use super::record::{Record, State, Status, ZERO_TIME};
 use super::{Container, Engine, Error, clock};
+use crate::monitor::StartError;
 use crate::store::{ContainerDir, ContainerLock, replace_file};
 
 /// What a container's exit code is when nobody saw it end.
@@ -24,6 +25,7 @@ impl State {
             status: Status::Created,
             pid: 0,
             pid_start: 0,
+            boot_id: String::new(),
             exit_code: 0,
             error: String::new(),
             oom_killed: false,
@@ -32,6 +34,22 @@ impl State {
             network: None,
             extra: serde_json::Map::new(),
         }
+    }
+
+    /// The state of a container that could not be started. As in Docker it stays "created", with the reason.
+    pub(super) fn failed(error: &StartError) -> State {
+        State {
+            exit_code: error.failure.exit_code(),
+            error: error.in_full(),
+            ..State::created()
+        }
+    }
+
+    /// Forgets the process, which has ended.
+    pub(super) fn forget_process(&mut self) {
+        self.pid = 0;
+        self.pid_start = 0;
+        self.boot_id.clear();
     }
 
     /// The state of a container that was running when its state was lost: without a process that could be named.
@@ -167,11 +185,13 @@ impl Engine {
         if state.status != Status::Running {
             return Ok(state);
         }
-        super::process::kill_leftover(state.pid, state.pid_start);
+        // Numbers and start times begin anew with each boot, and may well be somebody else's by now.
+        if state.boot_id.is_empty() || state.boot_id == super::process::boot_id() {
+            super::process::kill_leftover(state.pid, state.pid_start);
+        }
         state.status = Status::Exited;
         state.exit_code = UNSEEN_EXIT_CODE;
-        state.pid = 0;
-        state.pid_start = 0;
+        state.forget_process();
         state.finished_at = clock::now();
         state.network = None;
         let _ = write_state(dir, &state);

@@ -20,6 +20,13 @@ pub(super) fn start_time(pid: u32) -> Option<u64> {
     rest.split(' ').nth(19)?.parse().ok()
 }
 
+/// Returns what tells this boot of the machine from all others; empty where `/proc` does not have it. See proc(5),
+/// `random/boot_id`.
+pub(super) fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim_end().to_owned()
+}
+
 /// Opens the process that had number `pid` and this start time; `None` if it is gone.
 pub(super) fn open(pid: u32, started: u64) -> Option<OwnedFd> {
     let fd = pidfd_open(Pid::from_raw(pid as i32)?, PidfdFlags::empty()).ok()?;

@@ -269,6 +269,9 @@ pub struct State {
     /// Start time of `pid` in clock ticks after boot (`/proc/PID/stat` field 22), against reuse of the number.
     #[serde(default)]
     pub pid_start: u64,
+    /// Of which boot `pid` and `pid_start` are: the kernel's `boot_id`. Empty where it was not to be had.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub boot_id: String,
     /// Of the last run.
     pub exit_code: i32,
     /// Why it could not be started.

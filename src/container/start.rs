@@ -10,13 +10,16 @@ use super::error::{failed, system};
 use super::hosts;
 use super::keeper::Warden;
 use super::options::StartOptions;
-use super::record::{PortBinding, Record, Status};
+use super::record::{PortBinding, Record, State, Status};
 use super::security::Security;
 use super::spec::{self, ETC_FILES, Ingredients};
 use super::stream::Session;
 use super::user::{self, User};
 use super::view::View;
-use super::{Container, Engine, Error, Started, capabilities, log_options, process, signal};
+use super::{
+    Container, Engine, Error, StartError, StartFailure, Started, capabilities, log_options, lookup,
+    process, signal,
+};
 use crate::monitor::protocol::Wants;
 use crate::monitor::{self, Plan, Watch};
 use crate::network::{Mode, PublishedPort, ResolvConf};
@@ -51,7 +54,15 @@ impl Engine {
     /// [`Error::Start`]; with `--rm` the container is gone then. Starting a container that runs does nothing but attach.
     pub fn start(&self, container: &Container, options: StartOptions) -> Result<Started, Error> {
         match self.hold(&container.record.id)? {
-            Held::Ours(lock) => self.start_held(container, lock, options),
+            Held::Ours(lock) => {
+                let record = &container.record;
+                if let Err(error) = self.finish_creation(record) {
+                    drop(lock);
+                    self.clean_up_unstarted(&self.store.container(&record.id), record, &error);
+                    return Err(error);
+                }
+                self.start_held(container, lock, options)
+            }
             Held::Running(container) => {
                 let attach = |wants| self.attach(&container, wants);
                 Ok(Started {
@@ -82,8 +93,8 @@ impl Engine {
             Ok(greeted) => greeted,
             Err(error) => {
                 // What the monitor reports it has cleaned up after itself.
-                if !matches!(error, Error::Start(_)) && record.host_config.auto_remove {
-                    self.remove_unstarted(&dir, record);
+                if !matches!(error, Error::Start(_)) {
+                    self.clean_up_unstarted(&dir, record, &error);
                 }
                 return Err(error);
             }
@@ -94,13 +105,21 @@ impl Engine {
         })
     }
 
-    /// Removes a container whose monitor cannot, best effort. The lock went to the monitor, so it is taken again; a monitor
-    /// that was killed has freed it, or is about to.
-    fn remove_unstarted(&self, dir: &ContainerDir, record: &Record) {
-        if let Ok(Some(lock)) = dir.lock() {
-            let _ = self.settle(dir, record, &lock);
+    /// Does what a monitor does when a container cannot be started, where there is none (any more), best effort. The lock
+    /// went to it, or was dropped on the way, so it is taken again; a monitor that was killed has freed it, or is about to.
+    fn clean_up_unstarted(&self, dir: &ContainerDir, record: &Record, error: &Error) {
+        let Ok(Some(lock)) = dir.lock() else {
+            return;
+        };
+        let Ok(settled) = self.settle(dir, record, &lock) else {
+            return;
+        };
+        if record.host_config.auto_remove {
             let volumes = super::remove::anonymous_volumes(record);
             let _ = self.remove_files(&record.id, &record.name, &volumes);
+        } else if !matches!(error, Error::MonitorDied) || settled.status != Status::Exited {
+            let error = StartError::from_error(StartFailure::Engine, error);
+            let _ = lookup::write_state(dir, &State::failed(&error));
         }
     }
 

@@ -80,6 +80,11 @@ impl StartError {
         StartError::from_error(StartFailure::of(error), error)
     }
 
+    /// Its words and those of its causes, in one line.
+    pub fn in_full(&self) -> String {
+        words(self).join(": ")
+    }
+
     /// As the payload of a frame.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.failure.exit_code() as u8];
