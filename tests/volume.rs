@@ -23,10 +23,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(mounts_by_key_and_value),
         scenario!(filled_from_the_image),
         scenario!(volumes_of_the_image),
+        scenario!(a_volume_at_etc_keeps_dockers_files),
     ];
-    docker
-        .map(|scenario| scenario.claimed_of_docker(MOBY).needs(Need::Busybox))
-        .into()
+    let own = [scenario!(start_finishes_what_create_began)];
+    let docker = docker.map(|scenario| scenario.claimed_of_docker(MOBY));
+    (docker.into_iter().chain(own))
+        .map(|scenario| scenario.needs(Need::Busybox))
+        .collect()
 }
 
 fn commands(env: &TestEnv) {
@@ -320,4 +323,63 @@ fn volumes_of_the_image(env: &TestEnv) {
     ])
     .ok();
     env.ctr("volume ls -q").ok().stdout("mine\n");
+}
+
+fn a_volume_at_etc_keeps_dockers_files(env: &TestEnv) {
+    env.image("busybox");
+    let own = env.file("own/hostname", "mine\n");
+    let own = format!("{}:/etc/hostname", own.display());
+    let script = "cat /etc/hostname; grep -c localhost /etc/hosts; test -e /etc/resolv.conf && cat /etc/group";
+    let run = |further: &[&str]| {
+        let flags = ["run", "--rm", "--network", "none", "-h", "box"];
+        let flags = flags.into_iter().chain(["-v", "conf:/etc"]);
+        let command = ["busybox", "sh", "-c", script];
+        let args: Vec<&str> = (flags.chain(further.iter().copied()).chain(command)).collect();
+        env.ctr(args.as_slice()).ok().out()
+    };
+    let seen = run(&[]);
+    assert!(seen.starts_with("box\n2\nroot:x:0:"), "{seen}");
+    // Unless the user mounts them, too, in whatever order.
+    let seen = run(&["-v", &own]);
+    assert!(seen.starts_with("mine\n2\n"), "{seen}");
+}
+
+/// `create` was killed after the container had come about, and before its volumes were filled.
+fn start_finishes_what_create_began(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.push("x", "latest", &with_content());
+    let image = registry.name("x");
+    env.ctr(["pull", "-q", &image]).ok();
+    let create = |volume: &str| {
+        let flags = ["create", "--name", "box", "--network", "none", "-v", volume];
+        let args = (flags.into_iter()).chain([image.as_str(), "ls", "/srv/data"]);
+        env.ctr(args.collect::<Vec<_>>().as_slice()).ok();
+    };
+    // As it is when it is made.
+    let volume = env.data().join("ctr/volumes/early");
+    let empty = || {
+        let script = "cd \"$1\" && mv _data old.$$ && mkdir _data";
+        let args = ["-c", script, "sh", volume.to_str().unwrap()];
+        env.program("sh", args).ok();
+    };
+    // Before it began to,
+    create("early:/srv/data");
+    empty();
+    env.ctr("start -a box").ok().stdout("new\nown\n");
+    // which is no reason to fill again what the container has emptied since,
+    empty();
+    env.ctr("start -a box").ok().stdout("");
+    // and in the middle of it, whenever that is found out.
+    let mark = volume.join("filling");
+    env.program("touch", [mark.to_str().unwrap()]).ok();
+    env.ctr("start -a box").ok().stdout("new\nown\n");
+    assert!(!mark.exists());
+    env.ctr("rm box").ok();
+    for nocopy in ["bare:/srv/data:nocopy", "bare:/srv/data"] {
+        env.ctr("volume create bare").ok();
+        create(nocopy);
+        let filled = env.ctr("start -a box").ok().out();
+        assert_eq!(filled.is_empty(), nocopy.ends_with("nocopy"), "{nocopy}");
+        env.ctr("rm box").ok();
+    }
 }

@@ -159,6 +159,19 @@ impl Engine {
         }
     }
 
+    /// Does what is left of making a container whose maker was killed once the record was written. The caller holds its
+    /// lock.
+    pub(super) fn finish_creation(&self, record: &Record) -> Result<(), Error> {
+        let dir = self.store.container(&record.id);
+        let never_started = !dir.state_path().exists();
+        let volumes = Volumes::new(&self.store);
+        let copies = volume::unfinished_copies(&volumes, &record.mounts, never_started);
+        if never_started || !copies.is_empty() {
+            self.prepare_root(&dir, record, &copies)?;
+        }
+        Ok(())
+    }
+
     /// Makes what the root directory needs, and fills new volumes from the image.
     fn prepare_root(
         &self,

@@ -294,10 +294,11 @@ fn mounts(from: Ingredients<'_>) -> Result<Vec<Mount>, Error> {
         let target = mount.destination().to_string_lossy();
         !covered(&target, &from.volumes)
     });
+    let mut further = from.volumes;
     for (name, target) in ETC_FILES {
-        if !covered(target, &from.volumes) {
+        if !covered(target, &further) {
             let source: PathBuf = from.etc_dir.join(name);
-            list.push(mount(
+            further.push(mount(
                 "bind",
                 &source.to_string_lossy(),
                 target,
@@ -305,6 +306,9 @@ fn mounts(from: Ingredients<'_>) -> Result<Vec<Mount>, Error> {
             )?);
         }
     }
-    list.extend(from.volumes);
+    // What lies below another mount comes after it, so that a volume at /etc does not hide these files: moby,
+    // daemon/oci_linux.go, `withMounts`. Stable: side by side they stay in the order they were asked for.
+    further.sort_by_key(|mount| mount.destination().components().count());
+    list.extend(further);
     Ok(list)
 }

@@ -21,7 +21,7 @@ use crate::settings::Settings;
 use crate::sys::namespace;
 use crate::userns::{self, IdMap, Tier};
 
-use super::Error;
+use super::{Error, MountPoint, Volumes};
 
 /// A volume that is to be filled from the image while it is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub struct CopyUp {
     pub volume: PathBuf,
     /// Where it will be mounted.
     pub target: String,
+}
+
+/// Returns the volumes among `points` whose filling has been interrupted, in whatever container. `fresh`: the container has
+/// never been started, so that those count too which are empty: whoever made it may have been killed before it filled them.
+pub fn unfinished_copies(volumes: &Volumes<'_>, points: &[MountPoint], fresh: bool) -> Vec<CopyUp> {
+    let filled = points
+        .iter()
+        .filter(|point| point.kind == "volume" && !point.no_copy);
+    let copies = filled.map(|point| CopyUp {
+        volume: volumes.dir(&point.name),
+        target: point.destination.clone(),
+    });
+    copies
+        .filter(|copy| copy.is_interrupted() || (fresh && copy.wants_filling()))
+        .collect()
 }
 
 /// Returns what makes words of an I/O error, for the parent to show.
@@ -46,9 +61,14 @@ impl CopyUp {
         self.volume.join("filling")
     }
 
+    /// Whether somebody fills it just now, or was killed doing so.
+    fn is_interrupted(&self) -> bool {
+        self.mark().symlink_metadata().is_ok()
+    }
+
     /// Whether the volume is empty, or a filling of it was interrupted. A volume that cannot be read has something in it.
     pub(super) fn wants_filling(&self) -> bool {
-        self.mark().symlink_metadata().is_ok()
+        self.is_interrupted()
             || fs::read_dir(self.data()).is_ok_and(|mut entries| entries.next().is_none())
     }
 

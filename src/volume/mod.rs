@@ -27,7 +27,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::store;
 
 pub use bind_flag::parse_volume;
-pub use copy_up::{CopyUp, copy_up};
+pub use copy_up::{CopyUp, copy_up, unfinished_copies};
 pub use mount_flag::parse_mount;
 pub use mount_point::MountPoint;
 pub use resolve::{Resolved, resolve};

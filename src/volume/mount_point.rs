@@ -29,4 +29,7 @@ pub struct MountPoint {
     /// An anonymous volume, removed by `rm -v` and `--rm`. Not Docker's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub anonymous: bool,
+    /// Not filled from the image: `nocopy`. Not Docker's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_copy: bool,
 }

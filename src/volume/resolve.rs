@@ -107,6 +107,7 @@ fn fill(
                     rw: !request.read_only,
                     propagation: propagation.clone(),
                     anonymous: false,
+                    no_copy: false,
                 });
             }
             RequestKind::Volume {
@@ -139,6 +140,7 @@ fn fill(
                 rw: !request.read_only,
                 propagation: String::new(),
                 anonymous: false,
+                no_copy: false,
             }),
         }
     }
@@ -168,6 +170,7 @@ fn volume_point(target: &str, mode: &str) -> MountPoint {
         rw: true,
         propagation: String::new(),
         anonymous: false,
+        no_copy: false,
     }
 }
 
@@ -193,6 +196,7 @@ fn add_volume(
         }
     }
     point.anonymous = name.is_none();
+    point.no_copy = !copy;
     point.name = volume.name;
     resolved.mounts.push(point);
     Ok(())

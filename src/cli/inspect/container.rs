@@ -157,6 +157,7 @@ fn mounts(engine: &Engine, container: &Container) -> Json {
         let mut shown = mount.clone();
         // A mark of our own.
         shown.anonymous = false;
+        shown.no_copy = false;
         if shown.kind == "volume" && shown.source.is_empty() {
             shown.source = volumes.data_dir(&mount.name).to_string_lossy().into_owned();
         }
