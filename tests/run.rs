@@ -401,6 +401,9 @@ fn hostname_and_hosts(env: &TestEnv) {
     env.ctr("start -a named")
         .ok()
         .stdout(&format!("{}\n", &id[..12]));
+    env.ctr("run --rm --network none busybox readlink /etc/mtab")
+        .ok()
+        .stdout("/proc/mounts\n");
     env.ctr("run --rm --network none busybox test -f /.dockerenv")
         .ok();
 }

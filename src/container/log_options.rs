@@ -6,6 +6,9 @@ use super::Error;
 use super::record::LogConfig;
 use crate::monitor::LogTarget;
 
+/// The largest `max-file`. Docker has no bound; each rotation renames all of them.
+const MAX_FILES: u32 = 1000;
+
 /// Returns where output goes; `None` for nowhere (`none`).
 ///
 /// # Errors
@@ -32,7 +35,13 @@ pub(super) fn target(config: &LogConfig, dir: &Path) -> Result<Option<LogTarget>
             "max-size" if value == "-1" => target.max_size = None,
             "max-size" => target.max_size = Some(size(value).ok_or_else(invalid)?),
             "max-file" => {
-                target.max_files = value.parse().ok().filter(|n| *n >= 1).ok_or_else(invalid)?;
+                let files = value.parse().ok().filter(|n| *n >= 1);
+                target.max_files = files.ok_or_else(invalid)?;
+                if target.max_files > MAX_FILES {
+                    return Err(Error::Invalid(format!(
+                        "invalid value for {key}: {value:?}: {MAX_FILES} files at most"
+                    )));
+                }
             }
             _ => {
                 return Err(Error::Invalid(format!(
@@ -91,6 +100,12 @@ mod tests {
             parse("syslog", &[]),
             Err("logger: no log driver named 'syslog' is registered".to_owned())
         );
+        let files = |count| parse("json-file", &[("max-size", "1k"), ("max-file", count)]);
+        assert_eq!(files("1000").unwrap().unwrap().max_files, 1000);
+        // Each rotation would take as many renames.
+        assert!(files("1001").unwrap_err().contains("1000 files at most"));
+        assert!(files("4294967295").is_err());
+        assert!(files("4294967296").is_err());
         for wrong in [
             ("max-size", "x"),
             ("max-size", "0"),

@@ -1,61 +1,83 @@
-//! What tells a process that it is in a container: `/.dockerenv` (Docker's) and `/run/.containerenv` (podman's), both empty.
+//! What Docker and podman put into every root directory: `/.dockerenv` (Docker's) and `/run/.containerenv` (podman's), both
+//! empty, which tell a process that it is in a container; and `/etc/mtab`, a link to `/proc/mounts`, where the image has
+//! none (moby, daemon/initlayer: there it even hides the image's own).
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::error::failed;
 use super::view::View;
 use crate::rootfs::Root;
 
-/// Puts the marks into a root directory that is being made. The second one needs a `/run` that is a plain directory of
-/// `owner`, the one who is root inside: where an image has something else there, it is left out.
+/// Puts the marks into a root directory that is being made. Those below a directory need it to be a plain one of `owner`,
+/// the one who is root inside: where an image has something else there, they are left out.
 pub(super) fn put(root: &Root, owner: u32) -> Result<(), Error> {
     let (top, view) = match root {
-        // A directory that is missing above is made like the one it covers.
-        Root::Overlay { upperdir, .. } => (upperdir, true),
-        Root::Directory(dir) => (dir, false),
+        Root::Overlay { upperdir, .. } => {
+            let view = View::of_root(root).map_err(failed("open", upperdir))?;
+            (upperdir, Some(view))
+        }
+        Root::Directory(dir) => (dir, None),
     };
     create(&top.join(".dockerenv"))?;
-    let run = top.join("run");
-    if view {
-        let view = View::of_root(root).map_err(failed("open", top))?;
-        let Some(mode) = view
-            .plain_directory("run", owner)
-            .map_err(failed("read", &run))?
-        else {
-            return Ok(());
-        };
-        match std::fs::DirBuilder::new().mode(mode).create(&run) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("create", &run)(error));
-            }
-            _ => {}
-        }
-        // Whatever the umask.
-        let mode = rustix::fs::Mode::from_raw_mode(mode);
-        rustix::fs::chmod(&run, mode).map_err(|error| failed("change", &run)(error.into()))?;
-    } else if !run.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-        return Ok(());
+    if let Some(run) = directory(top, view.as_ref(), "run", owner)? {
+        create(&run.join(".containerenv"))?;
     }
-    create(&run.join(".containerenv"))
+    let has_mtab = match &view {
+        Some(view) => view.has("/etc/mtab").map_err(failed("read", top))?,
+        // The link is not made over anything.
+        None => false,
+    };
+    if !has_mtab && let Some(etc) = directory(top, view.as_ref(), "etc", owner)? {
+        let mtab = etc.join("mtab");
+        made(std::os::unix::fs::symlink("/proc/mounts", &mtab)).map_err(failed("create", &mtab))?;
+    }
+    Ok(())
+}
+
+/// Returns the place of directory `name` in `top`; `None` if something else is there. With a `view` of all layers it is made
+/// like the one it covers.
+fn directory(
+    top: &Path,
+    view: Option<&View>,
+    name: &str,
+    owner: u32,
+) -> Result<Option<PathBuf>, Error> {
+    let path = top.join(name);
+    let Some(view) = view else {
+        let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+        return Ok(is_dir.then_some(path));
+    };
+    let plain = view.plain_directory(name, owner);
+    let Some(mode) = plain.map_err(failed("read", &path))? else {
+        return Ok(None);
+    };
+    made(std::fs::DirBuilder::new().mode(mode).create(&path)).map_err(failed("create", &path))?;
+    // Whatever the umask.
+    let mode = rustix::fs::Mode::from_raw_mode(mode);
+    rustix::fs::chmod(&path, mode).map_err(|error| failed("change", &path)(error.into()))?;
+    Ok(Some(path))
 }
 
 /// Makes an empty file; fine if something is there. No link that an image has put there is followed.
 fn create(path: &Path) -> Result<(), Error> {
-    let made = File::options()
+    let file = File::options()
         .write(true)
         .create_new(true)
         .mode(0o755)
         .open(path);
-    match made {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(failed("create", path)(error))
-        }
-        _ => Ok(()),
+    made(file.map(drop)).map_err(failed("create", path))
+}
+
+/// What is there need not be made.
+fn made(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
     }
 }
 
@@ -92,6 +114,8 @@ mod tests {
         assert!(upper.join("run/.containerenv").exists());
         let mode = upper.join("run").metadata().unwrap().mode();
         assert_eq!(mode & 0o7777, 0o711);
+        let mtab = fs::read_link(upper.join("etc/mtab")).unwrap();
+        assert_eq!(mtab, Path::new("/proc/mounts"));
 
         let temp = tempfile::tempdir().unwrap();
         let root = overlay(temp.path());
@@ -99,8 +123,12 @@ mod tests {
         fs::create_dir(&outside).unwrap();
         symlink(&outside, temp.path().join("lower/run")).unwrap();
         symlink(outside.join("x"), temp.path().join("upper/.dockerenv")).unwrap();
+        // The image's own stays.
+        fs::create_dir(temp.path().join("lower/etc")).unwrap();
+        symlink("../nowhere", temp.path().join("lower/etc/mtab")).unwrap();
         put(&root, me).unwrap();
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
         assert!(!temp.path().join("upper/run").exists());
+        assert!(!temp.path().join("upper/etc").exists());
     }
 }

@@ -131,6 +131,23 @@ impl View {
         }
     }
 
+    /// Whether something is at `path`, whose last component is not followed; those before it must be directories.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub(super) fn has(&self, path: &str) -> io::Result<bool> {
+        let mut here = self.root.clone();
+        for name in components(path.as_bytes()) {
+            here = match look_up(&here, &name)? {
+                Entry::Absent => return Ok(false),
+                Entry::Directory(merged) => merged,
+                Entry::Link(_) | Entry::File(_) | Entry::Other => Merged::new(),
+            };
+        }
+        Ok(true)
+    }
+
     /// Finds a regular file: its directory and its name there.
     fn find(&self, path: &[u8]) -> io::Result<Option<(Rc<OwnedFd>, Vec<u8>)>> {
         let mut rest: VecDeque<Vec<u8>> = components(path).collect();
