@@ -52,6 +52,9 @@ _ctr() {
             ctr,logs)
                 cmd="ctr__subcmd__logs"
                 ;;
+            ctr,port)
+                cmd="ctr__subcmd__port"
+                ;;
             ctr,ps)
                 cmd="ctr__subcmd__ps"
                 ;;
@@ -81,6 +84,9 @@ _ctr() {
                 ;;
             ctr,tag)
                 cmd="ctr__subcmd__tag"
+                ;;
+            ctr,top)
+                cmd="ctr__subcmd__top"
                 ;;
             ctr,version)
                 cmd="ctr__subcmd__version"
@@ -115,6 +121,9 @@ _ctr() {
             ctr__subcmd__container,ls)
                 cmd="ctr__subcmd__container__subcmd__ls"
                 ;;
+            ctr__subcmd__container,port)
+                cmd="ctr__subcmd__container__subcmd__port"
+                ;;
             ctr__subcmd__container,prune)
                 cmd="ctr__subcmd__container__subcmd__prune"
                 ;;
@@ -138,6 +147,9 @@ _ctr() {
                 ;;
             ctr__subcmd__container,stop)
                 cmd="ctr__subcmd__container__subcmd__stop"
+                ;;
+            ctr__subcmd__container,top)
+                cmd="ctr__subcmd__container__subcmd__top"
                 ;;
             ctr__subcmd__container,wait)
                 cmd="ctr__subcmd__container__subcmd__wait"
@@ -209,7 +221,7 @@ _ctr() {
 
     case "${cmd}" in
         ctr)
-            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull images version info attach create history import inspect kill logs restart rm rmi start stop tag wait container image system volume"
+            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull images version info attach create history import inspect kill logs port restart rm rmi start stop tag top wait container image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -261,7 +273,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container)
-            opts="run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune"
+            opts="run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,6 +634,20 @@ _ctr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ctr__subcmd__container__subcmd__port)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ctr__subcmd__container__subcmd__prune)
             opts="-f --help --force"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -915,6 +941,20 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__container__subcmd__top)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -1524,6 +1564,20 @@ _ctr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ctr__subcmd__port)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ctr__subcmd__ps)
             opts="-a -f -n -l -q -s --help --all --filter --format --last --latest --no-trunc --quiet --size"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1906,6 +1960,20 @@ _ctr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ctr__subcmd__top)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ctr__subcmd__version)
             opts="-f --help --format"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2121,7 +2189,7 @@ _ctr_with_names() {
     done
     case "${words}" in
         "run"|"container run"|"pull"|"image pull"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
-        "exec"|"container exec"|"attach"|"container attach"|"kill"|"container kill"|"stop"|"container stop") kinds="running" ;;
+        "exec"|"container exec"|"attach"|"container attach"|"kill"|"container kill"|"port"|"container port"|"stop"|"container stop"|"top"|"container top") kinds="running" ;;
         "inspect") kinds="containers images volumes" ;;
         "logs"|"container logs"|"restart"|"container restart"|"rm"|"container rm"|"container remove"|"start"|"container start"|"wait"|"container wait"|"container inspect") kinds="containers" ;;
         "volume inspect"|"volume rm"|"volume remove") kinds="volumes" ;;

@@ -49,12 +49,14 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "import" -d 'Import the cont
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "kill" -d 'Kill one or more running containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "port" -d 'List port mappings or a specific mapping for the container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "restart" -d 'Restart one or more containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "rm" -d 'Remove one or more containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "rmi" -d 'Remove one or more images'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "start" -d 'Start one or more stopped containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "stop" -d 'Stop one or more running containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "container" -d 'Manage containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "image" -d 'Manage images'
@@ -184,6 +186,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs bef
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s f -l follow -d 'Follow log output'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s t -l timestamps -d 'Show timestamps'
+complete -c ctr -n "__fish_ctr_using_subcommand port" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand restart" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand restart" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand restart" -l help -d 'Print usage'
@@ -200,24 +203,27 @@ complete -c ctr -n "__fish_ctr_using_subcommand stop" -s s -l signal -d 'Signal 
 complete -c ctr -n "__fish_ctr_using_subcommand stop" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand stop" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand tag" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand top" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand wait" -l help -d 'Print usage'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "ls" -d 'List containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "list" -d 'List containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "ps" -d 'List containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "create" -d 'Create a new container'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs restart rm remove start stop wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "ls" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "list" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "ps" -d 'List containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "create" -d 'Create a new container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "port" -d 'List port mappings or a specific mapping for the container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "top" -d 'Display the running processes of a container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-add -d 'Add Linux capabilities' -r
@@ -332,6 +338,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Follow log output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show timestamps'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from port" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -l help -d 'Print usage'
@@ -348,6 +355,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -s s -l signal -d 'Signal to send to the container (default: its stop signal)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l timeout -d 'Seconds to wait before killing the container (default: its own, else 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from top" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from wait" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
@@ -461,6 +469,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand kill" -f -a "(ctr __complete run
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from kill" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -f -a "(ctr __complete containers)"
+complete -c ctr -n "__fish_ctr_using_subcommand port" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from port" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand restart" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from restart" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand rm" -f -a "(ctr __complete containers)"
@@ -475,6 +485,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand stop" -f -a "(ctr __complete run
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from stop" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand tag" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from tag" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand top" -f -a "(ctr __complete running)"
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from top" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand wait" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from wait" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -f -a "(ctr __complete containers)"

@@ -28,6 +28,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(signals_are_passed_on),
         scenario!(a_killed_client_leaves_the_container),
         scenario!(container_prefix_is_the_same),
+        scenario!(top_shows_the_container_s_processes).needs(Need::Program("ps")),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
@@ -69,7 +70,7 @@ fn unknown_names_are_1(env: &TestEnv) {
         "start", "stop", "kill", "wait", "restart", "attach", "logs", "rm", "pause", "unpause",
         "top", "port",
     ] {
-        if !env.is_peer() && ["pause", "unpause", "top", "port"].contains(&command) {
+        if !env.is_peer() && ["pause", "unpause"].contains(&command) {
             continue;
         }
         env.ctr([command, "nosuch"])
@@ -464,4 +465,49 @@ fn container_prefix_is_the_same(env: &TestEnv) {
         .ok()
         .stdout("/box\n");
     env.ctr("container rm box").ok().stdout("box\n");
+}
+
+fn top_shows_the_container_s_processes(env: &TestEnv) {
+    let id = detached(env, "box", "sleep 1001 & exec sleep 1000");
+    let running = env.ctr("exec box sleep 1002").spawn();
+    let names = || env.ctr("top box -eo pid,args").ok().lines();
+    // With its children, and with what was executed in it later.
+    env.until(Duration::from_secs(20), || names().len() == 4);
+    let (first, rows) = (names().remove(0), names().split_off(1));
+    assert_eq!(first, "PID                 COMMAND");
+    let pid = env.ctr("inspect -f {{.State.Pid}} box").ok().line();
+    assert!(rows.contains(&format!("{pid:20}sleep 1000")), "{rows:?}");
+    for command in ["sleep 1001", "sleep 1002"] {
+        assert!(rows.iter().any(|row| row.ends_with(command)), "{rows:?}");
+    }
+    running.signal(nix::sys::signal::Signal::SIGKILL);
+    // Without options it is `ps -ef`; options may be one word or many, and some do not go with a list of processes.
+    let lines = env.ctr("container top box").ok().lines();
+    assert!(
+        lines[0].starts_with("UID                 PID "),
+        "{lines:?}"
+    );
+    assert!(lines[0].ends_with(" CMD"), "{lines:?}");
+    env.ctr(["top", "box", "-eo pid,comm"])
+        .ok()
+        .stdout_has("sleep\n");
+    env.ctr("top box axf").ok().stdout_has("sleep 1001");
+    env.ctr("top box -eo comm")
+        .run()
+        .exits(1)
+        .stderr_has("Couldn't find PID field in ps output");
+    env.ctr("top box -o ppid=PID")
+        .run()
+        .exits(1)
+        .stderr_has("specifying \"ppid=PID\" is not allowed");
+    env.ctr("top box --nosuch")
+        .run()
+        .exits(1)
+        .stderr_has("ps: ");
+    env.ctr("kill box").ok();
+    env.ctr("top box")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has(&format!("container {id} is not running"));
 }

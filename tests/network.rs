@@ -184,9 +184,30 @@ fn ports_are_published(env: &TestEnv) {
     env.ctr(["ps", "--format", "{{.Ports}}"])
         .ok()
         .stdout(&format!("127.0.0.1:{port}->80/tcp\n"));
+    env.ctr("port web")
+        .ok()
+        .stdout(&format!("80/tcp -> 127.0.0.1:{port}\n"));
+    for private in ["80", "80/tcp"] {
+        env.ctr(["container", "port", "web", private])
+            .ok()
+            .stdout(&format!("127.0.0.1:{port}\n"));
+    }
+    for private in ["80/udp", "81"] {
+        env.ctr(["port", "web", private])
+            .run()
+            .exits(1)
+            .stdout("")
+            .stderr_has(&format!("No public port '{private}' published for web"));
+    }
+    env.ctr("port web http")
+        .run()
+        .exits(1)
+        .stderr_has("invalid port (http)");
     env.until(Duration::from_secs(10), || {
         get(port).is_ok_and(|answer| answer.ends_with("published\n"))
     });
+    env.ctr("stop -t 0 web").ok();
+    env.ctr("port web").ok().stdout("");
 }
 
 fn a_taken_port_is_refused(env: &TestEnv) {

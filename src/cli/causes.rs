@@ -118,6 +118,7 @@ fn container(error: &container::Error) -> Sorted {
         container::Error::Running(name) => {
             Sorted::hint(format!("\"ctr rm -f {name}\" kills and removes it"))
         }
+        container::Error::NoProgram("ps") => Sorted::hint("install it (Debian: procps)"),
         _ => Sorted::default(),
     }
 }

@@ -81,6 +81,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A program of the host's that is not there. Go's words, which are Docker's.
+    #[error("{0}: executable file not found in $PATH")]
+    NoProgram(&'static str),
     /// A record that is not one.
     #[error("the record {} is broken", path.display())]
     Record {

@@ -33,6 +33,7 @@ mod spec;
 mod start;
 mod stop;
 pub mod stream;
+mod top;
 mod user;
 mod view;
 
@@ -47,6 +48,7 @@ pub use options::{
 };
 use record::{Record, State};
 use stream::Session;
+pub use top::Processes;
 
 /// The containers of one store.
 #[derive(Debug)]

@@ -10,14 +10,23 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// How long a killed process may take to go away before it is given up on: a process in an uninterruptible sleep.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Returns when process `pid` was started, in clock ticks after boot; `None` if there is none. See proc(5), `stat`.
+/// Returns when process `pid` was started, in clock ticks after boot; `None` if there is none.
 pub(super) fn start_time(pid: u32) -> Option<u64> {
+    stat_field(pid, 22)
+}
+
+/// Returns the number of the parent of process `pid`, 0 where that is out of sight; `None` if there is no such process.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    stat_field(pid, 4)
+}
+
+/// Returns a field of `/proc/PID/stat` after the second, which is the name. See proc(5).
+fn stat_field<T: std::str::FromStr>(pid: u32, number: usize) -> Option<T> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; fields are counted after its end.
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 2..)?).ok()?;
-    // Field 22, the state being field 3.
-    rest.split(' ').nth(19)?.parse().ok()
+    rest.split(' ').nth(number.checked_sub(3)?)?.parse().ok()
 }
 
 /// Returns what tells this boot of the machine from all others; empty where `/proc` does not have it. See proc(5),

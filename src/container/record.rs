@@ -244,6 +244,16 @@ pub struct PortBinding {
     pub host_port: String,
 }
 
+impl PortBinding {
+    /// The address on the host, which Docker names even where nobody chose one.
+    pub fn address(&self) -> &str {
+        match self.host_ip.as_str() {
+            "" => "0.0.0.0",
+            address => address,
+        }
+    }
+}
+
 /// Where a container is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

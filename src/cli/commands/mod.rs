@@ -17,6 +17,7 @@ mod inspect;
 mod kill;
 mod logs;
 mod pattern;
+mod port;
 mod prune;
 mod ps;
 mod ps_filter;
@@ -28,6 +29,7 @@ mod run;
 mod start;
 mod stop;
 mod tag;
+mod top;
 pub(crate) mod version;
 mod volume;
 mod wait;
@@ -63,12 +65,14 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<inspect::Inspect>(Group::Other, &["inspect"]),
     Entry::of::<kill::Kill>(Group::Other, &["kill", "container kill"]),
     Entry::of::<logs::Logs>(Group::Other, &["logs", "container logs"]),
+    Entry::of::<port::Port>(Group::Other, &["port", "container port"]),
     Entry::of::<stop::Restart>(Group::Other, &["restart", "container restart"]),
     Entry::of::<rm::Rm>(Group::Other, &["rm", "container rm", "container remove"]),
     Entry::of::<rmi::Rmi>(Group::Other, &["rmi", "image rm", "image remove"]),
     Entry::of::<start::Start>(Group::Other, &["start", "container start"]),
     Entry::of::<stop::Stop>(Group::Other, &["stop", "container stop"]),
     Entry::of::<tag::Tag>(Group::Other, &["tag", "image tag"]),
+    Entry::of::<top::Top>(Group::Other, &["top", "container top"]),
     Entry::of::<wait::Wait>(Group::Other, &["wait", "container wait"]),
     Entry::of::<inspect::ContainerInspect>(Group::Management, &["container inspect"]),
     Entry::of::<prune::Containers>(Group::Management, &["container prune"]),
@@ -98,10 +102,8 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "container diff",
     "container export",
     "container pause",
-    "container port",
     "container rename",
     "container stats",
-    "container top",
     "container unpause",
     "container update",
     "context",
@@ -121,7 +123,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "node",
     "pause",
     "plugin",
-    "port",
     "push",
     "rename",
     "save",
@@ -133,7 +134,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "swarm",
     "system df",
     "system events",
-    "top",
     "trust",
     "unpause",
     "update",

@@ -215,15 +215,9 @@ fn network_settings(container: &Container) -> Json {
     })
 }
 
-/// Docker names the address a port is bound to even where nobody chose one.
 fn bindings_json(bindings: &[PortBinding]) -> Json {
-    let shown = bindings.iter().map(|binding| {
-        let ip = match binding.host_ip.as_str() {
-            "" => "0.0.0.0",
-            ip => ip,
-        };
-        json!({"HostIp": ip, "HostPort": binding.host_port})
-    });
+    let shown = (bindings.iter())
+        .map(|binding| json!({"HostIp": binding.address(), "HostPort": binding.host_port}));
     Json::Array(shown.collect())
 }
 

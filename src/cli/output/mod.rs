@@ -3,14 +3,15 @@
 pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod go;
+pub(crate) mod natural;
 pub(crate) mod paired;
 mod ports;
 pub(crate) mod progress;
 pub(crate) mod size;
-mod table;
+pub(crate) mod table;
 pub(crate) mod time;
 
-pub(crate) use ports::ports;
+pub(crate) use ports::{join_host_port, ports};
 
 /// Docker's `formatter.Ellipsis`: at most `width` characters, the last one an ellipsis where some were cut.
 pub(crate) fn ellipsis(text: &str, width: usize) -> String {

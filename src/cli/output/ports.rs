@@ -49,11 +49,7 @@ fn parse(port: &str, binding: Option<&PortBinding>) -> Option<Port> {
     let (private, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
     Some(Port {
         private: private.parse().ok()?,
-        ip: match binding {
-            Some(binding) if binding.host_ip.is_empty() => "0.0.0.0".to_owned(),
-            Some(binding) => binding.host_ip.clone(),
-            None => String::new(),
-        },
+        ip: binding.map_or(String::new(), |binding| binding.address().to_owned()),
         public: binding.map_or(Some(0), |binding| binding.host_port.parse().ok())?,
         protocol: protocol.to_owned(),
     })
@@ -68,7 +64,7 @@ fn display(mut ports: Vec<Port>) -> String {
     let mut runs: Vec<((String, String), u16, u16)> = Vec::new();
     for port in ports {
         if !port.ip.is_empty() && port.public != port.private {
-            let host = join(&port.ip, &port.public.to_string());
+            let host = join_host_port(&port.ip, &port.public.to_string());
             mapped.push(format!("{host}->{}/{}", port.private, port.protocol));
             continue;
         }
@@ -97,12 +93,12 @@ fn group((ip, protocol): &(String, String), first: u16, last: u16) -> String {
     };
     match ip.as_str() {
         "" => format!("{range}/{protocol}"),
-        ip => format!("{}->{range}/{protocol}", join(ip, &range)),
+        ip => format!("{}->{range}/{protocol}", join_host_port(ip, &range)),
     }
 }
 
 /// Go's `net.JoinHostPort`.
-fn join(host: &str, port: &str) -> String {
+pub(crate) fn join_host_port(host: &str, port: &str) -> String {
     match host.contains(':') {
         true => format!("[{host}]:{port}"),
         false => format!("{host}:{port}"),

@@ -9,6 +9,11 @@ const PADDING: usize = 3;
 
 /// Aligns `text`, whose cells are separated by tabs.
 pub(crate) fn align(text: &str) -> String {
+    align_to(text, MIN_WIDTH)
+}
+
+/// As [`align`], with columns of at least `min_width`.
+pub(crate) fn align_to(text: &str, min_width: usize) -> String {
     let (body, end) = match text.strip_suffix('\n') {
         Some(body) => (body, "\n"),
         None => (text, ""),
@@ -33,7 +38,7 @@ pub(crate) fn align(text: &str) -> String {
             }
             let cells = lines[first..first + run].iter().map(|line| line[column]);
             let widest = cells.clone().map(|cell| cell.chars().count()).max();
-            let width = (widest.unwrap_or(0) + PADDING).max(MIN_WIDTH);
+            let width = (widest.unwrap_or(0) + PADDING).max(min_width);
             for (cell, line) in cells.zip(&mut aligned[first..]) {
                 line.push_str(cell);
                 line.extend(std::iter::repeat_n(' ', width - cell.chars().count()));
