@@ -1,6 +1,7 @@
 //! Parser directives: `# key=value` comments before anything else in the file.
 //!
-//! The first line that is not one ends them; an unknown key is a comment, and ends them too.
+//! The first line that is not one ends them; an unknown key is a comment, and ends them too. Before them a `#!` line may
+//! stand; after one, `escape` has no effect, as in BuildKit.
 
 use super::{Error, Problem, Span};
 
@@ -11,7 +12,7 @@ pub struct Directives {
     pub syntax: Option<String>,
     /// `# escape=`: what continues lines and takes the meaning from characters, `\` by default.
     pub escape: char,
-    /// `# check=`: what the linter skips.
+    /// `# check=`: what the linter skips, up to the first blank.
     pub check: Option<String>,
 }
 
@@ -33,7 +34,8 @@ impl Default for Directives {
 pub fn read(text: &str) -> Result<Directives, Error> {
     let mut found = Directives::default();
     let mut escape_seen = false;
-    for (index, line) in text.lines().enumerate() {
+    let shebang = text.starts_with("#!");
+    for (index, line) in text.lines().enumerate().skip(usize::from(shebang)) {
         let span = Span {
             first: index + 1,
             last: index + 1,
@@ -46,8 +48,9 @@ pub fn read(text: &str) -> Result<Directives, Error> {
             "syntax" if found.syntax.is_some() => return Err(twice()),
             "syntax" => found.syntax = Some(value.to_owned()),
             "check" if found.check.is_some() => return Err(twice()),
-            "check" => found.check = Some(value.to_owned()),
+            "check" => found.check = value.split_whitespace().next().map(str::to_owned),
             "escape" if escape_seen => return Err(twice()),
+            "escape" if shebang => escape_seen = true,
             "escape" => {
                 escape_seen = true;
                 found.escape = match value {
@@ -64,8 +67,18 @@ pub fn read(text: &str) -> Result<Directives, Error> {
 
 /// `#`, blanks, a word, `=`, a value; the key in lower case.
 fn directive(line: &str) -> Option<(String, &str)> {
-    let rest = line.trim_start().strip_prefix('#')?.trim_start();
-    let (key, value) = rest.split_once('=')?;
+    key_and_value(line.trim_start().strip_prefix('#')?)
+}
+
+/// The options of `check=…` in one of the comments above an instruction: they hold for that instruction.
+pub fn check_of_comments(comments: &[String]) -> Option<&str> {
+    let values = comments.iter().filter_map(|comment| key_and_value(comment));
+    let mut checks = values.filter(|(key, _)| key == "check");
+    checks.next()?.1.split_whitespace().next()
+}
+
+fn key_and_value(comment: &str) -> Option<(String, &str)> {
+    let (key, value) = comment.trim_start().split_once('=')?;
     let (key, value) = (key.trim_end(), value.trim());
     let word = key.starts_with(|c: char| c.is_ascii_alphabetic())
         && key.bytes().all(|b| b.is_ascii_alphanumeric());

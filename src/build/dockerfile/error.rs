@@ -30,20 +30,23 @@ pub enum Problem {
     /// The same directive again.
     #[error("only one {0} parser directive can be used")]
     DirectiveTwice(String),
-    /// A word that is no instruction.
-    #[error("unknown instruction: {0}")]
-    UnknownInstruction(String),
+    /// A word that is no instruction, and the instruction that may have been meant.
+    #[error("unknown instruction: {0}{hint}", hint = did_you_mean(*.1))]
+    UnknownInstruction(String, Option<&'static str>),
     /// `<<EOF` without its end.
-    #[error("unterminated heredoc: no line {0:?}")]
+    #[error("unterminated heredoc: no line {0:?} ends it")]
     UnterminatedHeredoc(String),
     /// A quote without its end.
     #[error("unexpected end of statement while looking for matching {0}")]
     UnterminatedQuote(&'static str),
+    /// A pattern with an escape that means nothing.
+    #[error("invalid pattern ({0}) in substitution")]
+    Pattern(String),
     /// `$` forms the language does not have.
     #[error("unsupported modifier ({0}) in substitution")]
     Modifier(String),
     /// `${}` and the like.
-    #[error("bad substitution")]
+    #[error("syntax error: bad substitution")]
     Substitution,
     /// `${v:?words}` of a variable without a value.
     #[error("{0}")]
@@ -60,9 +63,9 @@ pub enum Problem {
     /// `ENV =b`.
     #[error("{0} names can not be blank")]
     BlankName(&'static str),
-    /// A flag the instruction does not have.
-    #[error("unknown flag: --{0}")]
-    UnknownFlag(String),
+    /// A flag the instruction does not have, and the flag that may have been meant.
+    #[error("unknown flag: --{0}{hint}", hint = did_you_mean(*.1))]
+    UnknownFlag(String, Option<&'static str>),
     /// A flag twice.
     #[error("duplicate flag specified: --{0}")]
     DuplicateFlag(String),
@@ -72,6 +75,11 @@ pub enum Problem {
     /// Anything else, in words of its own.
     #[error("{0}")]
     Other(String),
+}
+
+/// What follows the message where something similar exists.
+pub(super) fn did_you_mean(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!(" (did you mean {hint}?)"))
 }
 
 impl Problem {

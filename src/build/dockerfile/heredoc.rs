@@ -1,4 +1,9 @@
-//! Here-documents of RUN, COPY and ADD: `<<NAME`, `<<-NAME`, `<<"NAME"`, `3<<NAME`.
+//! Here-documents of RUN, COPY and ADD: `<<NAME`, `<<-NAME`, `<<"NAME"`, `3<<NAME`, `<<  NAME`.
+//!
+//! Words are split here as BuildKit splits them for this purpose: the escape is a backslash whatever the file's is, blanks
+//! after `<<` belong to the word, and in a line whose quotes do not pair there is no here-document at all.
+
+use super::Problem;
 
 /// One here-document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,39 +41,48 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Reads a raw word (with its quotes) as the beginning of a here-document.
-    pub(super) fn of_word(word: &str) -> Option<Opening> {
-        let at = word.find("<<")?;
-        let (digits, rest) = (&word[..at], &word[at + 2..]);
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
+    /// Finds all that are opened in a line, in order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Opening::of_word`].
+    pub(super) fn all_of_line(line: &str) -> Result<Vec<Opening>, Problem> {
+        let mut openings = Vec::new();
+        for word in words(line).unwrap_or_default() {
+            openings.extend(Opening::of_word(word)?);
         }
-        let descriptor = if digits.is_empty() {
-            0
-        } else {
-            digits.parse().ok()?
+        Ok(openings)
+    }
+
+    /// Reads a raw word (with its quotes) as the beginning of a here-document.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::UnterminatedQuote`].
+    pub(super) fn of_word(word: &str) -> Result<Option<Opening>, Problem> {
+        let Some((digits, rest)) = word.split_once("<<") else {
+            return Ok(None);
+        };
+        let descriptor = match digits {
+            "" => Some(0),
+            digits if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+            _ => None,
         };
         let (chomp, rest) = match rest.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, rest),
         };
+        let rest = rest.trim_start();
         // `<<<` is bash's here-string, and stays in the command.
-        if rest.contains('<') {
-            return None;
-        }
-        let name: String = rest
-            .chars()
-            .filter(|c| !matches!(c, '"' | '\'' | '\\'))
-            .collect();
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            return None;
-        }
-        Some(Opening {
-            expand: name == rest,
+        let (Some(descriptor), false) = (descriptor, rest.is_empty() || rest.contains('<')) else {
+            return Ok(None);
+        };
+        Ok(name(rest)?.map(|(name, quoted)| Opening {
+            expand: !quoted,
             name,
             chomp,
             descriptor,
-        })
+        }))
     }
 
     /// Whether `line` (without its end) ends the document.
@@ -92,21 +106,120 @@ impl Opening {
     }
 }
 
+/// The word that ends the document without its quotes, and whether it had any; `None` where there is not one word.
+fn name(text: &str) -> Result<Option<(String, bool)>, Problem> {
+    let mut name = String::new();
+    let mut quoted = false;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' | '"' => {
+                quoted = true;
+                let kind = if c == '"' {
+                    "double-quote"
+                } else {
+                    "single-quote"
+                };
+                loop {
+                    match chars.next().ok_or(Problem::UnterminatedQuote(kind))? {
+                        end if end == c => break,
+                        inner => name.push(inner),
+                    }
+                }
+            }
+            '\\' => name.extend(chars.next()),
+            c if c.is_whitespace() => return Ok(None),
+            c => name.push(c),
+        }
+    }
+    Ok((!name.is_empty()).then_some((name, quoted)))
+}
+
+/// The words of a line, quotes kept; `None` if a quote is not closed.
+fn words(line: &str) -> Option<Vec<&str>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    let mut chars = line.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c.is_whitespace() {
+            words.extend(start.take().map(|start| &line[start..at]));
+            continue;
+        }
+        start.get_or_insert(at);
+        match c {
+            '\\' => drop(chars.next()),
+            '\'' => drop(chars.find(|(_, c)| *c == '\'')?),
+            '"' => loop {
+                match chars.next()?.1 {
+                    '"' => break,
+                    '\\' => drop(chars.next()),
+                    _ => {}
+                }
+            },
+            '<' if chars.next_if(|(_, c)| *c == '<').is_some() => {
+                chars.next_if(|(_, c)| *c == '-');
+                while chars.next_if(|(_, c)| matches!(c, ' ' | '\t')).is_some() {}
+            }
+            _ => {}
+        }
+    }
+    words.extend(start.map(|start| &line[start..]));
+    Some(words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn words_that_open_one() {
-        let open =
-            |word: &str| Opening::of_word(word).map(|o| (o.name, o.expand, o.chomp, o.descriptor));
-        assert_eq!(open("<<EOF"), Some(("EOF".into(), true, false, 0)));
-        assert_eq!(open("<<-EOF"), Some(("EOF".into(), true, true, 0)));
-        assert_eq!(open("3<<'E'"), Some(("E".into(), false, false, 3)));
-        assert_eq!(open("<<\"a.txt\""), Some(("a.txt".into(), false, false, 0)));
-        assert_eq!(open("<<E\"O\"F"), Some(("EOF".into(), false, false, 0)));
-        for word in ["<<", "<<<EOF", "a<<EOF", "<EOF", "x", "<<-", "<<''"] {
+        let open = |word: &str| {
+            let opening = Opening::of_word(word).unwrap();
+            opening.map(|o| (o.name, o.expand, o.chomp, o.descriptor))
+        };
+        for (word, name, expand, chomp, descriptor) in [
+            ("<<EOF", "EOF", true, false, 0),
+            ("<<-EOF", "EOF", true, true, 0),
+            ("3<<'E'", "E", false, false, 3),
+            ("<<\"a.txt\"", "a.txt", false, false, 0),
+            ("<<E\"O\"F", "EOF", false, false, 0),
+            ("<<-'EOF'", "EOF", false, true, 0),
+            ("<< EOF", "EOF", true, false, 0),
+            ("<<- EOF", "EOF", true, true, 0),
+            ("<< -EOF", "-EOF", true, false, 0),
+            ("<<e\\'f", "e'f", true, false, 0),
+            ("<<'e'o\\'f", "eo'f", false, false, 0),
+            ("<<'one two'", "one two", false, false, 0),
+            ("<<$EOF", "$EOF", true, false, 0),
+        ] {
+            assert_eq!(
+                open(word),
+                Some((name.to_owned(), expand, chomp, descriptor)),
+                "{word}"
+            );
+        }
+        for word in [
+            "", "EOF", "<<", "<<<EOF", "a<<EOF", "<EOF", "x", "<<-", "<<''", "<<EOF sh",
+        ] {
             assert_eq!(open(word), None, "{word}");
+        }
+        for word in ["<<'EOF", "<<\"EOF", "<<EOF'", "<<EOF\""] {
+            assert!(Opening::of_word(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn lines_that_open_some() {
+        for (line, names) in [
+            ("RUN <<EOF <<-  E2 > x", vec!["EOF", "E2"]),
+            ("RUN 4<<EOF cat", vec!["EOF"]),
+            ("RUN '<<EOF' \"<<EOF\" \\<<EOF", vec![]),
+            ("RUN echo $((1<<2)) a<<EOF", vec![]),
+            ("RUN echo it's <<EOF", vec![]),
+        ] {
+            let found = Opening::all_of_line(line).unwrap();
+            let found: Vec<&str> = found.iter().map(|o| o.name.as_str()).collect();
+            assert_eq!(found, names, "{line}");
         }
     }
 }

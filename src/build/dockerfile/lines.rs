@@ -4,7 +4,7 @@
 //! ones (Docker warns of them and goes on). What a here-document holds belongs to the line that opens it.
 
 use super::heredoc::{Heredoc, Opening};
-use super::words::raw_words;
+use super::parse::takes_heredocs;
 use super::{Error, Problem, Span};
 
 /// One logical line.
@@ -32,7 +32,12 @@ pub(super) fn read(text: &str, escape: char) -> Result<Vec<Line>, Error> {
     while let Some((number, raw)) = physical.next() {
         let start = without_end(raw).trim_start();
         if let Some(comment) = start.strip_prefix('#') {
-            comments.push(comment.trim().to_owned());
+            let comment = comment.trim();
+            if comment.is_empty() {
+                comments.clear();
+            } else {
+                comments.push(comment.to_owned());
+            }
             continue;
         }
         if start.is_empty() {
@@ -95,14 +100,11 @@ impl<'a> Physical<'a> {
     }
 
     fn take_heredocs(&mut self, escape: char, line: &mut Line) -> Result<(), Error> {
-        if !may_have_heredocs(&line.text) {
+        if !line.text.contains("<<") || !takes_heredocs(&line.text, escape) {
             return Ok(());
         }
-        let openings: Vec<Opening> = raw_words(&line.text, escape)
-            .into_iter()
-            .filter_map(Opening::of_word)
-            .collect();
-        for opening in openings {
+        let openings = Opening::all_of_line(&line.text);
+        for opening in openings.map_err(|problem| problem.at(line.span))? {
             let mut content = String::new();
             loop {
                 let Some((number, raw)) = self.next() else {
@@ -120,21 +122,9 @@ impl<'a> Physical<'a> {
     }
 }
 
-/// RUN, COPY and ADD, also as triggers; not in JSON form.
-fn may_have_heredocs(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    let mut word = words.next().unwrap_or("").to_ascii_lowercase();
-    if word == "onbuild" {
-        word = words.next().unwrap_or("").to_ascii_lowercase();
-    }
-    let first = words.find(|word| !word.starts_with("--")).unwrap_or("");
-    matches!(word.as_str(), "run" | "copy" | "add") && !first.starts_with('[')
-}
-
 /// The line without its end, `\n` or `\r\n`.
 fn without_end(line: &str) -> &str {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    line.strip_suffix('\r').unwrap_or(line)
+    line.trim_end_matches(['\r', '\n'])
 }
 
 /// The line without the escape character that continues it; `None` if none does. A doubled one is itself.

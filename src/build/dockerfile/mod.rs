@@ -8,6 +8,7 @@
 //! pattern      the shell patterns of `${v#p}` and `${v/p/r}`
 //! instruction  typed instructions, checked and expanded
 //! stages       instructions → global ARGs and stages
+//! excerpt      the lines around an error, for people
 //! mount        the options of RUN's mounts
 //! ```
 //!
@@ -16,8 +17,11 @@
 //!
 //! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`.
 
+#[cfg(test)]
+mod conformance;
 pub mod directives;
 mod error;
+mod excerpt;
 mod heredoc;
 pub mod instruction;
 mod lines;
@@ -25,9 +29,11 @@ pub mod mount;
 mod parse;
 mod pattern;
 pub mod stages;
+pub(in crate::build) mod suggest;
 pub mod words;
 
 pub use error::{Error, Problem};
+pub use excerpt::excerpt;
 pub use heredoc::Heredoc;
 pub use parse::{Argument, Flag, Node, Parsed, parse};
 

@@ -3,6 +3,8 @@
 //! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "RUN --mount".
 
 use super::Problem;
+use super::error::did_you_mean;
+use super::suggest::nearest;
 
 /// One mount of a RUN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +96,8 @@ pub enum Sharing {
 struct Options(Vec<(String, Option<String>)>);
 
 impl RunMount {
-    /// Reads the value of one `--mount`; `expand` replaces variables in a value.
+    /// Reads the value of one `--mount`; `expand` replaces variables in a value. Keys that mean nothing for the type, but
+    /// that BuildKit lets pass (`id` of a bind mount, say), are let pass.
     ///
     /// # Errors
     ///
@@ -104,7 +107,9 @@ impl RunMount {
         expand: impl Fn(&str) -> Result<String, Problem>,
     ) -> Result<RunMount, Problem> {
         let mut options = Options::split(text, expand)?;
-        let kind = options.text(&["type"])?;
+        let kind = options
+            .text(&["type"])?
+            .map(|kind| kind.to_ascii_lowercase());
         let target = options.text(&["target", "dst", "destination"])?;
         let kind = match kind.as_deref() {
             None | Some("bind") => MountKind::Bind {
@@ -122,11 +127,14 @@ impl RunMount {
                 uid: options.number("uid")?,
                 gid: options.number("gid")?,
             },
-            Some("tmpfs") => MountKind::Tmpfs {
-                size: options.size()?,
-            },
+            Some("tmpfs") => {
+                options.discard(&["from", "source", "src", "rw", "readwrite", "ro", "readonly"]);
+                MountKind::Tmpfs {
+                    size: options.size()?,
+                }
+            }
             Some("secret") => MountKind::Secret {
-                id: options.text(&["id"])?,
+                id: options.text(&["id", "source", "src"])?,
                 env: options.text(&["env"])?,
                 required: options.boolean(&["required"])?.unwrap_or(false),
                 mode: options.mode()?,
@@ -140,12 +148,22 @@ impl RunMount {
                 uid: options.number("uid")?,
                 gid: options.number("gid")?,
             },
-            Some(other) => return Err(invalid(format!("unsupported mount type {other:?}"))),
+            Some(other) => {
+                let kinds = ["bind", "cache", "tmpfs", "secret", "ssh"];
+                return Err(invalid(format!(
+                    "unsupported mount type {other:?}{}",
+                    did_you_mean(nearest(other, kinds))
+                )));
+            }
         };
+        options.discard(&["id", "env"]);
+        if matches!(kind, MountKind::Secret { .. } | MountKind::Ssh { .. }) {
+            options.discard(&["rw", "readwrite", "ro", "readonly"]);
+        }
         options.none_left()?;
         let needs_target = match &kind {
             MountKind::Bind { .. } | MountKind::Cache { .. } | MountKind::Tmpfs { .. } => true,
-            MountKind::Secret { id, env, .. } => id.is_none() && env.is_none(),
+            MountKind::Secret { id, .. } => id.is_none(),
             MountKind::Ssh { .. } => false,
         };
         if needs_target && target.as_deref().is_none_or(str::is_empty) {
@@ -174,6 +192,12 @@ impl Options {
             return Err(Problem::UnterminatedQuote("double-quote"));
         }
         let option = |field: String| match field.split_once('=') {
+            Some((key, value)) if key.eq_ignore_ascii_case("from") && has_variable(value) => {
+                Err(invalid(
+                    "'from' doesn't support variable expansion, define alias stage instead"
+                        .to_owned(),
+                ))
+            }
             Some((key, value)) => Ok((key.to_ascii_lowercase(), Some(expand(value)?))),
             None => Ok((field.to_ascii_lowercase(), None)),
         };
@@ -194,6 +218,10 @@ impl Options {
         let found = self.0.remove(at);
         self.0.retain(|(key, _)| !names.contains(&key.as_str()));
         Some(found)
+    }
+
+    fn discard(&mut self, names: &[&str]) {
+        self.0.retain(|(key, _)| !names.contains(&key.as_str()));
     }
 
     fn text(&mut self, names: &[&str]) -> Result<Option<String>, Problem> {
@@ -241,7 +269,11 @@ impl Options {
     }
 
     fn sharing(&mut self) -> Result<Sharing, Problem> {
-        match self.text(&["sharing"])?.as_deref() {
+        let sharing = self.text(&["sharing"])?;
+        match sharing
+            .map(|sharing| sharing.to_ascii_lowercase())
+            .as_deref()
+        {
             None | Some("shared") => Ok(Sharing::Shared),
             Some("private") => Ok(Sharing::Private),
             Some("locked") => Ok(Sharing::Locked),
@@ -278,6 +310,11 @@ impl Options {
             ))),
         }
     }
+}
+
+/// A dollar that is not the last character.
+fn has_variable(value: &str) -> bool {
+    value.find('$').is_some_and(|at| at + 1 < value.len())
 }
 
 fn invalid(words: String) -> Problem {
@@ -349,7 +386,11 @@ mod tests {
             "type=x,target=/a",
             "type=bind",
             "type=cache,target=/a,sharing=x",
-            "type=tmpfs,target=/a,id=b",
+            "type=tmpfs,target=/a,uid=1",
+            "type=bind,from=$x,target=/a",
+            "type=tmpf,target=/a",
+            "type=secret,env=X",
+            "type=secret,id=a,source=b,sharing=shared",
             "type=bind,target=/a,uid=1",
             "type=secret",
             "type=cache,target=/a,mode=9",

@@ -3,6 +3,7 @@
 use super::directives::{self, Directives};
 use super::heredoc::Heredoc;
 use super::lines::{self, Line};
+use super::suggest::nearest;
 use super::words::raw_words;
 use super::{Error, MAX_DOCKERFILE_BYTES, Problem, Span};
 
@@ -54,10 +55,12 @@ pub enum Argument {
     Text(String),
     /// `["a", "b"]`.
     Json(Vec<String>),
-    /// Blank-separated words, quotes kept.
+    /// Blank-separated words, quotes kept and without effect on the separation.
     Words(Vec<String>),
     /// `a=b c=d`, quotes kept.
     Pairs(Vec<(String, String)>),
+    /// `a the rest`, the old form for one pair, quotes kept.
+    OldPair((String, String)),
     /// `a` or `a=b`, quotes kept.
     Declarations(Vec<(String, Option<String>)>),
     /// HEALTHCHECK's kind, in upper case, and what follows it.
@@ -130,13 +133,8 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Error> {
 
 fn node(line: Line, escape: char) -> Result<Node, Problem> {
     let (written, rest) = split_word(&line.text);
-    let unknown = || Problem::UnknownInstruction(written.to_owned());
-    let upper = written.to_ascii_uppercase();
-    let (instruction, form) = INSTRUCTIONS
-        .into_iter()
-        .find(|(name, _)| *name == upper)
-        .ok_or_else(unknown)?;
-    let (flags, rest) = flags(rest, escape)?;
+    let (instruction, form) = instruction(written)?;
+    let (flags, rest) = flags(rest, escape);
     let argument = match form {
         Form::Trigger => Argument::Trigger(Box::new(trigger(&line, rest, escape)?)),
         form => argument(instruction, form, rest, escape)?,
@@ -152,6 +150,28 @@ fn node(line: Line, escape: char) -> Result<Node, Problem> {
         heredocs: line.heredocs,
         empty_continuation: line.empty_continuation,
     })
+}
+
+/// The instruction of this name, in any case.
+fn instruction(written: &str) -> Result<(&'static str, Form), Problem> {
+    let upper = written.to_ascii_uppercase();
+    let found = INSTRUCTIONS.into_iter().find(|(name, _)| *name == upper);
+    found.ok_or_else(|| {
+        let hint = nearest(&upper, INSTRUCTIONS.map(|(name, _)| name));
+        Problem::UnknownInstruction(written.to_owned(), hint)
+    })
+}
+
+/// Whether here-documents belong to the instruction in `line`: to RUN, COPY and ADD, also as triggers, not in JSON form.
+pub(super) fn takes_heredocs(line: &str, escape: char) -> bool {
+    let (mut word, mut rest) = split_word(line);
+    if word.eq_ignore_ascii_case("ONBUILD") {
+        (word, rest) = split_word(rest);
+    }
+    let takes = ["RUN", "COPY", "ADD"]
+        .iter()
+        .any(|name| word.eq_ignore_ascii_case(name));
+    takes && !matches!(json(flags(rest, escape).1), Ok(Some(_)))
 }
 
 /// The instruction after ONBUILD, which may not be ONBUILD again.
@@ -186,10 +206,10 @@ fn argument(name: &'static str, form: Form, rest: &str, escape: char) -> Result<
         },
         Form::WordsOrJson => match json(rest)? {
             Some(list) => Argument::Json(list),
-            None => Argument::Words(owned(raw_words(rest, escape))),
+            None => Argument::Words(blank_separated(rest)),
         },
-        Form::Words => Argument::Words(rest.split_whitespace().map(str::to_owned).collect()),
-        Form::Pairs => Argument::Pairs(pairs(name, rest, escape)?),
+        Form::Words => Argument::Words(blank_separated(rest)),
+        Form::Pairs => pairs(name, rest, escape)?,
         Form::Declarations => Argument::Declarations(declarations(rest, escape)?),
         Form::Healthcheck => {
             let (kind, rest) = split_word(rest);
@@ -204,60 +224,67 @@ fn argument(name: &'static str, form: Form, rest: &str, escape: char) -> Result<
 /// The first blank-separated word, and the rest without blanks at either end.
 fn split_word(text: &str) -> (&str, &str) {
     let text = text.trim();
-    match text.split_once(char::is_whitespace) {
+    match text.split_once(is_blank) {
         Some((word, rest)) => (word, rest.trim()),
         None => (text, ""),
     }
 }
 
+/// Words between blanks; neither quotes nor escapes keep one together, as in BuildKit.
+fn blank_separated(text: &str) -> Vec<String> {
+    let words = text.split(is_blank).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\x0b' | '\x0c')
+}
+
 /// Takes `--flags` off the beginning; `--` alone ends them.
-fn flags(rest: &str, escape: char) -> Result<(Vec<Flag>, &str), Problem> {
+fn flags(rest: &str, escape: char) -> (Vec<Flag>, &str) {
     let mut flags = Vec::new();
-    let mut rest = rest;
+    let mut rest = rest.trim_start();
     while rest.starts_with("--") {
         let word = raw_words(rest, escape)[0];
         rest = rest[word.len()..].trim_start();
         if word == "--" {
             break;
         }
-        let (name, value) = match word[2..].split_once('=') {
-            Some((name, value)) => (name, Some(unquoted(value)?)),
-            None => (&word[2..], None),
+        let word = unquoted(&word[2..], escape);
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word.as_str(), None),
         };
         flags.push(Flag {
             name: name.to_owned(),
             value,
         });
     }
-    Ok((flags, rest))
+    (flags, rest)
 }
 
-/// Without the quotes around a flag's value or parts of it; variables stay.
-fn unquoted(value: &str) -> Result<String, Problem> {
+/// Without quotes and escapes; variables stay. A quote that is not closed ends with the line.
+fn unquoted(value: &str, escape: char) -> String {
     let mut text = String::new();
     let mut quote = None;
-    for c in value.chars() {
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
         match (quote, c) {
             (None, '"' | '\'') => quote = Some(c),
             (Some(open), c) if c == open => quote = None,
+            (_, c) if c == escape => text.extend(chars.next()),
             (_, c) => text.push(c),
         }
     }
-    match quote {
-        Some('"') => Err(Problem::UnterminatedQuote("double-quote")),
-        Some(_) => Err(Problem::UnterminatedQuote("single-quote")),
-        None => Ok(text),
-    }
+    text
 }
 
-/// A JSON list of strings at the beginning of `rest`; `None` where it is no JSON, and so a command for the shell.
+/// A JSON list of strings; `None` where it is no JSON, and so a command for the shell.
 fn json(rest: &str) -> Result<Option<Vec<String>>, Problem> {
     if !rest.starts_with('[') {
         return Ok(None);
     }
-    // What follows the list is ignored, as BuildKit's decoder does.
-    let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Vec<serde_json::Value>>();
-    let Some(Ok(values)) = stream.next() else {
+    let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(rest) else {
         return Ok(None);
     };
     let strings = values.into_iter().map(|value| match value {
@@ -272,30 +299,25 @@ fn json(rest: &str) -> Result<Option<Vec<String>>, Problem> {
 }
 
 /// `name=value …`, or the old form `name the rest`.
-fn pairs(name: &'static str, rest: &str, escape: char) -> Result<Vec<(String, String)>, Problem> {
+fn pairs(name: &'static str, rest: &str, escape: char) -> Result<Argument, Problem> {
     let words = raw_words(rest, escape);
     let Some(first) = words.first() else {
         return Err(Problem::Arguments(name, "at least one argument"));
     };
-    let pairs: Vec<(String, String)> = if first.contains('=') {
-        let pair = |word: &&str| {
-            let (key, value) = word
-                .split_once('=')
-                .ok_or_else(|| Problem::NoEquals((*word).to_owned()))?;
-            Ok((key.to_owned(), value.to_owned()))
-        };
-        words.iter().map(pair).collect::<Result<_, Problem>>()?
-    } else {
+    if !first.contains('=') {
         let (key, value) = split_word(rest);
-        if value.is_empty() {
-            return Err(Problem::TwoArguments(name));
-        }
-        vec![(key.to_owned(), value.to_owned())]
-    };
-    if pairs.iter().any(|(key, _)| key.is_empty()) {
-        return Err(Problem::BlankName(name));
+        return match value {
+            "" => Err(Problem::TwoArguments(name)),
+            value => Ok(Argument::OldPair((key.to_owned(), value.to_owned()))),
+        };
     }
-    Ok(pairs)
+    let pair = |word: &&str| match word.split_once('=') {
+        None => Err(Problem::NoEquals((*word).to_owned())),
+        Some(("", _)) => Err(Problem::BlankName(name)),
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+    };
+    let pairs = words.iter().map(pair);
+    Ok(Argument::Pairs(pairs.collect::<Result<_, _>>()?))
 }
 
 fn declarations(rest: &str, escape: char) -> Result<Vec<(String, Option<String>)>, Problem> {
@@ -316,10 +338,6 @@ fn declarations(rest: &str, escape: char) -> Result<Vec<(String, Option<String>)
     Ok(declared)
 }
 
-fn owned(words: Vec<&str>) -> Vec<String> {
-    words.into_iter().map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,7 +349,7 @@ mod tests {
     }
 
     fn words(list: &[&str]) -> Vec<String> {
-        owned(list.to_vec())
+        list.iter().copied().map(str::to_owned).collect()
     }
 
     #[test]
@@ -342,9 +360,10 @@ mod tests {
             ("run [\"a\", \"b c\"]", Json(words(&["a", "b c"]))),
             ("RUN [\"a\" b", Text("[\"a\" b".into())),
             ("CMD []", Json(vec![])),
-            ("COPY a 'b c' /d", Words(words(&["a", "'b c'", "/d"]))),
+            ("COPY a 'b c' /d", Words(words(&["a", "'b", "c'", "/d"]))),
+            ("CMD [\"a\"] b", Text("[\"a\"] b".into())),
             ("COPY [\"a b\",\"/d\"]", Json(words(&["a b", "/d"]))),
-            ("ENV a b  c", Pairs(vec![("a".into(), "b  c".into())])),
+            ("ENV a b  c", OldPair(("a".into(), "b  c".into()))),
             (
                 "ENV a=b c='d e' f=",
                 Pairs(vec![
@@ -410,7 +429,6 @@ mod tests {
             ("FROM x\nLABEL", 2),
             ("FROM x\nARG", 2),
             ("FROM x\nRUN [1]", 2),
-            ("FROM x\nCOPY --a=\"b c d", 2),
             ("FROM x\nRUN <<E\nx", 2),
         ] {
             assert_eq!(

@@ -1,6 +1,9 @@
-//! Shell patterns (`*`, `?`, `[…]`) for `${v#p}`, `${v%p}` and `${v/p/r}`.
+//! Patterns of `${v#p}`, `${v%p}` and `${v/p/r}`: `*` and `?`, and a backslash before either, before itself, and before
+//! the `}` or `/` that would end the pattern. Brackets are ordinary characters, unlike a shell's.
 //!
 //! Matching is by the classic table over (pattern element, character), so no pattern takes more than their product.
+
+use super::Problem;
 
 /// A pattern.
 #[derive(Debug, Clone)]
@@ -13,10 +16,6 @@ enum Element {
     Star,
     Any,
     Literal(char),
-    Set {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
 }
 
 impl Element {
@@ -25,40 +24,31 @@ impl Element {
             Element::Star => false,
             Element::Any => true,
             Element::Literal(own) => *own == c,
-            Element::Set { negated, ranges } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
-            }
         }
     }
 }
 
 impl Pattern {
-    /// Reads a pattern; a set that is not closed is literal, as in a shell.
-    pub(super) fn new(text: &str, escape: char) -> Pattern {
-        let chars: Vec<char> = text.chars().collect();
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Pattern`] for a backslash before anything that needs none.
+    pub(super) fn new(text: &str) -> Result<Pattern, Problem> {
         let mut elements = Vec::new();
-        let mut at = 0;
-        while at < chars.len() {
-            let c = chars[at];
-            at += 1;
+        let mut chars = text.chars();
+        while let Some(c) = chars.next() {
             elements.push(match c {
                 '*' => Element::Star,
                 '?' => Element::Any,
-                '[' => match set(&chars[at..], escape) {
-                    Some((element, length)) => {
-                        at += length;
-                        element
-                    }
-                    None => Element::Literal('['),
+                '\\' => match chars.next() {
+                    Some(c @ ('*' | '?' | '\\' | '}' | '/')) => Element::Literal(c),
+                    _ => return Err(Problem::Pattern(text.to_owned())),
                 },
-                c if c == escape && at < chars.len() => {
-                    at += 1;
-                    Element::Literal(chars[at - 1])
-                }
                 c => Element::Literal(c),
             });
         }
-        Pattern { elements }
+        Ok(Pattern { elements })
     }
 
     /// Returns the byte length of the shortest or longest beginning of `value` that matches.
@@ -92,25 +82,30 @@ impl Pattern {
         }
     }
 
-    /// Replaces the first match, or all of them, each as long as can be.
+    /// Replaces the first match, or all of them, each as long as can be. An empty match counts, unless it touches the end
+    /// of the one before.
     pub(super) fn replace(&self, value: &str, by: &str, all: bool) -> String {
         let mut result = String::new();
         let mut at = 0;
-        while at < value.len() {
-            match self.prefix(&value[at..], true) {
-                Some(length) if length > 0 => {
-                    result.push_str(by);
-                    at += length;
-                    if !all {
-                        break;
-                    }
+        let mut last_end = None;
+        loop {
+            let found = self.prefix(&value[at..], true);
+            if let Some(length) = found.filter(|length| *length > 0 || last_end != Some(at)) {
+                result.push_str(by);
+                at += length;
+                if !all {
+                    break;
                 }
-                _ => {
-                    let c = value[at..].chars().next().expect("a character boundary");
-                    result.push(c);
-                    at += c.len_utf8();
+                if length > 0 {
+                    last_end = Some(at);
+                    continue;
                 }
             }
+            let Some(c) = value[at..].chars().next() else {
+                break;
+            };
+            result.push(c);
+            at += c.len_utf8();
         }
         result.push_str(&value[at..]);
         result
@@ -155,53 +150,44 @@ impl Pattern {
     }
 }
 
-/// Reads a set after its `[`; returns it and how many characters it took.
-fn set(chars: &[char], escape: char) -> Option<(Element, usize)> {
-    let negated = matches!(chars.first(), Some('!' | '^'));
-    let mut at = usize::from(negated);
-    let first = at;
-    let mut ranges = Vec::new();
-    loop {
-        let mut low = *chars.get(at)?;
-        if low == ']' && at > first {
-            return Some((Element::Set { negated, ranges }, at + 1));
-        }
-        if low == escape {
-            at += 1;
-            low = *chars.get(at)?;
-        }
-        at += 1;
-        if chars.get(at) == Some(&'-') && chars.get(at + 1).is_some_and(|c| *c != ']') {
-            ranges.push((low, chars[at + 1]));
-            at += 2;
-        } else {
-            ranges.push((low, low));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn p(text: &str) -> Pattern {
+        Pattern::new(text).unwrap()
+    }
+
     #[test]
     fn prefixes_and_suffixes() {
-        let p = |text: &str| Pattern::new(text, '\\');
         assert_eq!(p("a*").prefix("abcabc", false), Some(1));
         assert_eq!(p("a*c").prefix("abcabc", false), Some(3));
         assert_eq!(p("a*c").prefix("abcabc", true), Some(6));
         assert_eq!(p("b").prefix("abc", true), None);
         assert_eq!(p(".*").suffix("x.y.z", false), Some(3));
         assert_eq!(p(".*").suffix("x.y.z", true), Some(1));
-        assert_eq!(p("[!a-c]?").prefix("dé", false), Some(3));
-        assert_eq!(p("[]x]").prefix("]", false), Some(1));
-        assert_eq!(p("[a").prefix("[a", false), Some(2));
+        assert_eq!(p("[a]?").prefix("[a]é", false), Some(5));
         assert_eq!(p("\\*").prefix("*", false), Some(1));
     }
 
     #[test]
+    fn replacements() {
+        assert_eq!(p("a").replace("banana", "o", false), "bonana");
+        assert_eq!(p("a*").replace("banana", "o", true), "bo");
+        assert_eq!(p("").replace("ab", "-", false), "-ab");
+        assert_eq!(p("").replace("ab", "-", true), "-a-b-");
+        assert_eq!(p("*").replace("ab", "-", true), "-");
+    }
+
+    #[test]
+    fn refused() {
+        for text in ["\\", "\\x", "a\\\\\\", "\\["] {
+            assert!(Pattern::new(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn hostile_patterns_end() {
-        let pattern = Pattern::new(&"*a".repeat(200), '\\');
-        assert_eq!(pattern.prefix(&"a".repeat(199), true), None);
+        assert_eq!(p(&"*a".repeat(200)).prefix(&"a".repeat(199), true), None);
     }
 }

@@ -34,12 +34,18 @@ impl Variables for std::collections::BTreeMap<String, String> {
 pub struct Expander<'a, V: ?Sized> {
     variables: &'a V,
     escape: char,
+    /// Whether quotes mean anything.
+    quotes: bool,
 }
 
 impl<'a, V: Variables + ?Sized> Expander<'a, V> {
     /// Returns an expander; `escape` is the file's escape character.
     pub fn new(variables: &'a V, escape: char) -> Self {
-        Expander { variables, escape }
+        Expander {
+            variables,
+            escape,
+            quotes: true,
+        }
     }
 
     /// Removes quotes and replaces variables in `text`, which stays one word.
@@ -63,26 +69,19 @@ impl<'a, V: Variables + ?Sized> Expander<'a, V> {
         self.escape
     }
 
-    /// Replaces variables in the text of a here-document, in which quotes are ordinary characters and an escape takes the
-    /// meaning from `$` and from itself only.
+    /// Replaces variables in the text of a here-document: quotes are ordinary characters, and the escape is a backslash
+    /// whatever the file's is. It goes away, and what follows it stays, whatever that is.
     ///
     /// # Errors
     ///
     /// As for [`Expander::word`].
     pub fn text(&self, text: &str) -> Result<String, Problem> {
-        let mut scanner = Scanner::new(self, text);
-        let mut result = String::new();
-        while let Some(c) = scanner.rest.next() {
-            match c {
-                '$' => result.push_str(&scanner.dollar()?),
-                c if c == self.escape => {
-                    let next = scanner.rest.next_if(|n| *n == '$' || *n == c);
-                    result.push(next.unwrap_or(c));
-                }
-                c => result.push(c),
-            }
-        }
-        Ok(result)
+        let plain = Expander {
+            variables: self.variables,
+            escape: '\\',
+            quotes: false,
+        };
+        plain.word(text)
     }
 
     /// As [`Expander::word`], split at blanks that are neither quoted nor escaped. Blanks of values split, too.
@@ -115,14 +114,11 @@ struct Found {
 struct Words {
     done: Vec<String>,
     word: String,
-    /// A quoted empty string is a word.
-    open: bool,
 }
 
 impl Words {
     fn literal(&mut self, text: &str) {
         self.word.push_str(text);
-        self.open = true;
     }
 
     fn splitting(&mut self, text: &str) {
@@ -131,15 +127,14 @@ impl Words {
                 self.end_word();
             } else {
                 self.word.push(c);
-                self.open = true;
             }
         }
     }
 
+    /// An empty word, quoted or not, is none.
     fn end_word(&mut self) {
-        if self.open {
+        if !self.word.is_empty() {
             self.done.push(std::mem::take(&mut self.word));
-            self.open = false;
         }
     }
 
@@ -188,8 +183,8 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
                 break;
             }
             match c {
-                '\'' => found.literal(&self.single_quoted()?),
-                '"' => found.literal(&self.double_quoted(raw)?),
+                '\'' if self.expander.quotes => found.literal(&self.single_quoted()?),
+                '"' if self.expander.quotes => found.literal(&self.double_quoted(raw)?),
                 '$' => {
                     let value = self.dollar()?;
                     found.splitting(&value);
@@ -328,7 +323,7 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
     /// `${v#p}`, `${v##p}`, `${v%p}`, `${v%%p}`.
     fn trimmed(&mut self, value: &str, operator: char) -> Result<String, Problem> {
         let longest = self.rest.next_if_eq(&operator).is_some();
-        let pattern = Pattern::new(&self.until(Some('}'), true)?.text, self.expander.escape);
+        let pattern = Pattern::new(&self.until(Some('}'), true)?.text)?;
         let kept = if operator == '#' {
             &value[pattern.prefix(value, longest).unwrap_or(0)..]
         } else {
@@ -337,11 +332,11 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
         Ok(kept.to_owned())
     }
 
-    /// `${v/p/r}` and `${v//p/r}`.
+    /// `${v/p/r}` and `${v//p/r}`. Escapes in the replacement stay.
     fn replaced(&mut self, value: &str) -> Result<String, Problem> {
         let all = self.rest.next_if_eq(&'/').is_some();
-        let pattern = Pattern::new(&self.until(Some('/'), true)?.text, self.expander.escape);
-        let replacement = self.until(Some('}'), false)?.text;
+        let pattern = Pattern::new(&self.until(Some('/'), true)?.text)?;
+        let replacement = self.until(Some('}'), true)?.text;
         Ok(pattern.replace(value, &replacement, all))
     }
 }
@@ -423,7 +418,7 @@ mod tests {
             ("${FILE%.*}", "/usr/lib/x.tar"),
             ("${FILE%%.*}", "/usr/lib/x"),
             ("${FILE/usr/opt}", "/opt/lib/x.tar.gz"),
-            ("${FILE//[\\/.]/-}", "-usr-lib-x-tar-gz"),
+            ("${FILE//\\//-}", "-usr-lib-x.tar.gz"),
             ("a\\ b", "a b"),
             ("tail\\", "tail"),
         ] {
@@ -460,7 +455,7 @@ mod tests {
         let words = |text: &str| Expander::new(&values, '\\').words(text).unwrap();
         assert_eq!(words("a  b"), ["a", "b"]);
         assert_eq!(words("x$TWO 'c d'"), ["xa", "b", "c d"]);
-        assert_eq!(words("\"$TWO\" ''"), ["a b", ""]);
+        assert_eq!(words("\"$TWO\" ''"), ["a b"]);
         assert_eq!(words(" $EMPTY "), Vec::<String>::new());
     }
 
