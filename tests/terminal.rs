@@ -10,6 +10,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_shell_is_interactive),
         scenario!(the_window_s_size_is_followed),
         scenario!(detach_keys_leave_it_running),
+        scenario!(coming_back_draws_anew),
         scenario!(other_detach_keys),
         scenario!(exec_has_a_terminal_too),
         scenario!(the_terminal_is_restored_after_a_kill),
@@ -73,6 +74,34 @@ fn detach_keys_leave_it_running(env: &TestEnv) {
     terminal.send("exit 4\n");
     assert_eq!(terminal.wait(), 4);
     assert!(!terminal.is_raw());
+}
+
+fn coming_back_draws_anew(env: &TestEnv) {
+    env.image("busybox");
+    // As an editor or a pager does: only when it sees another size.
+    let script = "trap draw WINCH; draw() { now=$(stty size); test \"$now\" = \"$last\" || echo \"size $now\"; last=$now; }
+        draw; while :; do sleep 0.001; done";
+    let run = [
+        "run",
+        "-it",
+        "--name",
+        "box",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ];
+    let mut terminal = env.ctr(run).terminal();
+    terminal.expect("size 24 80\r\n");
+    terminal.send("\u{10}\u{11}");
+    assert_eq!(terminal.wait(), 0);
+    let mut terminal = env.ctr("attach box").terminal();
+    terminal.expect("size 24 80\r\n");
+    terminal.send("\u{10}\u{11}");
+    terminal.wait();
+    env.ctr("rm -f box").ok();
 }
 
 fn other_detach_keys(env: &TestEnv) {

@@ -51,5 +51,5 @@ pub(crate) fn terminal_size() -> Option<(u16, u16)> {
     let size = tcgetwinsize(stdio::stdout())
         .or_else(|_| tcgetwinsize(stdio::stdin()))
         .ok()?;
-    Some((size.ws_row, size.ws_col))
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
 }

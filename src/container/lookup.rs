@@ -207,7 +207,7 @@ impl Engine {
 
 /// Reads `state.json`; a container without one was never started. It is not synced, so a power cut may leave an empty or
 /// torn one: what it said is lost, but that the container was started is not.
-fn read_state(dir: &ContainerDir) -> Result<State, Error> {
+pub(super) fn read_state(dir: &ContainerDir) -> Result<State, Error> {
     match read_json(&dir.state_path()) {
         Err(Error::Record { .. }) => Ok(State::lost()),
         state => Ok(state?.unwrap_or_else(State::created)),

@@ -53,24 +53,45 @@ impl Engine {
     ///
     /// [`Error::Start`]; with `--rm` the container is gone then. Starting a container that runs does nothing but attach.
     pub fn start(&self, container: &Container, options: StartOptions) -> Result<Started, Error> {
-        match self.hold(&container.record.id)? {
-            Held::Ours(lock) => {
-                let record = &container.record;
-                if let Err(error) = self.finish_creation(record) {
-                    drop(lock);
-                    self.clean_up_unstarted(&self.store.container(&record.id), record, &error);
-                    return Err(error);
+        let id = &container.record.id;
+        loop {
+            let running = match self.hold(id)? {
+                Held::Ours(lock) => return self.start_free(container, lock, options),
+                Held::Running(running) => running,
+            };
+            let attach = |wants| self.attach(&running, wants, None);
+            match options.attach.map(attach).transpose() {
+                // It has ended between the two looks: then it is started after all.
+                Err(Error::NotRunning(_)) if !self.is_running(id)? => {}
+                session => {
+                    return Ok(Started {
+                        session: session?,
+                        warnings: Vec::new(),
+                    });
                 }
-                self.start_held(container, lock, options)
-            }
-            Held::Running(container) => {
-                let attach = |wants| self.attach(&container, wants);
-                Ok(Started {
-                    session: options.attach.map(attach).transpose()?,
-                    warnings: Vec::new(),
-                })
             }
         }
+    }
+
+    fn is_running(&self, id: &str) -> Result<bool, Error> {
+        let now = self.load(id)?;
+        Ok(now.is_some_and(|now| now.state.status == Status::Running))
+    }
+
+    /// Starts a container that somebody else has made, perhaps not to the end.
+    fn start_free(
+        &self,
+        container: &Container,
+        lock: ContainerLock,
+        options: StartOptions,
+    ) -> Result<Started, Error> {
+        let record = &container.record;
+        if let Err(error) = self.finish_creation(record) {
+            drop(lock);
+            self.clean_up_unstarted(&self.store.container(&record.id), record, &error);
+            return Err(error);
+        }
+        self.start_held(container, lock, options)
     }
 
     /// As [`Engine::start`], for a container that the caller holds: one that it has just created.
@@ -232,7 +253,7 @@ impl Engine {
         };
         let warden = Warden::new(self, record, dir, lock, &plan.watch.network);
         let socket = monitor::spawn(plan, warden).map_err(system("start the monitor"))?;
-        Ok(Session::new(socket))
+        Ok(Session::new(socket, dir.clone()))
     }
 
     /// Returns the ids of the container's user namespace; `None` where it shares ours.

@@ -54,7 +54,8 @@ impl Command for Attach {
             // With a terminal, signals are the client's: docker/cli, command/container/attach.go.
             sig_proxy: self.sig_proxy && !config.tty,
         };
-        let session = engine.attach(&container, options)?;
+        let window = streams::terminal_size().filter(|_| config.tty);
+        let session = engine.attach(&container, options, window)?;
         match session.relay(streams::own(options.stdin), &relay)? {
             // Docker's words, and its exit code.
             stream::Outcome::Detached => Err(Failure::plain("read escape sequence")),

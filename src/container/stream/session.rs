@@ -1,16 +1,20 @@
 //! A connection to a monitor, as the [`Peer`] of a relay.
 
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::relay::{Outputs, Peer, relay};
 use super::{Outcome, RelayOptions, Streams};
-use crate::container::Error;
 use crate::container::error::system;
+use crate::container::record::Status;
+use crate::container::{Error, lookup};
 use crate::monitor::StartError;
 use crate::monitor::protocol::{INPUT_WINDOW, Inbox, Kind, Outbox, Received, Wants, encode_size};
+use crate::store::ContainerDir;
 
 /// Bytes received at once.
 const CHUNK: usize = 32 * 1024;
@@ -18,10 +22,16 @@ const CHUNK: usize = 32 * 1024;
 /// What a container's exit code is when its monitor was killed: the container dies with it, by SIGKILL.
 const KILLED: i32 = 137;
 
+/// How long a process has to see that its window has another size before it is as it was: what draws on a terminal
+/// compares, and draws nothing if it only looks when all is over.
+const REDRAW_PAUSE: Duration = Duration::from_millis(20);
+
 /// A connection to a container's monitor.
 #[derive(Debug)]
 pub struct Session {
     socket: OwnedFd,
+    /// Where it stands how the container has ended, if the monitor cannot say so any more.
+    dir: ContainerDir,
     inbox: Inbox,
     outbox: Outbox,
     input_ended: bool,
@@ -31,9 +41,10 @@ pub struct Session {
 }
 
 impl Session {
-    pub(in crate::container) fn new(socket: OwnedFd) -> Session {
+    pub(in crate::container) fn new(socket: OwnedFd, dir: ContainerDir) -> Session {
         Session {
             socket,
+            dir,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             input_ended: false,
@@ -42,15 +53,40 @@ impl Session {
         }
     }
 
-    /// Introduces itself to a monitor that runs already.
-    pub(in crate::container) fn join(socket: OwnedFd, wants: Wants) -> Result<Session, Error> {
-        let mut session = Session::new(socket);
+    /// Introduces itself to a monitor that runs already. `window`: the size of the client's terminal, on which everything
+    /// is to be drawn anew.
+    pub(in crate::container) fn join(
+        socket: OwnedFd,
+        dir: ContainerDir,
+        wants: Wants,
+        window: Option<(u16, u16)>,
+    ) -> Result<Session, Error> {
+        let mut session = Session::new(socket, dir);
         session.outbox.push_frame(Kind::Hello, &[wants.to_byte()]);
+        if let Some((rows, columns)) = window {
+            // Another size for a moment, since none would be noticed: docker/cli, command/container/attach.go, `resizeTTY`.
+            session.resize((rows.saturating_add(1), columns.saturating_add(1)));
+        }
         let Session { socket, outbox, .. } = &mut session;
-        outbox
-            .flush_with(|bytes| rustix::net::send(&*socket, bytes, SendFlags::NOSIGNAL))
-            .map_err(system("talk to the monitor"))?;
+        let sent =
+            outbox.flush_with(|bytes| rustix::net::send(&*socket, bytes, SendFlags::NOSIGNAL));
+        match sent {
+            // It is just ending, which is noticed on receiving.
+            Err(error) if is_gone(&error) => session.outbox.clear(),
+            sent => sent.map_err(system("talk to the monitor"))?,
+        }
+        if window.is_some() {
+            std::thread::sleep(REDRAW_PAUSE);
+        }
         Ok(session)
+    }
+
+    /// The exit code of a container whose monitor has gone without a word: to this client, or to anybody.
+    fn unheard_exit_code(&self) -> i32 {
+        match lookup::read_state(&self.dir) {
+            Ok(state) if state.status == Status::Exited => state.exit_code,
+            _ => KILLED,
+        }
     }
 
     /// Waits for the monitor to say whether the container runs; returns its warnings.
@@ -134,7 +170,9 @@ impl Peer for Session {
             match received.map_err(system("talk to the monitor"))? {
                 Received::Bytes => {}
                 Received::Nothing => return Ok(None),
-                Received::End => return Ok(Some(Outcome::Exited(KILLED))),
+                Received::End => {
+                    return Ok(Some(Outcome::Exited(self.unheard_exit_code())));
+                }
             }
         }
     }
@@ -170,5 +208,58 @@ impl Peer for Session {
         self.outbox.push_frame(Kind::Detach, &[]);
         // Without waiting: what a stuck container does not take, it does not miss.
         let _ = self.outbox.send(&self.socket);
+    }
+}
+
+/// Whether the other side has closed its end.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::record::State;
+    use crate::container::stream::DetachKeys;
+    use crate::store::Store;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn a_monitor_that_is_just_ending_is_no_error() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(&temp.path().join("s")).unwrap();
+        let (dir, _lock) = store.create_container(&"a".repeat(64)).unwrap();
+        let null = std::fs::File::options()
+            .write(true)
+            .open("/dev/null")
+            .unwrap();
+        let outcome = || {
+            let unix = AddressFamily::UNIX;
+            let (client, monitor) =
+                socketpair(unix, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+            drop(monitor);
+            let session = Session::join(client, dir.clone(), Wants::OUTPUT, None).unwrap();
+            let streams = Streams {
+                stdin: None,
+                stdout: null.as_fd(),
+                stderr: null.as_fd(),
+            };
+            let options = RelayOptions {
+                tty: false,
+                detach_keys: DetachKeys::parse("").unwrap(),
+                sig_proxy: false,
+            };
+            session.relay(streams, &options).unwrap()
+        };
+        // Killed: nobody has written anything.
+        assert_eq!(outcome(), Outcome::Exited(137));
+        let state = State {
+            status: Status::Exited,
+            exit_code: 7,
+            ..State::created()
+        };
+        lookup::write_state(&dir, &state).unwrap();
+        assert_eq!(outcome(), Outcome::Exited(7));
     }
 }
