@@ -20,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(asked_to_end_it_asks_the_container),
         scenario!(a_stopped_client_loses_nothing),
         scenario!(a_dead_client_blocks_nobody),
+        scenario!(a_stalled_guest_holds_nobody_up_for_long),
         scenario!(signals_pass_input_that_nobody_reads),
         scenario!(it_holds_nothing_of_the_caller_s),
         scenario!(logs_are_rotated),
@@ -183,6 +184,26 @@ fn a_dead_client_blocks_nobody(env: &TestEnv) {
     env.until(PATIENCE, || {
         env.ctr("exec box test -e /done").run().code() == 0
     });
+    env.ctr("rm -f box").ok();
+}
+
+fn a_stalled_guest_holds_nobody_up_for_long(env: &TestEnv) {
+    detached(
+        env,
+        "",
+        "until test -e /go; do sleep 0.1; done; seq 1 600000; touch /done; sleep 1000",
+    );
+    let guest = env.ctr("attach box").spawn();
+    std::thread::sleep(Duration::from_millis(500));
+    send(guest.pid() as i32, Signal::SIGSTOP);
+    env.ctr("exec box touch /go").ok();
+    env.until(Duration::from_secs(30), || {
+        env.ctr("exec box test -e /done").run().code() == 0
+    });
+    send(guest.pid() as i32, Signal::SIGCONT);
+    guest.wait().exits(1).stderr_has("the container runs on");
+    assert_eq!(inspect(env, "{{.State.Status}}"), "running");
+    env.ctr("logs -n 1 box").ok().stdout("600000\n");
     env.ctr("rm -f box").ok();
 }
 

@@ -61,6 +61,11 @@ pub enum Error {
     /// The monitor was killed before it could say whether the container runs.
     #[error("the monitor of the container died while starting it")]
     MonitorDied,
+    /// This client was dropped: it had joined a running container, and held it up.
+    #[error(
+        "detached: the output of the container was not read for too long; the container runs on"
+    )]
+    TooSlow,
     /// A file of the container.
     #[error("cannot {action} {}", path.display())]
     Io {

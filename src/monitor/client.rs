@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use rustix::net::RecvFlags;
 
@@ -11,6 +12,11 @@ use super::protocol::{INPUT_WINDOW, Inbox, Kind, Outbox, Received, Wants};
 /// Bytes that may wait for a client before the container's output is no longer read. A client that reads slowly slows the
 /// container down, as with Docker; one that dies is forgotten at once.
 const HIGH_WATER: usize = 128 * 1024;
+
+/// The same for one that has joined a running container. If it takes nothing for as long as [`PATIENCE`] then, it is dropped:
+/// a forgotten `attach` in a stopped terminal must not stop a server. Who has started the container is to lose nothing.
+const HIGH_WATER_OF_JOINED: usize = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client.
 #[derive(Debug)]
@@ -24,6 +30,10 @@ pub(super) struct Client {
     /// Left on purpose: see [`Kind::Detach`].
     detached: bool,
     gone: bool,
+    /// It has started the container.
+    is_starter: bool,
+    /// Since when it has held others up without taking anything.
+    stalled: Option<Instant>,
 }
 
 /// What a client asks for.
@@ -46,6 +56,8 @@ impl Client {
             input: Vec::new(),
             detached: false,
             gone: false,
+            is_starter: false,
+            stalled: None,
         }
     }
 
@@ -54,6 +66,7 @@ impl Client {
         Client {
             wants: Some(wants),
             outbox: greeting,
+            is_starter: true,
             ..Client::new(socket)
         }
     }
@@ -79,7 +92,37 @@ impl Client {
 
     /// Whether more output for it would only be piled up.
     pub(super) fn is_full(&self, stream: Stream) -> bool {
-        self.receives(stream) && self.outbox.len() >= HIGH_WATER
+        let high_water = match self.is_starter {
+            true => HIGH_WATER,
+            false => HIGH_WATER_OF_JOINED,
+        };
+        self.receives(stream) && self.outbox.len() >= high_water
+    }
+
+    /// Whether it keeps output from being read.
+    pub(super) fn holds_up(&self) -> bool {
+        self.is_full(Stream::Stdout) || self.is_full(Stream::Stderr)
+    }
+
+    /// Returns how long it may go on as it does, and drops it when that is over. `holds_up`: others wait for it.
+    pub(super) fn patience(&mut self, holds_up: bool) -> Option<Duration> {
+        if self.is_starter || !holds_up {
+            self.stalled = None;
+            return None;
+        }
+        let since = self.stalled.get_or_insert_with(Instant::now);
+        let left = PATIENCE.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            self.forget();
+            return None;
+        }
+        Some(left)
+    }
+
+    /// It is not served any more.
+    fn forget(&mut self) {
+        self.gone = true;
+        self.outbox.clear();
     }
 
     fn receives(&self, stream: Stream) -> bool {
@@ -127,9 +170,14 @@ impl Client {
 
     /// Sends what it can take.
     pub(super) fn send(&mut self) {
-        if !self.gone && self.outbox.send(&self.socket).is_err() {
-            self.gone = true;
-            self.outbox.clear();
+        if self.gone {
+            return;
+        }
+        let before = self.outbox.len();
+        if self.outbox.send(&self.socket).is_err() {
+            self.forget();
+        } else if self.outbox.len() < before {
+            self.stalled = None;
         }
     }
 
@@ -170,5 +218,63 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let unix = AddressFamily::UNIX;
+        socketpair(unix, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap()
+    }
+
+    /// Lets time pass for it.
+    fn wait(client: &mut Client, time: Duration) {
+        client.stalled = client.stalled.map(|since| since - time);
+    }
+
+    #[test]
+    fn only_who_has_joined_is_dropped_and_only_for_doing_nothing() {
+        let (socket, reader) = pair();
+        let mut joined = Client::new(socket);
+        joined.wants = Some(Wants::OUTPUT);
+        let chunk = vec![0; 64 * 1024];
+        assert_eq!(joined.patience(joined.holds_up()), None);
+        while !joined.holds_up() {
+            joined.output(Stream::Stdout, &chunk);
+        }
+        assert!(joined.outbox.len() >= HIGH_WATER_OF_JOINED);
+        assert!(joined.patience(true).is_some());
+        wait(&mut joined, PATIENCE - Duration::from_secs(1));
+        assert!(
+            joined
+                .patience(true)
+                .is_some_and(|left| left <= Duration::from_secs(1))
+        );
+        // It takes something.
+        let mut taken = vec![0; 300_000];
+        rustix::net::recv(&reader, &mut taken[..], RecvFlags::empty()).unwrap();
+        joined.send();
+        assert!(
+            joined
+                .patience(true)
+                .is_some_and(|left| left > Duration::from_secs(5))
+        );
+        wait(&mut joined, PATIENCE);
+        assert_eq!(joined.patience(true), None);
+        assert!(joined.is_gone() && !joined.holds_up());
+
+        let (socket, _reader) = pair();
+        let mut starter = Client::starter(socket, Wants::OUTPUT, Outbox::default());
+        while !starter.holds_up() {
+            starter.output(Stream::Stdout, &chunk);
+        }
+        assert_eq!(starter.patience(true), None);
+        wait(&mut starter, PATIENCE);
+        assert_eq!(starter.patience(true), None);
+        assert!(!starter.is_gone());
     }
 }

@@ -103,7 +103,9 @@ impl Server {
     fn until_exit(&mut self) -> i32 {
         let mut settling = Some(SETTLING);
         loop {
-            let ready = self.wait(settling);
+            let patience = lose_patience(&mut self.clients, Client::holds_up);
+            self.forget_clients();
+            let ready = self.wait(earlier(settling, patience));
             if ready.is_empty() && settling.take().is_some() {
                 // What starting a container took is not needed for watching it. Best effort.
                 sys::memory::trim_heap();
@@ -296,6 +298,8 @@ impl Server {
             client.exit(code);
         }
         loop {
+            // Nothing waits for them but this process.
+            let patience = lose_patience(&mut self.clients, Client::has_output);
             self.clients
                 .retain(|client| client.has_output() && !client.is_gone());
             if self.clients.is_empty() {
@@ -304,10 +308,25 @@ impl Server {
             let mut fds: Vec<_> = (self.clients.iter())
                 .map(|client| PollFd::from_borrowed_fd(client.socket.as_fd(), PollFlags::OUT))
                 .collect();
-            let _ = poll(&mut fds, None);
+            let _ = poll(&mut fds, patience.as_ref());
             for client in &mut self.clients {
                 client.send();
             }
         }
     }
+}
+
+/// Drops clients that take nothing while they hold others up, and returns the time until the next is to be dropped.
+fn lose_patience(clients: &mut [Client], holds_up: impl Fn(&Client) -> bool) -> Option<Timespec> {
+    let left = (clients.iter_mut()).filter_map(|client| client.patience(holds_up(client)));
+    left.min().map(|left| Timespec {
+        tv_sec: left.as_secs() as i64,
+        tv_nsec: i64::from(left.subsec_nanos()),
+    })
+}
+
+fn earlier(a: Option<Timespec>, b: Option<Timespec>) -> Option<Timespec> {
+    a.into_iter()
+        .chain(b)
+        .min_by_key(|time| (time.tv_sec, time.tv_nsec))
 }

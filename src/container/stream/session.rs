@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SendFlags};
@@ -25,6 +25,10 @@ const KILLED: i32 = 137;
 /// How long a process has to see that its window has another size before it is as it was: what draws on a terminal
 /// compares, and draws nothing if it only looks when all is over.
 const REDRAW_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a killed monitor may seem alive after it has closed its connections, and how often it is looked at.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+const LAST_BREATH_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A connection to a container's monitor.
 #[derive(Debug)]
@@ -82,11 +86,20 @@ impl Session {
     }
 
     /// The exit code of a container whose monitor has gone without a word: to this client, or to anybody.
-    fn unheard_exit_code(&self) -> i32 {
-        match lookup::read_state(&self.dir) {
-            Ok(state) if state.status == Status::Exited => state.exit_code,
-            _ => KILLED,
+    fn unheard_exit_code(&self) -> Result<i32, Error> {
+        let state = lookup::read_state(&self.dir)?;
+        if state.status == Status::Exited {
+            return Ok(state.exit_code);
         }
+        // A process that is killed closes its descriptors one by one: the lock may come after the socket.
+        let end = Instant::now() + LAST_BREATH;
+        while self.dir.is_locked()? {
+            if Instant::now() > end {
+                return Err(Error::TooSlow);
+            }
+            std::thread::sleep(LAST_BREATH_INTERVAL);
+        }
+        Ok(KILLED)
     }
 
     /// Waits for the monitor to say whether the container runs; returns its warnings.
@@ -171,7 +184,7 @@ impl Peer for Session {
                 Received::Bytes => {}
                 Received::Nothing => return Ok(None),
                 Received::End => {
-                    return Ok(Some(Outcome::Exited(self.unheard_exit_code())));
+                    return Ok(Some(Outcome::Exited(self.unheard_exit_code()?)));
                 }
             }
         }
@@ -229,7 +242,7 @@ mod tests {
     fn a_monitor_that_is_just_ending_is_no_error() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(&temp.path().join("s")).unwrap();
-        let (dir, _lock) = store.create_container(&"a".repeat(64)).unwrap();
+        let (dir, lock) = store.create_container(&"a".repeat(64)).unwrap();
         let null = std::fs::File::options()
             .write(true)
             .open("/dev/null")
@@ -252,6 +265,7 @@ mod tests {
             };
             session.relay(streams, &options).unwrap()
         };
+        drop(lock);
         // Killed: nobody has written anything.
         assert_eq!(outcome(), Outcome::Exited(137));
         let state = State {
