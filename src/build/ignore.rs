@@ -112,6 +112,25 @@ impl Ignore {
         Ok(Ignore { patterns })
     }
 
+    /// Whether there is a `!pattern`.
+    pub fn has_exceptions(&self) -> bool {
+        self.patterns.iter().any(|rule| rule.exception)
+    }
+
+    /// Whether a single pattern hides whatever there is in the context.
+    pub fn hides_everything(&self) -> bool {
+        let star = Component::Name(vec![Element::Star]);
+        self.patterns.iter().any(|rule| {
+            let all = match &rule.components[..] {
+                [Component::Tree] => true,
+                [only] => *only == star,
+                [Component::Tree, last] => *last == star,
+                _ => false,
+            };
+            all && !rule.exception
+        })
+    }
+
     /// Judges a path relative to the context, with slashes and without a leading one.
     pub fn verdict(&self, path: &str) -> Verdict {
         let names: Vec<&str> = path.split('/').collect();

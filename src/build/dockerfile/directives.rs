@@ -14,6 +14,8 @@ pub struct Directives {
     pub escape: char,
     /// `# check=`: what the linter skips, up to the first blank.
     pub check: Option<String>,
+    /// Lines they take, which are no comments.
+    pub(super) lines: usize,
 }
 
 impl Default for Directives {
@@ -22,6 +24,7 @@ impl Default for Directives {
             syntax: None,
             escape: '\\',
             check: None,
+            lines: 0,
         }
     }
 }
@@ -61,6 +64,7 @@ pub fn read(text: &str) -> Result<Directives, Error> {
             }
             _ => break,
         }
+        found.lines = index + 1;
     }
     Ok(found)
 }

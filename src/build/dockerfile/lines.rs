@@ -22,11 +22,14 @@ pub(super) struct Line {
     pub(super) empty_continuation: bool,
 }
 
-/// Reads all logical lines.
-pub(super) fn read(text: &str, escape: char) -> Result<Vec<Line>, Error> {
+/// Reads all logical lines after the first `skip` lines.
+pub(super) fn read(text: &str, skip: usize, escape: char) -> Result<Vec<Line>, Error> {
     let mut physical = Physical {
         lines: text.split_inclusive('\n').enumerate(),
     };
+    for _ in 0..skip {
+        physical.next();
+    }
     let mut lines = Vec::new();
     let mut comments = Vec::new();
     while let Some((number, raw)) = physical.next() {
@@ -138,7 +141,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        let lines = read(text, '\\').unwrap();
+        let lines = read(text, 0, '\\').unwrap();
         lines.into_iter().map(|line| line.text).collect()
     }
 
@@ -150,7 +153,7 @@ mod tests {
         assert_eq!(texts("RUN a \\\\\nRUN b"), ["RUN a \\\\", "RUN b"]);
         assert_eq!(texts("RUN a \\"), ["RUN a"]);
         assert_eq!(texts("# c\n\n  RUN x # y"), ["RUN x # y"]);
-        let lines = read("# one\n# two\nFROM x\n# three\n\nRUN y \\\n\n z\n", '\\').unwrap();
+        let lines = read("# one\n# two\nFROM x\n# three\n\nRUN y \\\n\n z\n", 0, '\\').unwrap();
         assert_eq!(lines[0].comments, ["one", "two"]);
         assert_eq!(lines[1].comments, Vec::<String>::new());
         assert!(lines[1].empty_continuation && !lines[0].empty_continuation);
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn heredocs() {
-        let lines = read("RUN <<A cat <<-'B'\n$x\nA\n\tb\\\n\tB\nRUN next", '\\').unwrap();
+        let lines = read("RUN <<A cat <<-'B'\n$x\nA\n\tb\\\n\tB\nRUN next", 0, '\\').unwrap();
         assert_eq!(lines.len(), 2);
         let [a, b] = &lines[0].heredocs[..] else {
             panic!()
@@ -170,14 +173,18 @@ mod tests {
             ("\tb\\\n", false, true)
         );
         assert_eq!(lines[0].span, Span { first: 1, last: 5 });
-        assert!(read("RUN [\"<<A\"]", '\\').unwrap()[0].heredocs.is_empty());
-        assert!(read("ENV x <<A", '\\').unwrap()[0].heredocs.is_empty());
+        assert!(
+            read("RUN [\"<<A\"]", 0, '\\').unwrap()[0]
+                .heredocs
+                .is_empty()
+        );
+        assert!(read("ENV x <<A", 0, '\\').unwrap()[0].heredocs.is_empty());
         assert_eq!(
-            read("ONBUILD COPY <<f /\nA\nf\n", '\\').unwrap()[0]
+            read("ONBUILD COPY <<f /\nA\nf\n", 0, '\\').unwrap()[0]
                 .heredocs
                 .len(),
             1
         );
-        assert!(read("COPY <<f /\nA\n", '\\').is_err());
+        assert!(read("COPY <<f /\nA\n", 0, '\\').is_err());
     }
 }

@@ -117,7 +117,7 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, Error> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::NotText.at(whole))?;
     let directives = directives::read(text)?;
-    let lines = lines::read(text, directives.escape)?;
+    let lines = lines::read(text, directives.lines, directives.escape)?;
     if lines.is_empty() {
         return Err(Problem::Empty.at(whole));
     }
