@@ -61,6 +61,9 @@ _ctr() {
             ctr,pull)
                 cmd="ctr__subcmd__pull"
                 ;;
+            ctr,push)
+                cmd="ctr__subcmd__push"
+                ;;
             ctr,restart)
                 cmd="ctr__subcmd__restart"
                 ;;
@@ -175,6 +178,9 @@ _ctr() {
             ctr__subcmd__image,pull)
                 cmd="ctr__subcmd__image__subcmd__pull"
                 ;;
+            ctr__subcmd__image,push)
+                cmd="ctr__subcmd__image__subcmd__push"
+                ;;
             ctr__subcmd__image,remove)
                 cmd="ctr__subcmd__image__subcmd__remove"
                 ;;
@@ -221,7 +227,7 @@ _ctr() {
 
     case "${cmd}" in
         ctr)
-            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull images version info attach create history import inspect kill logs port restart rm rmi start stop tag top wait container image system volume"
+            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps pull push images version info attach create history import inspect kill logs port restart rm rmi start stop tag top wait container image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1187,7 +1193,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image)
-            opts="pull ls list history import rm remove tag inspect prune"
+            opts="pull push ls list history import rm remove tag inspect prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1351,6 +1357,36 @@ _ctr() {
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__image__subcmd__push)
+            opts="-a -q --help --all-tags --compression-format --compression-level --digestfile --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --compression-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compression-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digestfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1619,6 +1655,36 @@ _ctr() {
                 return 0
             fi
             case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__push)
+            opts="-a -q --help --all-tags --compression-format --compression-level --digestfile --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --compression-format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compression-level)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --digestfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2188,7 +2254,7 @@ _ctr_with_names() {
         break
     done
     case "${words}" in
-        "run"|"container run"|"pull"|"image pull"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
+        "run"|"container run"|"pull"|"image pull"|"push"|"image push"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
         "exec"|"container exec"|"attach"|"container attach"|"kill"|"container kill"|"port"|"container port"|"stop"|"container stop"|"top"|"container top") kinds="running" ;;
         "inspect") kinds="containers images volumes" ;;
         "logs"|"container logs"|"restart"|"container restart"|"rm"|"container rm"|"container remove"|"start"|"container start"|"wait"|"container wait"|"container inspect") kinds="containers" ;;

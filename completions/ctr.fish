@@ -39,6 +39,7 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "run" -d 'Create and run a n
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "exec" -d 'Execute a command in a running container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "ps" -d 'List containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "push" -d 'Upload an image to a registry'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "images" -d 'List images'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "version" -d 'Show the version information'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "info" -d 'Display system-wide information'
@@ -118,6 +119,13 @@ complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display tot
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l compression-format -d 'Compress layers with "gzip" or "zstd", also those that came compressed otherwise (default: gzip, and as they came)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l compression-level -d 'Compress harder: 1 to 9 for gzip (default: 6), 1 to 22 for zstd (default: 3)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l digestfile -d 'Write the digest of what was pushed to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l platform -d 'Push the image of this platform only, as a single-platform image (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand push" -s a -l all-tags -d 'Push all tags of an image to the repository'
+complete -c ctr -n "__fish_ctr_using_subcommand push" -s q -l quiet -d 'Suppress verbose output'
 complete -c ctr -n "__fish_ctr_using_subcommand images" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand images" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand images" -l help -d 'Print usage'
@@ -362,19 +370,27 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-format -d 'Compress layers with "gzip" or "zstd", also those that came compressed otherwise (default: gzip, and as they came)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-level -d 'Compress harder: 1 to 9 for gzip (default: 6), 1 to 22 for zstd (default: 3)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of what was pushed to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Push the image of this platform only, as a single-platform image (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -s a -l all-tags -d 'Push all tags of an image to the repository'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Suppress verbose output'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l help -d 'Print usage'
@@ -455,6 +471,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand exec" -f -a "(ctr __complete run
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from exec" -f -a "(ctr __complete running)"
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand push" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand images" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from list" -f -a "(ctr __complete images)"

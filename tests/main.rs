@@ -30,6 +30,8 @@ mod ps;
 mod pull;
 mod pull_auth;
 mod pull_faults;
+mod push;
+mod push_faults;
 mod run;
 mod support;
 mod terminal;
@@ -57,6 +59,8 @@ const FILES: &[File] = &[
     ("pull", pull::scenarios),
     ("pull_auth", pull_auth::scenarios),
     ("pull_faults", pull_faults::scenarios),
+    ("push", push::scenarios),
+    ("push_faults", push_faults::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),

@@ -441,7 +441,7 @@ fn a_full_disk_leaves_no_image(env: &TestEnv) {
 
 /// Below the command line, where a time-out of 30 seconds can be made shorter.
 fn a_stalled_download_goes_on() {
-    use ctr::registry::{Credentials, Feed, Piece, Session, Timing, Wanted};
+    use ctr::registry::{Access, Credentials, Feed, Piece, Session, Timing, Wanted};
     let registry = Registry::start();
     let image = large(1_000_000);
     registry.push("x", "latest", &image);
@@ -464,7 +464,14 @@ fn a_stalled_download_goes_on() {
         ..Timing::default()
     };
     let reference = registry.name("x").parse().unwrap();
-    let session = Session::open(&reference, Credentials::Anonymous, &settings, timing).unwrap();
+    let session = Session::open(
+        &reference,
+        Access::Pull,
+        Credentials::Anonymous,
+        &settings,
+        timing,
+    )
+    .unwrap();
     let wanted = [Wanted {
         digest: image.layers[0].digest().parse().unwrap(),
         size: image.layers[0].bytes.len() as u64,

@@ -84,6 +84,15 @@ fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) 
     if let Some(image::pull::Error::Store(inner)) = error.downcast_ref() {
         return inner;
     }
+    if let Some(image::push::Error::Registry(inner)) = error.downcast_ref() {
+        return inner;
+    }
+    if let Some(image::push::Error::Store(inner)) = error.downcast_ref() {
+        return inner;
+    }
+    if let Some(image::push::Error::Image(inner)) = error.downcast_ref() {
+        return innermost(inner);
+    }
     if let Some(runtime::Error::Userns(inner)) = error.downcast_ref() {
         return inner;
     }
@@ -168,6 +177,9 @@ fn registry(error: &registry::Error) -> Sorted {
                 "check the name; if the image is private, log in first with \"docker login\" or \"podman login\"",
             )
         }
+        Error::PushDenied { .. } => Sorted::hint(
+            "check the name, and log in first as somebody who may push there: \"ctr login\"",
+        ),
         Error::RateLimited { .. } => {
             Sorted::hint("wait a while, or log in: registries allow more to those they know")
         }

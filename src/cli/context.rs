@@ -9,6 +9,7 @@ use super::output::format::Cut;
 use crate::container::Engine;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::sys;
 use crate::userns::{self, IdMap};
 
 /// The state of one invocation.
@@ -80,6 +81,12 @@ impl Context {
         let map = IdMap::detect(&self.settings)?;
         userns::enter(&map, &self.settings)?;
         Ok((self.store()?, map))
+    }
+
+    /// Gets this process, which has one thread, ready to talk to others over the network.
+    pub(crate) fn prepare_network(&self) {
+        sys::names::use_files_and_dns();
+        sys::signal::ignore_broken_pipes();
     }
 
     /// Does `work` for each of `names`, goes on after a failure, and returns 1 if there was one.

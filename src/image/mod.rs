@@ -1,6 +1,7 @@
 //! Images as the image-spec has them: references, digests, platforms, manifests, configs, layers.
 
 pub mod change;
+pub mod compress;
 pub mod config;
 pub mod decompress;
 mod digest;
@@ -14,6 +15,7 @@ mod list;
 pub mod manifest;
 mod platform;
 pub mod pull;
+pub mod push;
 mod reference;
 mod remove;
 #[cfg(test)]
@@ -31,4 +33,5 @@ pub use list::{Listed, Listing, list};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError};
 pub use remove::{Error as RemoveError, ImageUser, Removed, remove, tag};
+use resolve::variants;
 pub use resolve::{Error, Image, resolve, resolve_reference};

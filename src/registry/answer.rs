@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Response, Url};
 
+use super::authorizer::Access;
 use super::error::{Error, RegistryWords, TransportError, printable};
 use super::limits;
 use super::retry::{Failure, Retry, is_transient, retry_after};
@@ -38,17 +39,25 @@ pub(super) fn transport_failure(error: reqwest::Error, method: &'static str, url
             url: shown(url),
             source,
         },
+        status: None,
     }
 }
 
-/// Turns an answer that is not success into Docker's words. `reference` is what was asked of the registry itself.
+/// What was asked of a registry, for the words of its refusal.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) reference: &'a Reference,
+    pub(super) access: Access,
+}
+
+/// Turns an answer that is not success into Docker's words. `asked` is what was asked of the registry itself.
 pub(super) async fn refusal(
     response: Response,
     method: &'static str,
-    reference: Option<&Reference>,
+    asked: Option<Asked<'_>>,
 ) -> Failure {
     let refused = Refused::read(response, method).await;
-    refused.into_failure(reference)
+    refused.into_failure(asked)
 }
 
 /// An answer that is not success, read to its end.
@@ -80,11 +89,13 @@ impl Refused {
         }
     }
 
-    fn into_failure(self, reference: Option<&Reference>) -> Failure {
+    fn into_failure(self, asked: Option<Asked<'_>>) -> Failure {
         let (method, status) = (self.method, self.status);
         let url = shown(&self.url);
         let is_manifest = self.url.path().contains("/manifests/");
         let words = RegistryWords::parse(&self.body, status);
+        let is_pull = asked.is_none_or(|asked| asked.access == Access::Pull);
+        let reference = asked.map(|asked| asked.reference);
         let error = match (status, words.code(), reference) {
             (_, "MANIFEST_UNKNOWN", Some(reference)) => Error::ManifestUnknown {
                 reference: reference.familiar(),
@@ -98,6 +109,14 @@ impl Refused {
                 reference: reference.familiar(),
                 words,
             },
+            (StatusCode::FORBIDDEN, _, Some(reference)) | (_, "DENIED", Some(reference))
+                if !is_pull =>
+            {
+                Error::PushDenied {
+                    name: reference.familiar_name(),
+                    words,
+                }
+            }
             (StatusCode::FORBIDDEN, _, Some(reference)) | (_, "DENIED", Some(reference)) => {
                 Error::Denied {
                     name: reference.familiar_name(),
@@ -118,6 +137,7 @@ impl Refused {
         Failure {
             error,
             retry: self.retry,
+            status: Some(status),
         }
     }
 }
@@ -163,10 +183,12 @@ pub(super) fn shown(url: &Url) -> String {
 
 /// A method as Go's `net/http` errors write it, and so Docker's messages.
 pub(super) fn go_name(method: &Method) -> &'static str {
-    if *method == Method::HEAD {
-        "Head"
-    } else {
-        "Get"
+    match *method {
+        Method::HEAD => "Head",
+        Method::POST => "Post",
+        Method::PATCH => "Patch",
+        Method::PUT => "Put",
+        _ => "Get",
     }
 }
 

@@ -3,6 +3,8 @@
 //! Requests start with what worked last. A 401 names the ways; the first request that meets it gets a token for all of
 //! them: the others wait for it and try again with it.
 
+use std::sync::PoisonError;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
@@ -13,12 +15,35 @@ use super::challenge::{Challenge, challenges};
 use super::retry::Failure;
 use super::{Credentials, token, transport};
 
+/// What is to be done with a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read it.
+    Pull,
+    /// Read and write it.
+    Push,
+}
+
+impl Access {
+    /// Returns the scope to ask a token service for.
+    ///
+    /// Spec: distribution, `docs/spec/auth/scope.md`.
+    pub(super) fn scope(self, repository: &str) -> String {
+        let actions = match self {
+            Access::Pull => "pull",
+            Access::Push => "pull,push",
+        };
+        format!("repository:{repository}:{actions}")
+    }
+}
+
 /// The authorization of one session.
 #[derive(Debug)]
 pub(super) struct Authorizer {
     credentials: Credentials,
-    /// Asked for where a challenge names no scope.
-    scope: String,
+    access: Access,
+    /// What the session needs. Where it only reads, a challenge that names a scope knows better.
+    scopes: std::sync::Mutex<Vec<String>>,
     current: Mutex<Authorization>,
 }
 
@@ -39,12 +64,50 @@ pub(super) enum Outcome {
 }
 
 impl Authorizer {
-    pub(super) fn new(credentials: Credentials, repository: &str) -> Self {
+    pub(super) fn new(credentials: Credentials, access: Access, scopes: Vec<String>) -> Self {
         Authorizer {
             credentials,
-            scope: format!("repository:{repository}:pull"),
+            access,
+            scopes: std::sync::Mutex::new(scopes),
             current: Mutex::default(),
         }
+    }
+
+    /// Asks for one thing more with the next token.
+    pub(super) fn add_scope(&self, scope: String) {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+
+    /// Asks for one thing less: a token service may refuse everything for its sake.
+    pub(super) fn remove_scope(&self, scope: &str) {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.retain(|known| known != scope);
+    }
+
+    /// What to ask a token service for that was named together with `challenged`. A session that writes asks for that from
+    /// the beginning, so that one token does for all of it.
+    fn scopes(&self, challenged: Option<&str>) -> Vec<String> {
+        let own = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let challenged = challenged.unwrap_or_default().split_ascii_whitespace();
+        let challenged: Vec<String> = challenged.map(str::to_owned).collect();
+        if self.access == Access::Pull && !challenged.is_empty() {
+            return challenged;
+        }
+        let mut scopes = own.clone();
+        let subject = |scope: &str| {
+            scope
+                .rsplit_once(':')
+                .map(|(subject, _)| subject.to_owned())
+        };
+        for scope in challenged {
+            if !own.iter().any(|own| subject(own) == subject(&scope)) {
+                scopes.push(scope);
+            }
+        }
+        scopes
     }
 
     /// What to send with a new request.
@@ -80,7 +143,7 @@ impl Authorizer {
                     let request = token::Request {
                         realm,
                         service: service.as_deref(),
-                        scope: scope.as_deref().unwrap_or(&self.scope),
+                        scopes: &self.scopes(scope.as_deref()),
                         registry_is_tls,
                     };
                     let token = token::fetch(http, &request, credentials).await?;

@@ -12,7 +12,7 @@ use crate::image::Digest;
 
 /// Why the registry did not give what was asked for.
 ///
-/// The texts are those of `docker pull`: moby `distribution/errors.go`, distribution `registry/api/errcode`.
+/// The texts are those of `docker pull` and `docker push`: moby `distribution/errors.go`, distribution `registry/api/errcode`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The repository is there, the tag or digest is not.
@@ -28,6 +28,14 @@ pub enum Error {
         "pull access denied for {name}, repository does not exist or may require 'docker login': {words}"
     )]
     Denied {
+        /// The repository as Docker shows it.
+        name: String,
+        /// The registry's.
+        words: RegistryWords,
+    },
+    /// We may not write there. The registry's words for it are Docker's.
+    #[error("push access denied for {name}: {words}")]
+    PushDenied {
         /// The repository as Docker shows it.
         name: String,
         /// The registry's.
@@ -88,6 +96,17 @@ pub enum Error {
         #[source]
         source: TransportError,
     },
+    /// A registry that stops taking an upload, or does not say what became of it.
+    #[error("{method} \"{url}\": timeout: the upload does not move any more")]
+    Stalled {
+        /// HTTP method.
+        method: &'static str,
+        /// Without its query.
+        url: String,
+    },
+    /// What was to be uploaded cannot be read.
+    #[error("cannot read what is to be uploaded")]
+    Content(#[source] std::io::Error),
     /// More bytes than there may be.
     #[error("{what} is larger than the limit of {limit} bytes")]
     TooLarge {
@@ -162,7 +181,7 @@ pub enum Error {
         variable: String,
     },
     /// A thread cannot be started.
-    #[error("cannot start a thread for a download")]
+    #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// Another part of the same work failed first.
     #[error("cancelled")]
@@ -176,6 +195,7 @@ impl Error {
             self,
             Error::ManifestUnknown { .. }
                 | Error::Denied { .. }
+                | Error::PushDenied { .. }
                 | Error::NameUnknown { .. }
                 | Error::Unauthorized { .. }
                 | Error::Status { .. }

@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::answer::{shown, transport_failure};
 use super::error::Error;
 use super::limits;
+use super::link::Link;
 use super::retry::{Failure, Patience, Retry};
-use super::session::Link;
 use crate::image::Digest;
 
 /// Bytes after which earlier failures are forgotten: the connection works after all.
@@ -216,6 +216,7 @@ async fn stream(
         return Err(Failure {
             error: wrong_size(*at),
             retry: Retry::Backoff,
+            status: None,
         });
     }
     Ok(())

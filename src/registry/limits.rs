@@ -18,3 +18,9 @@ pub const CREDENTIAL_BYTES: u64 = 4 << 20;
 pub const PARALLEL_DOWNLOADS: usize = 3;
 /// Pieces of a blob on their way from the socket to its thread. A piece is at most some 400 KiB (hyper's read buffer).
 pub const FEED_PIECES: usize = 16;
+/// Uploads at once: Docker's `max-concurrent-uploads`.
+pub const PARALLEL_UPLOADS: usize = 5;
+/// Largest blob that is sent in one request with its digest, in bytes: it is not worth an upload that can be gone on with.
+pub const SINGLE_REQUEST_BYTES: u64 = 1 << 20;
+/// Largest answer to an upload that is looked at, in bytes.
+pub const UPLOAD_ANSWER_BYTES: u64 = 64 << 10;

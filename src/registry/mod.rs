@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! Session            one conversation with one repository; owns the async runtime, so that callers are plain code
+//!   ├ link           one request: scheme, 401, refusal
 //!   ├ transport      scheme, TLS roots, proxies, redirects: the reqwest client
 //!   ├ answer         what came back: bounded bodies, refusals in Docker's words
 //!   ├ authorizer     401 → challenge → token or password → the same request again
 //!   ├ retry          what is tried again, after how long
-//!   └ feed           a blob on its way to the thread that wants it, resumed where it was cut
+//!   ├ feed           a blob on its way to the thread that wants it, resumed where it was cut
+//!   └ upload         a blob or manifest on its way there; mounts from other repositories
+//! login            whether a registry takes a user name and a password
 //! credentials        ~/.docker/config.json, podman's auth.json, credential helpers
 //! ```
 //!
@@ -23,13 +26,19 @@ mod credentials;
 mod error;
 mod feed;
 pub mod limits;
+mod link;
+mod login;
 mod retry;
 mod session;
 mod token;
 mod transport;
+mod upload;
 
+pub use authorizer::Access;
 pub use credentials::{CredentialError, Credentials, Secret};
 pub use error::{Error, RegistryWords};
 pub use feed::{Feed, Piece, Wanted};
+pub use login::login;
 pub use retry::Timing;
 pub use session::{FetchedManifest, Session};
+pub use upload::{Content, Mounted, Place, Upload, UploadEvent};

@@ -13,6 +13,8 @@ pub struct Timing {
     pub connect: Duration,
     /// For the next byte of an answer; a stalled download is taken up again after it.
     pub stall: Duration,
+    /// For the answer to an upload that has been sent: the registry may be hashing it, or moving it to its storage.
+    pub finish: Duration,
     /// Before the first retry; doubled for each further one.
     pub backoff: Duration,
     /// The longest pause of our own choice.
@@ -28,6 +30,7 @@ impl Default for Timing {
         Timing {
             connect: Duration::from_secs(30),
             stall: Duration::from_secs(30),
+            finish: Duration::from_secs(300),
             backoff: Duration::from_millis(300),
             backoff_limit: Duration::from_secs(15),
             retry_after_limit: Duration::from_secs(90),
@@ -57,6 +60,8 @@ impl Timing {
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) retry: Retry,
+    /// Of the answer, where there was one.
+    pub(super) status: Option<StatusCode>,
 }
 
 /// When to try again.
@@ -76,6 +81,7 @@ impl From<Error> for Failure {
         Failure {
             error,
             retry: Retry::Never,
+            status: None,
         }
     }
 }

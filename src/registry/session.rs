@@ -1,31 +1,27 @@
 //! One conversation with one repository.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RANGE};
+use http::{HeaderMap, HeaderValue, Method};
+use reqwest::Response;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, RANGE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use reqwest::{Client, Response, Url};
-
-use super::answer::{go_name, is_refused_plain_http, read, refusal, send, shown};
-use super::authorizer::{Authorizer, Outcome};
+use super::answer::read;
+use super::authorizer::Access;
 use super::error::{Error, printable};
 use super::feed::{self, Feed, Wanted};
+use super::link::{Ask, Link, To};
 use super::retry::{Failure, Patience, Retry};
-use super::{Credentials, Timing, transport};
+use super::{Credentials, Timing};
 use crate::image::limits::{MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES};
 use crate::image::{Digest, Reference, manifest};
 use crate::settings::Settings;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// How long a loopback registry that broke off plain HTTP is given to answer a TLS greeting.
-const TLS_PROBE: Duration = Duration::from_secs(5);
-
-/// A conversation with one repository; owns the async runtime, and nothing of it is left when it is dropped.
+/// A conversation with one repository; owns the async runtime, and nothing of it is left when it is dropped. Several
+/// threads may use it at once.
 #[derive(Debug)]
 pub struct Session {
-    runtime: tokio::runtime::Runtime,
+    pub(super) runtime: tokio::runtime::Runtime,
     pub(super) link: Link,
 }
 
@@ -40,19 +36,6 @@ pub struct FetchedManifest {
     pub media_type: String,
 }
 
-/// The async half of a [`Session`].
-#[derive(Debug)]
-pub(super) struct Link {
-    http: Client,
-    authorizer: Authorizer,
-    pub(super) timing: Timing,
-    reference: Reference,
-    /// Whether the registry speaks TLS; only a loopback one need not.
-    tls: AtomicBool,
-    /// Whether the registry has answered at all.
-    met: AtomicBool,
-}
-
 impl Session {
     /// Prepares to talk to the repository of `reference`; the first request connects.
     ///
@@ -61,23 +44,13 @@ impl Session {
     /// [`Error::Client`], [`Error::Proxy`], [`Error::Certificates`].
     pub fn open(
         reference: &Reference,
+        access: Access,
         credentials: Credentials,
         settings: &Settings,
         timing: Timing,
     ) -> Result<Session, Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Client(error.into()))?;
-        let endpoint = reference.endpoint();
-        let link = Link {
-            http: transport::client(endpoint, settings, &timing)?,
-            authorizer: Authorizer::new(credentials, reference.repository()),
-            timing,
-            tls: AtomicBool::new(!transport::is_loopback(transport::host(endpoint))),
-            met: AtomicBool::new(false),
-            reference: reference.clone(),
-        };
+        let runtime = runtime()?;
+        let link = Link::to_repository(reference, access, credentials, settings, timing)?;
         Ok(Session { runtime, link })
     }
 
@@ -123,6 +96,14 @@ impl Session {
     ) -> Result<(), E> {
         feed::run(&self.runtime, &self.link, wanted, receive)
     }
+}
+
+/// Makes the runtime of one conversation.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Client(error.into()))
 }
 
 impl Link {
@@ -203,7 +184,8 @@ impl Link {
         for media_type in manifest::ACCEPTED {
             headers.append(ACCEPT, HeaderValue::from_static(media_type));
         }
-        self.exchange(method, &format!("manifests/{which}"), headers)
+        let path = self.in_repository(&format!("manifests/{which}"));
+        self.exchange(&Ask::new(method, To::Path(&path)).with(headers))
             .await
     }
 
@@ -219,122 +201,10 @@ impl Link {
         {
             headers.insert(RANGE, range);
         }
-        self.exchange(Method::GET, &format!("blobs/{digest}"), headers)
+        let path = self.in_repository(&format!("blobs/{digest}"));
+        self.exchange(&Ask::new(Method::GET, To::Path(&path)).with(headers))
             .await
     }
-
-    fn url(&self, path: &str, tls: bool) -> Result<Url, Error> {
-        let text = format!(
-            "{}://{}/v2/{}/{path}",
-            if tls { "https" } else { "http" },
-            self.reference.endpoint(),
-            self.reference.repository(),
-        );
-        Url::parse(&text).map_err(|error| Error::Client(error.into()))
-    }
-
-    /// Sends a request and answers one 401.
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-    ) -> Result<Response, Failure> {
-        let name = go_name(&method);
-        let mut authorization = self.authorizer.current().await;
-        let mut answered = false;
-        loop {
-            let mut headers = headers.clone();
-            if let Some(header) = &authorization.header {
-                headers.insert(AUTHORIZATION, header.clone());
-            }
-            let response = self.reach(&method, path, headers).await?;
-            if response.status().is_success() {
-                return Ok(response);
-            }
-            // The peer that answers may be one we were redirected to; it gets no credentials of ours.
-            let tls = self.tls.load(Ordering::Relaxed);
-            let at_home = response.url().origin() == self.url(path, tls)?.origin();
-            if response.status() != StatusCode::UNAUTHORIZED || answered || !at_home {
-                return Err(refusal(response, name, Some(&self.reference)).await);
-            }
-            answered = true;
-            let outcome = self
-                .authorizer
-                .renew(&self.http, &authorization, response.headers(), tls)
-                .await?;
-            match outcome {
-                Outcome::Retry(new) => authorization = new,
-                Outcome::NothingToShow => {
-                    return Err(Error::NoCredentials {
-                        method: name,
-                        url: shown(response.url()),
-                    }
-                    .into());
-                }
-            }
-        }
-    }
-
-    /// Sends a request. The first one to a loopback registry, which carries no credentials, finds out its scheme.
-    async fn reach(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: HeaderMap,
-    ) -> Result<Response, Failure> {
-        let tls = self.tls.load(Ordering::Relaxed);
-        let first = self.send(method, path, headers.clone(), tls).await;
-        let failure = match first {
-            Ok(response) if self.met.load(Ordering::Relaxed) || tls || !is_bad(&response) => {
-                self.met.store(true, Ordering::Relaxed);
-                return Ok(response);
-            }
-            Ok(response) => match is_refused_plain_http(response, go_name(method)).await {
-                Ok(failure) => failure,
-                Err(failure) => {
-                    self.met.store(true, Ordering::Relaxed);
-                    return Err(failure);
-                }
-            },
-            Err(failure) if self.met.load(Ordering::Relaxed) => return Err(failure),
-            // A registry that was never there is not waited for.
-            Err(mut failure) if tls || is_unreachable(&failure.error) => {
-                if is_unreachable(&failure.error) {
-                    failure.retry = Retry::Never;
-                }
-                return Err(failure);
-            }
-            Err(failure) => failure,
-        };
-        let over_tls = self.send(method, path, headers, true);
-        match tokio::time::timeout(TLS_PROBE, over_tls).await {
-            Ok(Ok(response)) => {
-                self.tls.store(true, Ordering::Relaxed);
-                self.met.store(true, Ordering::Relaxed);
-                Ok(response)
-            }
-            // It is no TLS server either, so it was HTTP, and a bad moment.
-            _ => Err(failure),
-        }
-    }
-
-    async fn send(
-        &self,
-        method: &Method,
-        path: &str,
-        headers: HeaderMap,
-        tls: bool,
-    ) -> Result<Response, Failure> {
-        let url = self.url(path, tls)?;
-        let request = self.http.request(method.clone(), url.clone());
-        send(request.headers(headers), go_name(method), &url).await
-    }
-}
-
-/// Whether nobody answered at that address.
-fn is_unreachable(error: &Error) -> bool {
-    matches!(error, Error::Transport { source, .. } if source.is_connect() || source.is_timeout())
 }
 
 /// Checks content against its descriptor and returns its digest.
@@ -372,8 +242,4 @@ fn media_type(headers: &HeaderMap) -> String {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     printable(value.split(';').next().unwrap_or_default())
-}
-
-fn is_bad(response: &Response) -> bool {
-    response.status() == StatusCode::BAD_REQUEST
 }

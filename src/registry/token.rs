@@ -19,7 +19,7 @@ const CLIENT_ID: &str = "ctr";
 pub(super) struct Request<'a> {
     pub(super) realm: &'a str,
     pub(super) service: Option<&'a str>,
-    pub(super) scope: &'a str,
+    pub(super) scopes: &'a [String],
     /// Whether the registry itself is reached over HTTPS.
     pub(super) registry_is_tls: bool,
 }
@@ -56,9 +56,13 @@ pub(super) async fn fetch(
     }
     let mut pairs: Vec<(&str, &str)> = Vec::new();
     pairs.extend(request.service.map(|service| ("service", service)));
-    pairs.push(("scope", request.scope));
+    // As Docker: each on its own in a query, all in one in a form.
+    let together = request.scopes.join(" ");
     let (method, builder) = match credentials {
         Credentials::Identity(refresh) => {
+            if !together.is_empty() {
+                pairs.push(("scope", &together));
+            }
             pairs.extend([
                 ("grant_type", "refresh_token"),
                 ("client_id", CLIENT_ID),
@@ -71,6 +75,7 @@ pub(super) async fn fetch(
             ("Post", builder)
         }
         _ => {
+            pairs.extend(request.scopes.iter().map(|scope| ("scope", scope.as_str())));
             if let Credentials::Password { user, .. } = credentials {
                 pairs.extend([("account", user.as_str()), ("client_id", CLIENT_ID)]);
             }

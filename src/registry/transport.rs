@@ -11,6 +11,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::HeaderValue;
 use reqwest::{NoProxy, Proxy, Url};
@@ -28,11 +29,13 @@ use crate::settings::Settings;
 /// Where Docker and podman look for a registry's own certificates.
 const CERTS_D: [&str; 2] = ["/etc/docker/certs.d", "/etc/containers/certs.d"];
 
-/// Makes the HTTP client for the registry at `endpoint` (`host[:port]`).
+/// Makes the HTTP client for the registry at `endpoint` (`host[:port]`). `stall` is how long an answer may say nothing; none
+/// for uploads, whose answer begins when all has been sent.
 pub(super) fn client(
     endpoint: &str,
     settings: &Settings,
     timing: &Timing,
+    stall: Option<Duration>,
 ) -> Result<reqwest::Client, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Verifier {
@@ -52,11 +55,13 @@ pub(super) fn client(
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("ctr/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(timing.connect)
-        .read_timeout(timing.stall)
         .http1_max_headers(limits::HEADERS)
         .referer(false)
         .redirect(reqwest::redirect::Policy::custom(redirect))
         .no_proxy();
+    if let Some(stall) = stall {
+        builder = builder.read_timeout(stall);
+    }
     for proxy in proxies(settings)? {
         builder = builder.proxy(proxy);
     }

@@ -19,6 +19,8 @@ use super::{Error, Store, lease};
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     pub(super) blobs: HashSet<Digest>,
+    /// Those of the blobs that are image configs.
+    pub(super) configs: HashSet<Digest>,
     pub(super) layers: HashSet<Digest>,
 }
 
@@ -144,6 +146,7 @@ impl Marks {
                 let Some(node) = read_node(store, &digest, aside)? else {
                     continue;
                 };
+                self.configs.extend(node.config().cloned());
                 next.extend(node.manifests().chain(node.config()).cloned());
                 self.blobs.extend(node.layer_blobs().cloned());
                 self.layers.extend(node.diff_ids().iter().cloned());

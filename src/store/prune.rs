@@ -66,17 +66,29 @@ impl Store {
                 .push(entry);
         }
         let mut pruned = Pruned::default();
+        let is_tagged = |references: &[RefEntry]| {
+            let mut references = references
+                .iter()
+                .filter_map(|entry| entry.reference.as_ref());
+            references.any(|reference| reference.tag().is_some())
+        };
+        // An image may go by several manifests: what was pushed of one that was made here has another than the tag.
+        let mut tagged = HashSet::new();
+        for (target, references) in &by_target {
+            if is_tagged(references) && !all {
+                tagged.extend(Marks::of_image(self, target)?.blobs);
+            }
+        }
         for (target, references) in by_target {
             // As moby's `ImagesPrune`: a reference by digest alone does not keep an image.
-            let tagged = references.iter().any(|entry| {
-                let reference = entry.reference.as_ref();
-                reference.is_some_and(|reference| reference.tag().is_some())
-            });
-            if tagged && !all {
+            if is_tagged(&references) && !all {
                 continue;
             }
             let content = Marks::of_image(self, &target)?;
-            if !content.blobs.is_disjoint(&used) {
+            let is_config = |digest: &&Digest| content.configs.contains(*digest);
+            let is_named = references.iter().any(|entry| entry.reference.is_some());
+            let is_kept = is_named && tagged.iter().any(|blob| is_config(&blob));
+            if is_kept || !content.blobs.is_disjoint(&used) {
                 continue;
             }
             for entry in references {

@@ -18,6 +18,13 @@ pub fn reset_dispositions() {
     }
 }
 
+/// Ignores SIGPIPE from now on: writing to a connection that the peer has closed is an error like others. Programs that this
+/// one executes inherit it, but for those that [`std::process::Command`] starts.
+pub fn ignore_broken_pipes() {
+    // SAFETY: SIG_IGN runs no code of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
 /// Blocks every signal, or none.
 ///
 /// # Errors

@@ -1,12 +1,12 @@
 //! A registry inside the test process, on loopback, that can be told to fail.
 //!
-//! It serves images from memory, notes every request, and follows a list of faults: the first one that fits a request and
+//! It serves images from memory and takes them, notes every request, and follows a list of faults: the first one that fits a request and
 //! is not used up decides the answer. It knows no more of HTTP than registry clients need. One that speaks TLS is called
 //! `registry.test`; it is also the proxy through which a client can reach that name.
 //!
 //! Its threads end with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +57,10 @@ pub(crate) enum Fault {
     Replace(Vec<u8>),
     /// Accepted tokens are accepted no more.
     ForgetTokens,
+    /// The connection is closed after so many bytes of what the client sends; they are kept.
+    CutUpload(usize),
+    /// The upload that the request is about is not known any more.
+    ForgetUpload,
 }
 
 /// One request, as it came.
@@ -67,7 +71,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// Names in lower case.
     pub(crate) headers: HashMap<String, String>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -80,6 +84,11 @@ impl Request {
 #[derive(Default)]
 struct State {
     blobs: HashMap<String, Vec<u8>>,
+    /// Which repositories have a blob that was uploaded; one that the test put is everywhere.
+    places: HashMap<String, HashSet<String>>,
+    /// Uploads that have begun, by number.
+    uploads: HashMap<String, Vec<u8>>,
+    begun: usize,
     /// By `repository/reference`.
     manifests: HashMap<String, Content>,
     auth: Option<Auth>,
@@ -212,6 +221,17 @@ impl Registry {
         std::mem::take(&mut self.state().requests)
     }
 
+    /// A blob, whoever brought it.
+    pub(crate) fn blob(&self, digest: &str) -> Option<Vec<u8>> {
+        self.state().blobs.get(digest).cloned()
+    }
+
+    /// What a tag or digest means.
+    pub(crate) fn manifest(&self, repository: &str, reference: &str) -> Option<Content> {
+        let key = format!("{repository}/{reference}");
+        self.state().manifests.get(&key).cloned()
+    }
+
     /// How many requests since the last [`Registry::take_requests`] have `of` in their `METHOD path`.
     pub(crate) fn count(&self, of: &str) -> usize {
         self.state()
@@ -331,7 +351,7 @@ fn greet(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             method: words.next().unwrap_or_default().to_owned(),
             path: words.next().unwrap_or_default().to_owned(),
             headers: HashMap::new(),
-            body: String::new(),
+            body: Vec::new(),
         });
         stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n")?;
     } else if first != [0x16] {
@@ -347,7 +367,7 @@ fn greet(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
 
 fn converse(stream: impl Wire, state: &Mutex<State>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read_request(&mut reader)? {
+    while let Some(request) = read_request(&mut reader, state)? {
         let (fault, mut answer) = {
             let mut state = lock(state);
             state.requests.push(request.clone());
@@ -374,7 +394,10 @@ fn converse(stream: impl Wire, state: &Mutex<State>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn read_request(reader: &mut BufReader<impl Wire>) -> std::io::Result<Option<Request>> {
+fn read_request(
+    reader: &mut BufReader<impl Wire>,
+    state: &Mutex<State>,
+) -> std::io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -385,7 +408,7 @@ fn read_request(reader: &mut BufReader<impl Wire>) -> std::io::Result<Option<Req
         method: method.to_owned(),
         path: path.to_owned(),
         headers: HashMap::new(),
-        body: String::new(),
+        body: Vec::new(),
     };
     loop {
         let mut line = String::new();
@@ -400,9 +423,18 @@ fn read_request(reader: &mut BufReader<impl Wire>) -> std::io::Result<Option<Req
             .insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length: usize = request.header("content-length").parse().unwrap_or(0);
-    let mut body = vec![0; length];
+    let cut = lock(state).take_cut(&request);
+    let mut body = vec![0; cut.map_or(length, |cut| cut.min(length))];
     reader.read_exact(&mut body)?;
-    request.body = String::from_utf8_lossy(&body).into_owned();
+    request.body = body;
+    if cut.is_some() {
+        let mut state = lock(state);
+        state.append(&request);
+        state.requests.push(request);
+        drop(state);
+        reader.get_ref().cut()?;
+        return Ok(None);
+    }
     Ok(Some(request))
 }
 
@@ -455,12 +487,143 @@ fn write_answer(
 impl State {
     fn take_fault(&mut self, request: &Request) -> Option<Fault> {
         let line = format!("{} {}", request.method, request.path);
-        let rule = self
-            .faults
-            .iter_mut()
-            .find(|rule| rule.times > 0 && line.contains(&rule.of))?;
+        let rule = self.faults.iter_mut().find(|rule| {
+            rule.times > 0 && line.contains(&rule.of) && !matches!(rule.fault, Fault::CutUpload(_))
+        })?;
         rule.times -= 1;
         Some(rule.fault.clone())
+    }
+
+    fn take_cut(&mut self, request: &Request) -> Option<usize> {
+        let line = format!("{} {}", request.method, request.path);
+        let rule = self.faults.iter_mut().find(|rule| {
+            rule.times > 0 && line.contains(&rule.of) && matches!(rule.fault, Fault::CutUpload(_))
+        })?;
+        rule.times -= 1;
+        match rule.fault {
+            Fault::CutUpload(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Adds what came to the upload that the request is about; its new length, unless it is about none.
+    fn append(&mut self, request: &Request) -> Option<usize> {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let (_, number) = path.split_once("/blobs/uploads/")?;
+        let upload = self.uploads.get_mut(number)?;
+        upload.extend_from_slice(&request.body);
+        Some(upload.len())
+    }
+
+    /// A POST, PATCH, PUT or GET of an upload. Spec: distribution-spec, "Pushing blobs".
+    fn upload(&mut self, request: &Request, repository: &str, number: &str) -> Answer {
+        let query = |name: &str| {
+            let url = request.path.replace("%3A", ":").replace("%2F", "/");
+            let (_, query) = url.split_once('?')?;
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.to_owned())
+        };
+        if request.method == "POST" {
+            if let (Some(digest), Some(from)) = (query("mount"), query("from"))
+                && self
+                    .places
+                    .get(&digest)
+                    .is_some_and(|places| places.contains(&from))
+            {
+                self.places
+                    .entry(digest)
+                    .or_default()
+                    .insert(repository.to_owned());
+                return Answer::new(201, "");
+            }
+            self.begun += 1;
+            let number = self.begun.to_string();
+            self.uploads.insert(number.clone(), Vec::new());
+            // As distribution: with a state that the client has to hand back.
+            let location = format!("/v2/{repository}/blobs/uploads/{number}?_state=x%2By");
+            return Answer::new(202, "").with("Location", location);
+        }
+        let unknown = Answer::error(
+            404,
+            "BLOB_UPLOAD_UNKNOWN",
+            "blob upload unknown to registry",
+        );
+        if query("_state").as_deref() != Some("x%2By") {
+            return unknown;
+        }
+        let Some(length) = self.uploads.get(number).map(Vec::len) else {
+            return unknown;
+        };
+        let range = |length: usize| format!("0-{}", length.saturating_sub(1));
+        let location = request.path.clone();
+        match request.method.as_str() {
+            "GET" => Answer::new(204, "")
+                .with("Range", range(length))
+                .with("Location", location),
+            "PATCH" => {
+                let start = request
+                    .header("content-range")
+                    .split('-')
+                    .next()
+                    .unwrap_or_default();
+                if !start.is_empty() && start != length.to_string() {
+                    return Answer::error(416, "BLOB_UPLOAD_INVALID", "blob upload invalid");
+                }
+                let length = self.append(request).unwrap_or_default();
+                Answer::new(202, "")
+                    .with("Range", range(length))
+                    .with("Location", location)
+            }
+            _ => {
+                self.append(request);
+                let bytes = self.uploads.remove(number).unwrap_or_default();
+                let name = query("digest").unwrap_or_default();
+                if digest(&bytes) != name {
+                    return Answer::error(
+                        400,
+                        "DIGEST_INVALID",
+                        "provided digest did not match uploaded content",
+                    );
+                }
+                self.blobs.insert(name.clone(), bytes);
+                self.places
+                    .entry(name)
+                    .or_default()
+                    .insert(repository.to_owned());
+                Answer::new(201, "")
+            }
+        }
+    }
+
+    /// A PUT of a manifest, whose blobs must be there.
+    fn take_manifest(&mut self, request: &Request, repository: &str, reference: &str) -> Answer {
+        let value: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let blobs = value["layers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(value.get("config"));
+        for blob in blobs {
+            if !self.has(repository, blob["digest"].as_str().unwrap_or_default()) {
+                return Answer::error(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
+            }
+        }
+        let content = Content {
+            media_type: request.header("content-type").to_owned(),
+            bytes: request.body.clone(),
+        };
+        for name in [&content.digest(), reference] {
+            self.manifests
+                .insert(format!("{repository}/{name}"), content.clone());
+        }
+        Answer::new(201, "").with("Docker-Content-Digest", content.digest())
+    }
+
+    fn has(&self, repository: &str, digest: &str) -> bool {
+        let placed = |places: &HashSet<String>| places.contains(repository);
+        self.blobs.contains_key(digest) && self.places.get(digest).is_none_or(placed)
     }
 
     fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Answer {
@@ -475,6 +638,9 @@ impl State {
         if let Some(refusal) = self.refuse(request) {
             return refusal;
         }
+        if request.path == "/v2/" {
+            return Answer::new(200, "{}");
+        }
         let path = request.path.split('?').next().unwrap_or_default();
         let Some(path) = path.strip_prefix("/v2/") else {
             return Answer::error(404, "UNSUPPORTED", "no such page");
@@ -483,7 +649,16 @@ impl State {
             Some(Fault::Replace(other)) => other.clone(),
             _ => bytes.to_vec(),
         };
+        if let Some((repository, number)) = path.split_once("/blobs/uploads/") {
+            if fault == Some(&Fault::ForgetUpload) {
+                self.uploads.remove(number);
+            }
+            return self.upload(request, repository, number);
+        }
         if let Some((repository, reference)) = path.split_once("/manifests/") {
+            if request.method == "PUT" {
+                return self.take_manifest(request, repository, reference);
+            }
             let Some(content) = self.manifests.get(&format!("{repository}/{reference}")) else {
                 return Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown");
             };
@@ -491,8 +666,12 @@ impl State {
                 .with("Content-Type", content.media_type.as_str())
                 .with("Docker-Content-Digest", content.digest());
         }
-        if let Some((_, digest)) = path.split_once("/blobs/") {
-            let Some(blob) = self.blobs.get(digest) else {
+        if let Some((repository, digest)) = path.split_once("/blobs/") {
+            let blob = self
+                .blobs
+                .get(digest)
+                .filter(|_| self.has(repository, digest));
+            let Some(blob) = blob else {
                 return Answer::error(404, "BLOB_UNKNOWN", "blob unknown to registry");
             };
             return serve_blob(request, replace(blob), fault);
@@ -524,12 +703,13 @@ impl State {
         let good = match self.auth.as_ref() {
             Some(Auth::Bearer(user, password)) => shown == basic(user, password),
             Some(Auth::BearerIdentity(refresh)) => {
+                let body = String::from_utf8_lossy(&request.body);
                 request.method == "POST"
-                    && request.body.split('&').any(|pair| {
+                    && body.split('&').any(|pair| {
                         pair.strip_prefix("refresh_token=")
                             .is_some_and(|token| token == *refresh)
                     })
-                    && request.body.contains("grant_type=refresh_token")
+                    && body.contains("grant_type=refresh_token")
             }
             _ => true,
         };

@@ -23,6 +23,7 @@ mod ps;
 mod ps_filter;
 mod ps_row;
 mod pull;
+mod push;
 mod rm;
 mod rmi;
 mod run;
@@ -55,6 +56,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         &["ps", "container ls", "container list", "container ps"],
     ),
     Entry::of::<pull::Pull>(Group::Common, &["pull", "image pull"]),
+    Entry::of::<push::Push>(Group::Common, &["push", "image push"]),
     Entry::of::<images::Images>(Group::Common, &["images", "image ls", "image list"]),
     Entry::of::<version::Version>(Group::Common, &["version"]),
     Entry::of::<info::Info>(Group::Common, &["info", "system info"]),
@@ -113,7 +115,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "export",
     "image build",
     "image load",
-    "image push",
     "image save",
     "load",
     "login",
@@ -123,7 +124,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "node",
     "pause",
     "plugin",
-    "push",
     "rename",
     "save",
     "search",

@@ -77,7 +77,7 @@ fn fetch(
         .iter()
         .map(|reference| Credentials::find(&context.settings, reference))
         .collect::<Result<Vec<_>, _>>()?;
-    sys::names::use_files_and_dns();
+    context.prepare_network();
     let (store, map) = context.store_for_content()?;
     for (reference, credentials) in references.iter().zip(credentials) {
         let options = PullOptions {

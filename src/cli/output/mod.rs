@@ -3,6 +3,7 @@
 pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod go;
+mod layers;
 pub(crate) mod natural;
 pub(crate) mod paired;
 mod ports;

@@ -24,7 +24,7 @@ pub use progress::{Event, LayerState, Progress, Silent};
 use self::layer::Context;
 use super::layer::UnpackOptions;
 use super::{Digest, Image, Platform, Reference};
-use crate::registry::{Credentials, Session, Timing};
+use crate::registry::{Access, Credentials, Session, Timing};
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -68,6 +68,7 @@ pub fn pull(
     let reference = name_of(reference);
     let session = Session::open(
         &reference,
+        Access::Pull,
         options.credentials.clone(),
         options.settings,
         options.timing.clone(),
