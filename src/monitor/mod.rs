@@ -10,6 +10,12 @@
 //!    exit code: who has heard it finds everything done;
 //! 5. stay until the clients have taken what was written for them, then end.
 //!
+//! A monitor that is killed takes the container with it: process 1 has asked the kernel to be killed with its parent
+//! (`PR_SET_PDEATHSIG(2const)`). It may take that back, by `prctl(2)` or by executing a set-user-ID program; such a one runs
+//! on, unwatched, until the next command that looks at it (`ps`, `inspect`, `start`) kills it. Nothing cheap closes that: a
+//! seccomp rule would be inherited by every process, and supervisors rightly set and clear the signal of their children; a
+//! second process to watch the first would cost each container its memory. With `--init` process 1 is ours and keeps it.
+//!
 //! One thread, one `poll(2)`, nothing ever blocks but the file of the log. The module knows processes and streams, not
 //! records: those are the [`Keeper`]'s.
 

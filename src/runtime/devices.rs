@@ -18,6 +18,7 @@ use super::Error;
 use super::inside::{InsidePath, attach, c_string, clone_mount};
 use super::step::{State, Step};
 use crate::sys::mount::{Attributes, set_attributes};
+use crate::userns::IdMap;
 
 /// Devices that every container has: name, major, minor. All are `rw-rw-rw-`.
 const DEFAULT: &[(&str, u32, u32)] = &[
@@ -52,12 +53,14 @@ pub(super) struct Device {
     owner: Option<(u32, u32)>,
     /// Whether this process may make nodes.
     make: bool,
+    /// Whether root inside could change the host's node.
+    protect: bool,
 }
 
 /// The default devices and those of the spec, which take the place of default ones with the same path.
 pub(super) fn prepare(
     devices: &[LinuxDevice],
-    in_user_namespace: bool,
+    id_map: Option<&IdMap>,
 ) -> Result<Vec<Device>, Error> {
     let mut steps = Vec::new();
     for (name, major, minor) in DEFAULT {
@@ -68,23 +71,25 @@ pub(super) fn prepare(
         {
             continue;
         }
+        let host = c_string(&path)?;
         steps.push(Device {
             path: InsidePath::new(Path::new(&path))?,
-            host: c_string(&path)?,
+            protect: has_power_over(&host, id_map),
+            host,
             kind: FileType::CharacterDevice,
             number: makedev(*major, *minor),
             mode: Mode::from_raw_mode(0o666),
             owner: None,
-            make: !in_user_namespace,
+            make: id_map.is_none(),
         });
     }
     for device in devices {
-        steps.push(from_spec(device, in_user_namespace)?);
+        steps.push(from_spec(device, id_map)?);
     }
     Ok(steps)
 }
 
-fn from_spec(device: &LinuxDevice, in_user_namespace: bool) -> Result<Device, Error> {
+fn from_spec(device: &LinuxDevice, id_map: Option<&IdMap>) -> Result<Device, Error> {
     let kind = match device.typ() {
         LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
         LinuxDeviceType::B => FileType::BlockDevice,
@@ -101,14 +106,16 @@ fn from_spec(device: &LinuxDevice, in_user_namespace: bool) -> Result<Device, Er
             Error::Unsupported(format!("device {:?} with number {number}", device.path()))
         })
     };
+    let host = c_string(device.path().as_os_str().as_encoded_bytes())?;
     Ok(Device {
         path: InsidePath::new(device.path())?,
-        host: c_string(device.path().as_os_str().as_encoded_bytes())?,
+        protect: has_power_over(&host, id_map),
+        host,
         kind,
         number: makedev(number(device.major())?, number(device.minor())?),
         mode: Mode::from_raw_mode(device.file_mode().unwrap_or(0o666) & 0o7777),
         owner: Some((device.uid().unwrap_or(0), device.gid().unwrap_or(0))),
-        make: !in_user_namespace,
+        make: id_map.is_none(),
     })
 }
 
@@ -135,7 +142,7 @@ impl Device {
         let node = open_node(&self.host, self.kind, self.number)?;
         let target = self.path.ensure_file(state.root()?)?;
         let mount = clone_mount(node.as_fd(), false)?;
-        protect_node(mount.as_fd())?;
+        protect_node(mount.as_fd(), self.protect)?;
         attach(mount.as_fd(), &target)
     }
 }
@@ -166,11 +173,26 @@ fn open_node(path: &CStr, kind: FileType, number: Dev) -> io::Result<OwnedFd> {
     Ok(node)
 }
 
-/// Keeps the container from changing the mode, owner and times of a node of the host's that is bound into it. What is
-/// read from or written to the device is not affected.
-pub(super) fn protect_node(mount: BorrowedFd<'_>) -> io::Result<()> {
+/// Returns whether root in a container with these ids could change mode, owner and times of the host's node `path`, were it
+/// bound there: if its owner is one of them. In doubt it could.
+///
+/// For an ordinary user's container it could not, the nodes being root's; there they need no read-only mount, with which
+/// `touch /dev/null` fails. For root's it could. A mount that maps ids would help, but the kernel's devtmpfs has none.
+pub(super) fn has_power_over(path: &CStr, id_map: Option<&IdMap>) -> bool {
+    id_map.is_none_or(|map| {
+        rustix::fs::stat(path).map_or(true, |stat| IdMap::maps_host(&map.uids, stat.st_uid))
+    })
+}
+
+/// Keeps the container from changing a node of the host's that is bound into it, with `all` its mode, owner and times as
+/// well. What is read from or written to the device is not affected.
+pub(super) fn protect_node(mount: BorrowedFd<'_>, all: bool) -> io::Result<()> {
+    let read_only = match all {
+        true => libc::MOUNT_ATTR_RDONLY,
+        false => 0,
+    };
     let attributes = Attributes {
-        set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC,
+        set: read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC,
         ..Attributes::default()
     };
     set_attributes(mount, attributes, false)

@@ -68,7 +68,7 @@ impl Step for Mask {
 /// A detached bind of the host's null device.
 fn null_device() -> io::Result<OwnedFd> {
     let mount = clone_mount(open_null()?.as_fd(), false)?;
-    protect_node(mount.as_fd())?;
+    protect_node(mount.as_fd(), true)?;
     Ok(mount)
 }
 

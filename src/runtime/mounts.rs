@@ -19,7 +19,7 @@ use rustix::mount::{
 };
 
 use super::Error;
-use super::devices::protect_node;
+use super::devices::{has_power_over, protect_node};
 use super::inside::{InsidePath, attach, c_string};
 use super::options::{self, Options};
 use super::step::{State, Step};
@@ -52,7 +52,12 @@ enum What {
     /// A new instance of a filesystem.
     New(Filesystem),
     /// A directory or file of the host.
-    Bind { source: CString, recursive: bool },
+    Bind {
+        source: CString,
+        recursive: bool,
+        /// Whether root inside could change it, if it is a device node.
+        protect: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -121,8 +126,8 @@ pub(super) fn prepare(
     let text = source.display().to_string();
 
     let what = match (options.bind, kind) {
-        (None, "bind") => bind(bundle, source, true)?,
-        (Some(recursive), _) => bind(bundle, source, recursive)?,
+        (None, "bind") => bind(bundle, source, true, id_map)?,
+        (Some(recursive), _) => bind(bundle, source, recursive, id_map)?,
         (None, "none") => {
             return Err(Error::Unsupported(format!(
                 "a mount without a type at {:?}",
@@ -147,9 +152,16 @@ pub(super) fn prepare(
     })
 }
 
-fn bind(bundle: &Path, source: &Path, recursive: bool) -> Result<What, Error> {
+fn bind(
+    bundle: &Path,
+    source: &Path,
+    recursive: bool,
+    id_map: Option<&IdMap>,
+) -> Result<What, Error> {
+    let source = c_string(bundle.join(source).as_os_str().as_bytes())?;
     Ok(What::Bind {
-        source: c_string(bundle.join(source).as_os_str().as_bytes())?,
+        protect: has_power_over(&source, id_map),
+        source,
         recursive,
     })
 }
@@ -310,7 +322,13 @@ impl MountStep {
         Ok(())
     }
 
-    fn run_bind(&self, source: &CString, recursive: bool, state: &mut State<'_>) -> io::Result<()> {
+    fn run_bind(
+        &self,
+        source: &CString,
+        recursive: bool,
+        protect: bool,
+        state: &mut State<'_>,
+    ) -> io::Result<()> {
         let mount = open_tree(source, recursive)?;
         let stat = rustix::fs::fstat(&mount)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -323,7 +341,7 @@ impl MountStep {
         }
         self.finish(mount.as_fd())?;
         if self.in_user_namespace {
-            self.guard(mount.as_fd(), kind)?;
+            self.guard(mount.as_fd(), kind, protect)?;
         }
         attach(mount.as_fd(), &target)?;
         if self.target.as_c_str() == PROC {
@@ -334,9 +352,9 @@ impl MountStep {
 
     /// A bind shows a filesystem of the host's, whose device nodes are live whatever the user namespace: whoever is root
     /// inside would only have to find, or have the image bring, the right one. A node that is bound by itself was meant.
-    fn guard(&self, mount: BorrowedFd<'_>, kind: FileType) -> io::Result<()> {
+    fn guard(&self, mount: BorrowedFd<'_>, kind: FileType, protect: bool) -> io::Result<()> {
         match kind {
-            FileType::CharacterDevice | FileType::BlockDevice => protect_node(mount),
+            FileType::CharacterDevice | FileType::BlockDevice => protect_node(mount, protect),
             _ => {
                 let attributes = Attributes {
                     set: libc::MOUNT_ATTR_NODEV,
@@ -373,7 +391,11 @@ impl Step for MountStep {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
         match &self.what {
             What::New(filesystem) => self.run_new(filesystem, state),
-            What::Bind { source, recursive } => self.run_bind(source, *recursive, state),
+            What::Bind {
+                source,
+                recursive,
+                protect,
+            } => self.run_bind(source, *recursive, *protect, state),
         }
     }
 

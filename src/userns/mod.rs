@@ -154,6 +154,13 @@ impl IdMap {
             .iter()
             .any(|extent| id >= extent.container_id && id - extent.container_id < extent.size)
     }
+
+    /// Returns whether the host's `id` is one of those that exist inside.
+    pub fn maps_host(extents: &[Extent], id: u32) -> bool {
+        extents
+            .iter()
+            .any(|extent| id >= extent.host_id && id - extent.host_id < extent.size)
+    }
 }
 
 /// Whether the process is root with power over its ids, so that it may map all of them.
