@@ -214,12 +214,17 @@ fn a_taken_port_is_refused(env: &TestEnv) {
     env.image("busybox");
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
-    env.ctr(format!("run --rm -p 127.0.0.1:{port}:80 busybox true"))
+    let refused = env
+        .ctr(format!("run --rm -p 127.0.0.1:{port}:80 busybox true"))
         .run()
         .exits(125)
         .stdout("")
         .stderr_has(&port.to_string())
         .stderr_has("address already in use");
+    if !env.is_peer() {
+        // It is the monitor that finds out, and the client that has the hint.
+        refused.stderr_has("Hint: choose another host port with -p");
+    }
     env.ctr("ps -aq").ok().stdout("");
 }
 

@@ -4,13 +4,11 @@ use std::error::Error;
 use std::io;
 
 use super::error::ENGINE_ERROR;
-use crate::container;
+use crate::container::{self, Obstacle};
 use crate::image;
-use crate::network;
 use crate::registry;
 use crate::runtime;
 use crate::store;
-use crate::userns;
 
 /// What is known of an error.
 #[derive(Debug, Default)]
@@ -40,16 +38,16 @@ pub(super) fn sort(error: &(dyn Error + 'static)) -> Sorted {
         return container(error);
     }
     if let Some(error) = error.downcast_ref::<container::StartError>() {
-        return by_code(error.failure.exit_code());
+        return Sorted {
+            hint: error.obstacle.and_then(|found| obstacle(found).hint),
+            ..by_code(error.failure.exit_code())
+        };
+    }
+    if let Some(found) = Obstacle::of(error) {
+        return obstacle(found);
     }
     if let Some(error) = error.downcast_ref::<runtime::Error>() {
         return by_code(i32::from(error.exit_code()));
-    }
-    if let Some(error) = error.downcast_ref::<userns::Error>() {
-        return userns(error);
-    }
-    if let Some(error) = error.downcast_ref::<network::Error>() {
-        return network(error);
     }
     if let Some(error) = error.downcast_ref::<registry::Error>() {
         return registry(error);
@@ -132,41 +130,31 @@ fn container(error: &container::Error) -> Sorted {
     }
 }
 
-fn userns(error: &userns::Error) -> Sorted {
-    let text = match error {
-        userns::Error::Unshare(source) if source.raw_os_error() == Some(libc::ENOSPC) => {
-            "raise the limit: sysctl user.max_user_namespaces=15000"
-        }
-        userns::Error::Unshare(_) | userns::Error::Write { .. } => {
+fn obstacle(obstacle: Obstacle) -> Sorted {
+    Sorted::hint(match obstacle {
+        Obstacle::UserNamespaceLimit => "raise the limit: sysctl user.max_user_namespaces=15000",
+        Obstacle::UserNamespaces => {
             "user namespaces are forbidden here; as root, allow them: sysctl kernel.unprivileged_userns_clone=1, on \
              Ubuntu also sysctl kernel.apparmor_restrict_unprivileged_userns=0, in a container a seccomp profile that \
-             allows unshare(2)"
+             allows clone3(2) and unshare(2)"
         }
-        userns::Error::Helper { .. } => {
+        Obstacle::IdHelper => {
             "check that your user has a range in /etc/subuid and /etc/subgid, e.g. \"alice:100000:65536\", and that \
              newuidmap and newgidmap (Debian: uidmap) are installed set-user-ID root"
         }
-    };
-    Sorted::hint(text)
-}
-
-fn network(error: &network::Error) -> Sorted {
-    use network::Error;
-    match error {
-        Error::NoHelper(_) => Sorted::hint(
-            "install pasta (Debian: passt) or slirp4netns, or do without a network: --network none",
-        ),
-        Error::PortInUse(_) => {
-            Sorted::hint("choose another host port with -p, or leave it out to have one chosen")
+        Obstacle::NetworkHelper => {
+            "install pasta (Debian: passt) or slirp4netns, or do without a network: --network none"
         }
-        Error::Bind { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-            Sorted::hint(
-                "ports below 1024 are for root; publish a higher one, or as root: sysctl \
-                 net.ipv4.ip_unprivileged_port_start=80",
-            )
+        Obstacle::PortInUse => {
+            "choose another host port with -p, or leave it out to have one chosen"
         }
-        _ => Sorted::default(),
-    }
+        Obstacle::PrivilegedPort => {
+            "ports below 1024 are for root; publish a higher one, or as root: sysctl \
+             net.ipv4.ip_unprivileged_port_start=80"
+        }
+        // It takes more than that to know whose, and what for.
+        Obstacle::Permission => return Sorted::default(),
+    })
 }
 
 fn registry(error: &registry::Error) -> Sorted {
@@ -209,6 +197,7 @@ fn store(error: &store::Error) -> Sorted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::userns;
 
     #[test]
     fn looks_through_wrappers() {
@@ -218,6 +207,12 @@ mod tests {
         let forbidden = userns::Error::Unshare(io::Error::from_raw_os_error(libc::EPERM));
         let hint = sort(&wrapped(runtime::Error::Userns(forbidden))).hint;
         assert!(hint.unwrap().contains("sysctl"));
+        // Nor does it matter whether it was this process or the monitor that ran into it.
+        let missing = userns::Error::Unshare(io::Error::from_raw_os_error(libc::ENOSYS));
+        let told = container::StartError::from_runtime(&runtime::Error::Userns(missing));
+        let sorted = sort(&container::Error::Start(told));
+        assert!(sorted.hint.unwrap().contains("seccomp"));
+        assert_eq!(sorted.code, None);
         let full = io::Error::from_raw_os_error(libc::ENOSPC);
         assert!(sort(&full).hint.unwrap().contains("prune"));
         assert!(

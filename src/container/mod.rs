@@ -41,7 +41,7 @@ use crate::settings::Settings;
 use crate::store::{ContainerLock, Store};
 use crate::userns::IdMap;
 
-pub use crate::monitor::{StartError, StartFailure};
+pub use crate::monitor::{Obstacle, StartError, StartFailure};
 pub use error::Error;
 pub use options::{
     AttachOptions, CreateOptions, ExecOptions, LogOptions, RemoveOptions, StartOptions,

@@ -1,6 +1,10 @@
-//! How a failure travels from the monitor to the process that started it: its kind, its words, and those of its causes.
+//! How a failure travels from the monitor to the process that started it: its kind, what stands in the way, its words, and
+//! those of its causes.
 
-use crate::runtime;
+use std::error::Error;
+use std::io::ErrorKind;
+
+use crate::{network, runtime, userns};
 
 /// What kind of failure kept a process from starting; it decides the exit code of `run`, `start -a` and `exec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +39,81 @@ impl StartFailure {
     }
 }
 
+/// What stands in the way, where the user, or root, can do something about it: `cli` has hints for these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Obstacle {
+    /// User namespaces are forbidden.
+    UserNamespaces = 1,
+    /// There are as many of them as there may be.
+    UserNamespaceLimit = 2,
+    /// `newuidmap` or `newgidmap` refuses to map the user's ids.
+    IdHelper = 3,
+    /// The program that makes networks is not there.
+    NetworkHelper = 4,
+    /// Somebody has the port.
+    PortInUse = 5,
+    /// The port is for root.
+    PrivilegedPort = 6,
+    /// Some file or directory is somebody else's.
+    Permission = 7,
+}
+
+impl Obstacle {
+    const ALL: [Obstacle; 7] = [
+        Obstacle::UserNamespaces,
+        Obstacle::UserNamespaceLimit,
+        Obstacle::IdHelper,
+        Obstacle::NetworkHelper,
+        Obstacle::PortInUse,
+        Obstacle::PrivilegedPort,
+        Obstacle::Permission,
+    ];
+
+    /// Returns what stands behind `error` itself; its causes are not asked.
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Obstacle> {
+        if let Some(error) = error.downcast_ref::<runtime::Error>() {
+            return match error {
+                runtime::Error::Userns(error) => Obstacle::of(error),
+                runtime::Error::Step { source, .. }
+                    if source.kind() == ErrorKind::PermissionDenied =>
+                {
+                    Some(Obstacle::Permission)
+                }
+                _ => None,
+            };
+        }
+        if let Some(error) = error.downcast_ref::<userns::Error>() {
+            return Some(match error {
+                userns::Error::Unshare(source) if source.raw_os_error() == Some(libc::ENOSPC) => {
+                    Obstacle::UserNamespaceLimit
+                }
+                userns::Error::Unshare(_) | userns::Error::Write { .. } => Obstacle::UserNamespaces,
+                userns::Error::Helper { .. } => Obstacle::IdHelper,
+            });
+        }
+        match error.downcast_ref::<network::Error>()? {
+            network::Error::NoHelper(_) => Some(Obstacle::NetworkHelper),
+            network::Error::PortInUse(_) => Some(Obstacle::PortInUse),
+            network::Error::Bind { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                Some(Obstacle::PrivilegedPort)
+            }
+            _ => None,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Obstacle> {
+        (Obstacle::ALL.into_iter()).find(|obstacle| *obstacle as u8 == byte)
+    }
+}
+
 /// An error that another process (the monitor) ran into, with its causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartError {
     /// Its kind.
     pub failure: StartFailure,
+    /// What stands in the way, if that is known.
+    pub obstacle: Option<Obstacle>,
     cause: Cause,
 }
 
@@ -66,13 +140,17 @@ impl StartError {
         };
         StartError {
             failure,
+            obstacle: None,
             cause: chain.map_or(unknown, |chain| *chain),
         }
     }
 
     /// Takes an error of this process.
-    pub fn from_error(failure: StartFailure, error: &dyn std::error::Error) -> StartError {
-        StartError::new(failure, &words(error))
+    pub fn from_error(failure: StartFailure, error: &(dyn Error + 'static)) -> StartError {
+        StartError {
+            obstacle: Obstacle::of(error),
+            ..StartError::new(failure, &words(error))
+        }
     }
 
     /// Takes an error of the runtime.
@@ -87,7 +165,8 @@ impl StartError {
 
     /// As the payload of a frame.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![self.failure.exit_code() as u8];
+        let obstacle = self.obstacle.map_or(0, |obstacle| obstacle as u8);
+        let mut bytes = vec![self.failure.exit_code() as u8, obstacle];
         bytes.extend_from_slice(words(self).join("\0").as_bytes());
         bytes
     }
@@ -99,16 +178,20 @@ impl StartError {
             Some(127) => StartFailure::NotFound,
             _ => StartFailure::Engine,
         };
-        let text = String::from_utf8_lossy(bytes.get(1..).unwrap_or_default());
+        let obstacle = bytes.get(1).copied().and_then(Obstacle::from_byte);
+        let text = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default());
         let words: Vec<String> = (text.split('\0').filter(|word| !word.is_empty()))
             .map(str::to_owned)
             .collect();
-        StartError::new(failure, &words)
+        StartError {
+            obstacle,
+            ..StartError::new(failure, &words)
+        }
     }
 }
 
 /// Returns the words of `error` and of its causes, outermost first.
-fn words(error: &dyn std::error::Error) -> Vec<String> {
+fn words(error: &dyn Error) -> Vec<String> {
     let mut words = vec![error.to_string()];
     let mut source = error.source();
     while let Some(error) = source {
@@ -124,9 +207,9 @@ impl std::fmt::Display for StartError {
     }
 }
 
-impl std::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&self.cause)
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Error::source(&self.cause)
     }
 }
 
@@ -136,9 +219,9 @@ impl std::fmt::Display for Cause {
     }
 }
 
-impl std::error::Error for Cause {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        (self.cause.as_deref()).map(|cause| cause as &(dyn std::error::Error + 'static))
+impl Error for Cause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        (self.cause.as_deref()).map(|cause| cause as &(dyn Error + 'static))
     }
 }
 
@@ -158,9 +241,31 @@ mod tests {
         assert_eq!(there.failure.exit_code(), 126);
         assert_eq!(words(&there), words(&error));
         assert_eq!(words(&there).len(), 2);
+        for obstacle in Obstacle::ALL {
+            let here = StartError {
+                obstacle: Some(obstacle),
+                ..here.clone()
+            };
+            assert_eq!(StartError::decode(&here.encode()), here);
+        }
         assert_eq!(
             StartError::decode(b"").to_string(),
             "the monitor gave no reason"
         );
+    }
+
+    #[test]
+    fn knows_what_stands_in_the_way() {
+        let forbidden = |errno| {
+            let error = userns::Error::Unshare(std::io::Error::from_raw_os_error(errno));
+            StartError::from_runtime(&runtime::Error::Userns(error)).obstacle
+        };
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            assert_eq!(forbidden(errno), Some(Obstacle::UserNamespaces));
+        }
+        assert_eq!(forbidden(libc::ENOSPC), Some(Obstacle::UserNamespaceLimit));
+        let taken = network::Error::PortInUse("0.0.0.0:80/tcp".to_owned());
+        let error = StartError::from_error(StartFailure::Engine, &taken);
+        assert_eq!(error.obstacle, Some(Obstacle::PortInUse));
     }
 }

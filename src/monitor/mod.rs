@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-pub use failure::{StartError, StartFailure};
+pub use failure::{Obstacle, StartError, StartFailure};
 pub use listener::connect;
 pub use log::{LogTarget, Stream};
 pub use streams::{Streams, exit_code, null};
