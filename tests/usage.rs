@@ -26,6 +26,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(no_flag_of_docker_s_run_is_ignored).needs(Need::Busybox),
         scenario!(unbuilt_commands_say_so),
         scenario!(rootfs_directories_run).needs(Need::Busybox),
+        scenario!(a_rootfs_of_somebody_else_s).needs(Need::Busybox),
     ];
     docker.into_iter().chain(own).collect()
 }
@@ -385,4 +386,54 @@ fn rootfs_directories_run(env: &TestEnv) {
     ])
     .ok();
     assert!(directory.join("made").exists());
+}
+
+fn a_rootfs_of_somebody_else_s(env: &TestEnv) {
+    // Of whoever runs the suite.
+    let directory = env.work().join("rootfs");
+    let tar = crate::support::busybox::rootfs_tar().unwrap();
+    tar::Archive::new(tar).unpack(&directory).unwrap();
+    std::fs::create_dir(directory.join("srv")).unwrap();
+    let path = directory.to_str().unwrap();
+    let run = |rootfs: &str| {
+        let flags = ["run", "--rm", "--network", "none", "-h", "box"];
+        let mounts = ["-v", "data:/srv/a/b", "--tmpfs", "/usr/c", "-w", "/var/d"];
+        let script = "cat /etc/hostname; touch /srv/a/b/file && ls /srv/a/b; pwd; touch /made && ls /etc/passwd";
+        let command = ["--rootfs", rootfs, "sh", "-c", script];
+        let args: Vec<&str> = (flags.into_iter().chain(mounts).chain(command)).collect();
+        env.ctr(args.as_slice()).run()
+    };
+    let shown = "box\nfile\n/var/d\n/etc/passwd\n";
+    run(&format!("{path}:O")).exits(0).stdout(shown);
+    assert!(!directory.join("made").exists());
+    let owner = std::os::unix::fs::MetadataExt::uid(&directory.metadata().unwrap());
+    if env.user().uid == owner {
+        run(path).exits(0).stdout(shown);
+    } else {
+        run(path)
+            .exits(125)
+            .stdout("")
+            .stderr_has("it belongs to another user")
+            .stderr_has(&format!(
+                "Hint: have an overlay take all writes: --rootfs {path}:O"
+            ));
+        // What is there need not be made.
+        for place in ["etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+            std::fs::write(directory.join(place), "").unwrap();
+        }
+        env.ctr([
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "-h",
+            "box",
+            "--rootfs",
+            path,
+            "cat",
+            "/etc/hostname",
+        ])
+        .ok()
+        .stdout("box\n");
+    }
 }

@@ -125,6 +125,10 @@ fn container(error: &container::Error) -> Sorted {
         container::Error::Running(name) => {
             Sorted::hint(format!("\"ctr rm -f {name}\" kills and removes it"))
         }
+        container::Error::ForeignRootfs { path, .. } => Sorted::hint(format!(
+            "have an overlay take all writes: --rootfs {}:O",
+            path.display()
+        )),
         container::Error::NoProgram("ps") => Sorted::hint("install it (Debian: procps)"),
         _ => Sorted::default(),
     }

@@ -17,7 +17,9 @@ use super::cidfile::CidFile;
 use super::error::system;
 use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record, State};
-use super::{Container, CreatedContainer, Engine, Error, clock, configure, markers, names};
+use super::{
+    Container, CreatedContainer, Engine, Error, clock, configure, markers, mount_places, names,
+};
 use crate::image;
 use crate::rootfs;
 use crate::store::{ContainerDir, ContainerLock, new_id, replace_file};
@@ -180,8 +182,9 @@ impl Engine {
         copy_ups: &[volume::CopyUp],
     ) -> Result<(), Error> {
         let root = self.root_of(dir, record, |driver, plan| driver.prepare(plan))?;
-        if record.host_config.rootfs.is_none() {
-            markers::put(&root, self.settings.uid)?;
+        match record.host_config.rootfs {
+            None => markers::put(&root, self.settings.uid)?,
+            Some(_) => mount_places::make_room(&root, record, &self.id_map.uids)?,
         }
         Ok(volume::copy_up(
             copy_ups,

@@ -58,6 +58,18 @@ pub enum Error {
     /// The process could not be started, as its monitor reported.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// `--rootfs` names a directory of an id that does not exist in the container.
+    #[error(
+        "cannot set up {} as the root directory: it belongs to another user, and lacks something that would have to be made in it",
+        path.display()
+    )]
+    ForeignRootfs {
+        /// The directory.
+        path: PathBuf,
+        /// What failed.
+        #[source]
+        source: StartError,
+    },
     /// The monitor was killed before it could say whether the container runs.
     #[error("the monitor of the container died while starting it")]
     MonitorDied,

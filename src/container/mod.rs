@@ -21,6 +21,7 @@ mod log_options;
 mod logs;
 mod lookup;
 mod markers;
+mod mount_places;
 mod names;
 mod options;
 mod process;

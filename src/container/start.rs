@@ -1,5 +1,6 @@
 //! `start`: from a record to a running process with a monitor beside it.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ use super::stream::Session;
 use super::user::{self, User};
 use super::view::View;
 use super::{
-    Container, Engine, Error, StartError, StartFailure, Started, capabilities, log_options, lookup,
-    process, signal,
+    Container, Engine, Error, Obstacle, StartError, StartFailure, Started, capabilities,
+    log_options, lookup, process, signal,
 };
 use crate::monitor::protocol::Wants;
 use crate::monitor::{self, Plan, Watch};
@@ -117,13 +118,29 @@ impl Engine {
                 if !matches!(error, Error::Start(_)) {
                     self.clean_up_unstarted(&dir, record, &error);
                 }
-                return Err(error);
+                return Err(self.explain(record, error));
             }
         };
         Ok(Started {
             session: options.attach.map(|_| session),
             warnings,
         })
+    }
+
+    /// Says whose the directory is, where that is why it cannot be the root directory.
+    fn explain(&self, record: &Record, error: Error) -> Error {
+        let rootfs = record.host_config.rootfs.as_ref();
+        match (error, rootfs.filter(|rootfs| !rootfs.overlay)) {
+            (Error::Start(source), Some(rootfs))
+                if source.obstacle == Some(Obstacle::Permission)
+                    && std::fs::metadata(&rootfs.path)
+                        .is_ok_and(|meta| !IdMap::maps_host(&self.id_map.uids, meta.uid())) =>
+            {
+                let path = PathBuf::from(&rootfs.path);
+                Error::ForeignRootfs { path, source }
+            }
+            (error, _) => error,
+        }
     }
 
     /// Does what a monitor does when a container cannot be started, where there is none (any more), best effort. The lock

@@ -7,9 +7,11 @@
 //! Spec: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -35,6 +37,15 @@ type Merged = Vec<Rc<OwnedFd>>;
 #[derive(Debug)]
 pub(super) struct View {
     root: Merged,
+}
+
+/// A directory on the way to something.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub(super) name: OsString,
+    /// On the host.
+    pub(super) owner: u32,
+    pub(super) mode: u32,
 }
 
 /// One name in a merged directory.
@@ -146,6 +157,34 @@ impl View {
             };
         }
         Ok(true)
+    }
+
+    /// Returns the directories on the way to `path`, which is missing; none where it is there, or where something else than
+    /// directories (a link) stands on the way.
+    ///
+    /// # Errors
+    ///
+    /// Those of the files.
+    pub(super) fn way_to(&self, path: &str) -> io::Result<Vec<Directory>> {
+        let mut here = self.root.clone();
+        let mut way = Vec::new();
+        for name in components(path.as_bytes()) {
+            match look_up(&here, &name)? {
+                Entry::Absent => return Ok(way),
+                Entry::Directory(merged) => {
+                    let top = merged.first().ok_or(Errno::NOENT)?;
+                    let stat = rustix::fs::fstat(&**top)?;
+                    way.push(Directory {
+                        name: OsString::from_vec(name),
+                        owner: stat.st_uid,
+                        mode: stat.st_mode & 0o7777,
+                    });
+                    here = merged;
+                }
+                Entry::Link(_) | Entry::File(_) | Entry::Other => break,
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// Finds a regular file: its directory and its name there.
