@@ -1,8 +1,90 @@
-//! Building images from Dockerfiles: so far the language, without a command that executes it.
+//! Building images from Dockerfiles.
 //!
-//! [`dockerfile`] is the language: text in, instructions out, every one with its place in the file.
-//! [`ignore`] says which files of the context the build sees. [`lint`] finds what is better written otherwise.
+//! ```text
+//! dockerfile   the language: text in, instructions out, every one with its place in the file
+//! ignore       which files of the context the build sees
+//! lint         BuildKit's rules about how a Dockerfile should be written
+//! request      what is asked for
+//! variables    ARG and ENV
+//! plan         the stages that are needed, and what they need
+//! schedule     one process for each, side by side; message is what they tell each other, event what the user sees of it
+//! stage        one stage: instruction after instruction
+//! config       instructions that only change the image config
+//! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
+//! tree         files: from contexts, stages and images into layers
+//! layer        a directory that was written → a layer of the store
+//! cache        results of steps by what they were made from
+//! image        a stage's result → an image of the store
+//! ```
+//!
+//! A layer is the upper directory of the overlay that it was written in, named by the digest of its tar, which nobody
+//! writes: see [`crate::image::layer::write`]. Nothing is compressed and nothing is copied that the result does not need.
 
+mod cache;
+mod config;
 pub mod dockerfile;
+mod error;
+pub mod event;
 pub mod ignore;
 pub mod lint;
+mod image;
+mod layer;
+mod message;
+mod mode;
+mod plan;
+pub mod request;
+mod schedule;
+mod stage;
+mod steps;
+mod tree;
+mod variables;
+
+pub use cache::{CacheEntry, Record, Records};
+pub use error::{Error, Failure};
+pub use image::Built;
+pub use plan::Plan;
+pub use request::Request;
+pub use variables::Globals;
+
+use crate::container::Engine;
+use crate::image::layer::UnpackOptions;
+use crate::image::{Platform, Reference};
+use crate::userns::IdMap;
+
+use event::Observer;
+
+impl Request {
+    /// Finds out which stages are needed and what they use.
+    ///
+    /// # Errors
+    ///
+    /// Those of the FROM lines.
+    pub fn plan(&self) -> Result<Plan, Error> {
+        let host = Platform::host();
+        let target = self.platform.clone().unwrap_or_else(|| host.clone());
+        let name = self.stages.stages[self.target].name.clone().unwrap_or_default();
+        let globals = Globals::new(&self.build_args, &target, &host, &name);
+        let named = |name: &str| self.contexts.contains_key(name);
+        Ok(Plan::new(&self.stages, self.target, globals, self.escape, &named)?)
+    }
+}
+
+/// Builds an image and gives it its names. The process has one thread and is inside the user's id map, which is `map`;
+/// `engine` was opened in there.
+///
+/// # Errors
+///
+/// All of [`Error`]. No name has changed then.
+pub fn build(
+    request: &Request,
+    plan: &Plan,
+    engine: &Engine,
+    map: &IdMap,
+    names: &[Reference],
+    observer: &mut dyn Observer,
+) -> Result<Built, Error> {
+    let owners = UnpackOptions::new(map).owners;
+    let mut lease = engine.store.lease()?;
+    let result = schedule::run(request, plan, engine, owners, &mut lease, observer)?;
+    image::put(request, engine, result, names, &mut lease)
+}

@@ -32,6 +32,7 @@ pub mod signal;
 mod sizes;
 mod spec;
 mod start;
+mod step;
 mod stop;
 pub mod stream;
 mod top;
@@ -48,6 +49,7 @@ pub use options::{
     AttachOptions, CreateOptions, ExecOptions, LogOptions, RemoveOptions, StartOptions,
 };
 use record::{Record, State};
+pub use step::{StartedStep, Step, StepNetwork, find_owner};
 use stream::Session;
 pub use top::Processes;
 

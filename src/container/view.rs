@@ -89,6 +89,19 @@ impl View {
         Ok(View { root: merged })
     }
 
+    /// A stack of layers, lowest first.
+    ///
+    /// # Errors
+    ///
+    /// The directory that cannot be opened.
+    pub(super) fn of_layers(layers: &[std::path::PathBuf]) -> io::Result<View> {
+        let mut root = Vec::new();
+        for layer in layers.iter().rev() {
+            root.push(Rc::new(open_dir(layer)?));
+        }
+        Ok(View { root })
+    }
+
     /// The root of a running process.
     ///
     /// # Errors

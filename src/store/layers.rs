@@ -8,11 +8,15 @@ use crate::image::Digest;
 
 use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};
+use super::removal::remove_tree;
 use super::staging::Staged;
 use super::{Error, Store};
 
 /// A `u64` in decimal and a line end.
 const MAX_SIZE_FILE: u64 = 21;
+
+/// Beside a layer's `diff/` while it is the upper directory of an overlay.
+const WORK: &str = "work";
 
 /// A layer being unpacked; see [`Store::stage_layer`]. Dropped before it was committed, it is removed.
 #[derive(Debug)]
@@ -94,6 +98,18 @@ impl LayerStage {
         &self.diff
     }
 
+    /// Makes overlayfs's scratch directory beside it, for a layer that is written as an upper directory. It goes when the
+    /// layer is finished.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn work_dir(&self) -> Result<PathBuf, Error> {
+        let work = self.staged.path().join(WORK);
+        create_private_dir(&work).map_err(failed("create", &work))?;
+        Ok(work)
+    }
+
     /// Gives the layer its name, waiting for the disk. `size` is the sum of its files' bytes. Somebody else's identical
     /// layer wins silently. Several at once are cheaper with [`LayerStage::finish`] and [`Store::publish`].
     ///
@@ -111,6 +127,7 @@ impl LayerStage {
     ///
     /// [`Error::Io`].
     pub fn finish(self, diff_id: &Digest, size: u64) -> Result<Verified, Error> {
+        remove_tree(&self.staged.path().join(WORK))?;
         let path = self.staged.path().join("size");
         fs::write(&path, format!("{size}\n")).map_err(failed("write", &path))?;
         Ok(Verified::new(

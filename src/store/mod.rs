@@ -11,6 +11,7 @@
 //!   containers/<id>/              record.json, state.json, config.json, upper/, work/, log files, lock
 //!   names/<name>                  → ../containers/<id>, a symbolic link
 //!   volumes/<name>/               _data/, volume.json
+//!   cache/                        build cache: records of steps, hashes of files, cache mounts; see `build::cache`
 //!   driver                        how root directories are made here; see `rootfs`
 //!   tmp/                          everything half-done; what nobody holds a lock on in here is garbage
 //! ```
@@ -173,5 +174,15 @@ impl Store {
     /// Returns the store's directory.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Returns where the build cache is; see `build::cache`.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// Returns where the results of build steps are recorded, whose layers are kept.
+    pub fn step_cache_dir(&self) -> PathBuf {
+        self.cache_dir().join("steps")
     }
 }

@@ -14,6 +14,7 @@ mod attributes;
 mod finish;
 mod number;
 mod owner;
+mod owner_writer;
 mod pax;
 mod sparse;
 mod stream;
@@ -31,7 +32,9 @@ use super::Digest;
 use crate::userns::IdMap;
 
 pub use owner::Owners;
+pub use owner_writer::{OwnerWriter, remembered_owner};
 pub(crate) use tree::remove as remove_entry;
+pub(crate) use xattr::{name_in_tar, name_on_disk};
 
 /// What the name of a whiteout begins with.
 pub(crate) const WHITEOUT: &[u8] = b".wh.";
@@ -137,6 +140,8 @@ pub struct Written {
     pub diff_id: Digest,
     /// Bytes of the tar.
     pub size: u64,
+    /// Sum of the sizes of its regular files, each counted once, bytes.
+    pub file_bytes: u64,
 }
 
 /// Writes the layer in `dir` to `out` as a tar that is the same for the same content, always and everywhere: entries

@@ -35,13 +35,14 @@ pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Writt
         unapplied: read_unapplied(dir)?,
         links: HashMap::new(),
         buffer: vec![0; BUFFER],
+        file_bytes: 0,
     };
     let stat = rustix::fs::fstat(&root).map_err(open)?;
     let own = writer.meta(root.as_fd(), b"./", &stat)?;
     writer.header(&own.entry(b"./", b'5'))?;
     writer.directory(root.as_fd(), b"", &own)?;
     writer.out.write_all(&[0; 2 * BLOCK])?;
-    writer.out.finish()
+    writer.out.finish(writer.file_bytes)
 }
 
 /// Records of entries that could not be made or owned, by directory and name.
@@ -142,6 +143,8 @@ struct Writer<W: Write> {
     /// The first name of each file that has several.
     links: HashMap<(u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
+    /// Bytes of files so far.
+    file_bytes: u64,
 }
 
 impl<W: Write> Writer<W> {
@@ -327,6 +330,7 @@ impl<W: Write> Writer<W> {
 
     fn content(&mut self, fd: &OwnedFd, path: &[u8], size: u64) -> Result<(), Error> {
         let mut left = size;
+        self.file_bytes += size;
         while left > 0 {
             let want = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
             match rustix::io::read(fd, &mut self.buffer[..want]) {
@@ -482,11 +486,12 @@ impl<W: Write> Hashed<W> {
         self.write_all(&[0; BLOCK][..padding])
     }
 
-    fn finish(mut self) -> Result<Written, Error> {
+    fn finish(mut self, file_bytes: u64) -> Result<Written, Error> {
         self.out.flush().map_err(Error::Read)?;
         Ok(Written {
             diff_id: Digest::from_bytes(Algorithm::Sha256, self.hash.finish().as_ref()),
             size: self.size,
+            file_bytes,
         })
     }
 }

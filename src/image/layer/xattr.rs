@@ -14,7 +14,7 @@ const ESCAPED: [(&[u8], &[u8]); 2] = [(b"user.overlay.", b"overlay."), (b"user.c
 const CAPABILITY: &[u8] = b"security.capability";
 
 /// Returns the name under which an attribute from a tar is kept on disk; `None` if it is dropped without a word.
-pub(super) fn name_on_disk(name: &[u8]) -> Option<CString> {
+pub(crate) fn name_on_disk(name: &[u8]) -> Option<CString> {
     // Labels are the host's business; no tool restores another host's.
     if name == b"security.selinux" || name.starts_with(b"trusted.overlay.") {
         return None;
@@ -29,7 +29,7 @@ pub(super) fn name_on_disk(name: &[u8]) -> Option<CString> {
 }
 
 /// Returns the name that an attribute on disk has in a tar; `None` if it is this program's or overlayfs's own, or the host's.
-pub(super) fn name_in_tar(name: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn name_in_tar(name: &[u8]) -> Option<Vec<u8>> {
     if name == b"security.selinux"
         || name.starts_with(b"trusted.")
         || name.starts_with(b"system.nfs")

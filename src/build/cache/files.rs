@@ -1,0 +1,177 @@
+//! Hashes of files, remembered by what changes whenever their bytes do: device, inode, size, modification and change time.
+//!
+//! A file whose change time is as young as the moment it was read may be changed again within the clock's resolution and
+//! look the same: it is hashed, but not remembered (git's "racy" entries).
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::Stat;
+
+use crate::bounded;
+use crate::build::error::{Error, failed};
+use crate::store::Store;
+
+/// First bytes of the file.
+const MAGIC: &[u8; 8] = b"ctrfile1";
+
+/// Files remembered at most; beyond that those of this build alone are.
+const MAX_FILES: usize = 1 << 20;
+
+/// Bytes of one entry: five numbers and a SHA-256.
+const ENTRY: usize = 5 * 8 + 32;
+
+/// A file's change has to be this old to be remembered.
+const SETTLED: Duration = Duration::from_millis(1500);
+
+/// What tells one state of a file from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct State {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: i64,
+    changed: i64,
+}
+
+impl State {
+    fn of(stat: &Stat) -> State {
+        let time = |seconds: i64, nanoseconds: u64| {
+            seconds
+                .wrapping_mul(1_000_000_000)
+                .wrapping_add(nanoseconds as i64)
+        };
+        State {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            size: stat.st_size as u64,
+            modified: time(stat.st_mtime, stat.st_mtime_nsec as u64),
+            changed: time(stat.st_ctime, stat.st_ctime_nsec as u64),
+        }
+    }
+}
+
+/// The hashes that are known.
+#[derive(Debug)]
+pub struct FileHashes {
+    path: PathBuf,
+    known: HashMap<State, [u8; 32]>,
+    /// Those of this build.
+    fresh: HashMap<State, [u8; 32]>,
+    loaded: bool,
+}
+
+impl FileHashes {
+    /// Opens the hashes of `store`; nothing is read before the first file.
+    pub fn new(store: &Store) -> FileHashes {
+        FileHashes {
+            path: store.cache_dir().join("files"),
+            known: HashMap::new(),
+            fresh: HashMap::new(),
+            loaded: false,
+        }
+    }
+
+    fn load(&mut self) {
+        self.loaded = true;
+        let limit = (MAX_FILES * ENTRY + MAGIC.len()) as u64;
+        // Broken or missing: everything is hashed again.
+        let Ok(Some(bytes)) = bounded::read_file(&self.path, limit) else {
+            return;
+        };
+        let Some(entries) = bytes.strip_prefix(MAGIC) else {
+            return;
+        };
+        self.known.reserve(entries.len() / ENTRY);
+        for entry in entries.chunks_exact(ENTRY) {
+            let number = |n: usize| {
+                let bytes = entry[n * 8..n * 8 + 8].try_into().unwrap_or_default();
+                u64::from_le_bytes(bytes)
+            };
+            let state = State {
+                device: number(0),
+                inode: number(1),
+                size: number(2),
+                modified: number(3) as i64,
+                changed: number(4) as i64,
+            };
+            let mut hash = [0; 32];
+            hash.copy_from_slice(&entry[40..]);
+            self.known.insert(state, hash);
+        }
+    }
+
+    /// Returns the SHA-256 of a regular file; `open` is called where it has to be read.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open` and of reading.
+    pub fn hash(
+        &mut self,
+        stat: &Stat,
+        open: impl FnOnce() -> std::io::Result<OwnedFd>,
+    ) -> std::io::Result<[u8; 32]> {
+        if !self.loaded {
+            self.load();
+        }
+        let state = State::of(stat);
+        if let Some(hash) = self.fresh.get(&state).or_else(|| self.known.get(&state)) {
+            return Ok(*hash);
+        }
+        let mut file = fs::File::from(open()?);
+        let mut hasher = ring::digest::Context::new(&ring::digest::SHA256);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+        let hash: [u8; 32] = hasher.finish().as_ref().try_into().unwrap_or_default();
+        let settled = UNIX_EPOCH + Duration::from_nanos(state.changed.max(0) as u64) + SETTLED;
+        if SystemTime::now() > settled {
+            self.fresh.insert(state, hash);
+        }
+        Ok(hash)
+    }
+
+    /// Writes what this build found out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Store`].
+    pub fn save(mut self, store: &Store) -> Result<(), Error> {
+        if self.fresh.is_empty() {
+            return Ok(());
+        }
+        // Another build may have written meanwhile.
+        self.known.clear();
+        self.load();
+        if self.known.len() + self.fresh.len() > MAX_FILES {
+            self.known.clear();
+        }
+        self.known.extend(self.fresh);
+        let mut bytes = MAGIC.to_vec();
+        bytes.reserve(self.known.len() * ENTRY);
+        for (state, hash) in self.known.iter().take(MAX_FILES) {
+            for number in [
+                state.device,
+                state.inode,
+                state.size,
+                state.modified as u64,
+                state.changed as u64,
+            ] {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            bytes.extend_from_slice(hash);
+        }
+        if let Some(dir) = self.path.parent() {
+            fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        }
+        Ok(store.replace_shared_file(&self.path, &bytes)?)
+    }
+}

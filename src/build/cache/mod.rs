@@ -1,0 +1,20 @@
+//! The build cache: results of steps by what they were made from.
+//!
+//! ```text
+//! DATA/cache/steps/<key>       a step's result: the layer it made (JSON; its time is when it was last used)
+//! DATA/cache/files             hashes of the contexts' files, by inode, size and times
+//! DATA/cache/mounts/<id>/      what RUN --mount=type=cache keeps
+//! ```
+//!
+//! A [`Key`] is a hash over everything a step's result depends on: the layers below, the instruction as it is executed, and
+//! the bytes and metadata of the files it reads. Nothing but the step's own input counts, so a change of CMD or LABEL costs
+//! nothing later on, and a stage that comes out the same is not even noticed by those who use it.
+
+mod files;
+mod key;
+pub mod mounts;
+mod records;
+
+pub use files::FileHashes;
+pub use key::Key;
+pub use records::{CacheEntry, Record, Records};

@@ -1,0 +1,161 @@
+//! Why a build failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::dockerfile::{self, Span};
+use super::ignore::IgnoreError;
+use crate::image::layer;
+use crate::{container, image, rootfs, store, userns};
+
+/// Why a build failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The Dockerfile.
+    #[error(transparent)]
+    Dockerfile(#[from] dockerfile::Error),
+    /// An instruction, at its place in the Dockerfile; its words and those of its causes.
+    #[error("{}", .0.words)]
+    Step(Failure),
+    /// `.dockerignore`.
+    #[error("failed to read {name}")]
+    Ignore {
+        /// The file.
+        name: String,
+        /// Why.
+        #[source]
+        source: IgnoreError,
+    },
+    /// A RUN ended with another code than 0. The words are BuildKit's.
+    #[error("process {command:?} did not complete successfully: exit code: {code}")]
+    ExitCode {
+        /// As it was run.
+        command: String,
+        /// Its own, or 128+n where signal n ended it.
+        code: i32,
+    },
+    /// A source of COPY or ADD, or of a mount.
+    #[error("failed to calculate checksum of {path:?}: not found")]
+    SourceNotFound {
+        /// As written.
+        path: String,
+    },
+    /// A base image, or one that `--from` names.
+    #[error("{image}: failed to resolve source metadata")]
+    Image {
+        /// As written.
+        image: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What this version or this user cannot do, or a mistake in the Dockerfile that shows only now.
+    #[error("{0}")]
+    Invalid(String),
+    /// A file operation.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// `copy`, `read`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A process of the build has gone without a word.
+    #[error("a process of the build ended with exit code {0}")]
+    Worker(u8),
+    /// Interrupted by the user.
+    #[error("the build was interrupted")]
+    Interrupted,
+    /// RUN.
+    #[error(transparent)]
+    Container(#[from] container::Error),
+    /// An image of the store.
+    #[error(transparent)]
+    Images(#[from] image::Error),
+    /// A layer.
+    #[error(transparent)]
+    Layer(#[from] layer::Error),
+    /// The root directory.
+    #[error(transparent)]
+    Rootfs(#[from] rootfs::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Namespaces.
+    #[error(transparent)]
+    Userns(#[from] userns::Error),
+}
+
+/// A failure on its way from one process to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// First and last line of the instruction.
+    pub lines: Option<(usize, usize)>,
+    /// The error's words and those of its causes.
+    pub words: String,
+    /// Exit code of a RUN.
+    pub exit_code: Option<i32>,
+}
+
+impl Failure {
+    /// Takes an error of this process.
+    pub fn of(error: &Error, span: Option<Span>) -> Failure {
+        let mut words = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            words += ": ";
+            words += &error.to_string();
+            cause = error.source();
+        }
+        let lines = match error {
+            Error::Dockerfile(error) => Some((error.span.first, error.span.last)),
+            Error::Step(failure) => return failure.clone(),
+            _ => span.map(|span| (span.first, span.last)),
+        };
+        let exit_code = match error {
+            Error::ExitCode { code, .. } => Some(*code),
+            _ => None,
+        };
+        Failure {
+            lines,
+            words,
+            exit_code,
+        }
+    }
+}
+
+impl Error {
+    /// Returns the lines of the Dockerfile that it is about.
+    pub fn lines(&self) -> Option<(usize, usize)> {
+        match self {
+            Error::Dockerfile(error) => Some((error.span.first, error.span.last)),
+            Error::Step(failure) => failure.lines,
+            _ => None,
+        }
+    }
+}
+
+/// Gives an I/O error its action and path.
+pub(super) fn failed<'a>(
+    action: &'static str,
+    path: impl AsRef<Path> + 'a,
+) -> impl FnOnce(io::Error) -> Error + 'a {
+    move |source| Error::Io {
+        action,
+        path: path.as_ref().to_owned(),
+        source,
+    }
+}
+
+/// As [`failed`], for system calls.
+pub(super) fn refused<'a>(
+    action: &'static str,
+    path: impl AsRef<Path> + 'a,
+) -> impl FnOnce(rustix::io::Errno) -> Error + 'a {
+    move |errno| failed(action, path)(errno.into())
+}

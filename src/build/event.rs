@@ -1,0 +1,64 @@
+//! What a build tells whoever watches it.
+
+use serde::{Deserialize, Serialize};
+
+/// One step of one stage; stages and steps are counted as in the Dockerfile, FROM being step 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepId {
+    /// Number of the stage.
+    pub stage: usize,
+    /// Number of the step within it, from 1.
+    pub step: usize,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A step begins. Every step that begins ends, unless the build does first.
+    Started {
+        /// Which.
+        step: StepId,
+        /// `[stage 2/5] RUN make`.
+        name: String,
+    },
+    /// A step of the same kind that needed no work.
+    Cached {
+        /// Which.
+        step: StepId,
+    },
+    /// A step has written something.
+    Output {
+        /// Which.
+        step: StepId,
+        /// Whether to its standard error.
+        stderr: bool,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// A step has ended.
+    Ended {
+        /// Which.
+        step: StepId,
+        /// What went wrong.
+        error: Option<String>,
+    },
+    /// Something the user should know.
+    Warning {
+        /// In words.
+        text: String,
+    },
+}
+
+/// Watches a build.
+pub trait Observer {
+    /// Takes note of `event`.
+    fn event(&mut self, event: &Event);
+
+    /// Called ten times a second while nothing happens.
+    fn tick(&mut self) {}
+
+    /// Returns whether the user wants the build to end.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}

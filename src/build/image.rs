@@ -1,0 +1,82 @@
+//! A stage's result → an image of the store.
+
+use serde_json::json;
+
+use super::error::Error;
+use super::message::StageResult;
+use super::request::Request;
+use crate::container::Engine;
+use crate::image::manifest::{OCI_CONFIG, OCI_MANIFEST};
+use crate::image::{Digest, Reference};
+use crate::store::Lease;
+
+/// A new image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// Image ID.
+    pub id: Digest,
+    /// Digest of its manifest.
+    pub manifest: Digest,
+}
+
+/// Puts the image into the store and gives it its names.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub fn put(
+    request: &Request,
+    engine: &Engine,
+    result: StageResult,
+    names: &[Reference],
+    lease: &mut Lease,
+) -> Result<Built, Error> {
+    let StageResult { mut image, layers } = result;
+    if !request.labels.is_empty() {
+        let labels = image.config.labels.get_or_insert_default();
+        labels.extend(request.labels.iter().cloned());
+    }
+    image.rootfs.kind = "layers".to_owned();
+    image.rootfs.diff_ids = layers.iter().map(|layer| layer.diff_id.clone()).collect();
+    // As old as its youngest part, so that a build that changes nothing gives the same image.
+    image.created = match request.epoch {
+        Some(seconds) => jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string()),
+        None => (image.history.iter().rev())
+            .find_map(|entry| entry.created.clone())
+            .or_else(|| Some(jiff::Timestamp::now().to_string())),
+    };
+    if request.epoch.is_some() {
+        let created = image.created.clone();
+        for entry in image.history.iter_mut().filter(|entry| entry.created.is_none()) {
+            entry.created.clone_from(&created);
+        }
+    }
+    let config = image.to_json();
+    let store = &engine.store;
+    let (id, config_blob) = store.prepare_blob(&config)?;
+    let descriptors: Vec<_> = layers
+        .iter()
+        .map(|layer| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}))
+        .collect();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": OCI_CONFIG, "digest": id, "size": config.len()},
+        "layers": descriptors,
+    })
+    .to_string()
+    .into_bytes();
+    let (manifest, manifest_blob) = store.prepare_blob(&manifest)?;
+    lease.add(&id)?;
+    lease.add(&manifest)?;
+    if !store.has_blob(&id) || !store.has_blob(&manifest) {
+        store.publish(vec![config_blob, manifest_blob])?;
+    }
+    for name in names {
+        store.set_ref(Some(name), &manifest)?;
+    }
+    if names.is_empty() {
+        store.set_ref(None, &manifest)?;
+    }
+    Ok(Built { id, manifest })
+}

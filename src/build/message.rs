@@ -1,0 +1,76 @@
+//! What the processes of a build tell each other.
+//!
+//! One process builds one stage, so that independent ones run side by side and none of them needs a thread. Each is
+//! connected to the process that the user started by a stream socket: frames of a length (4 bytes, little-endian) and JSON.
+//!
+//! ```text
+//! worker → coordinator   Event…, Need(stage) → Result(stage), …, then Done or Failed
+//! ```
+
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::Failure;
+use super::event::Event;
+use super::layer::Layer;
+use crate::image::config::ImageConfiguration;
+
+/// Bytes of a frame: a config and its layers, or a chunk of output.
+const MAX_FRAME: usize = 64 << 20;
+
+/// What came of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageResult {
+    /// The config that the next stage begins with.
+    pub image: ImageConfiguration,
+    /// Its layers, lowest first. All of them are in the store.
+    pub layers: Vec<Layer>,
+}
+
+/// From a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Report {
+    /// For the observer.
+    Event(Event),
+    /// The result of that stage is needed now; it comes as an answer.
+    Need(usize),
+    /// The stage is built.
+    Done(Box<StageResult>),
+    /// It cannot be.
+    Failed(Failure),
+}
+
+/// Writes a frame.
+///
+/// # Errors
+///
+/// Those of writing.
+pub fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut frame = vec![0; 4];
+    serde_json::to_writer(&mut frame, message)?;
+    let length = u32::try_from(frame.len() - 4).map_err(|_| io::ErrorKind::InvalidData)?;
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    to.write_all(&frame)
+}
+
+/// Reads a frame; `None` at the end.
+///
+/// # Errors
+///
+/// Those of reading; `InvalidData` for what is no frame.
+pub fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<Option<T>> {
+    let mut length = [0; 4];
+    match from.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        result => result?,
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > MAX_FRAME {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut frame = vec![0; length];
+    from.read_exact(&mut frame)?;
+    Ok(Some(serde_json::from_slice(&frame)?))
+}

@@ -1,0 +1,207 @@
+//! From the instructions to the stages that are needed, what each begins with and which others it uses.
+
+use std::collections::BTreeSet;
+
+use super::dockerfile::instruction::Instruction;
+use super::dockerfile::words::Expander;
+use super::dockerfile::stages::Stages;
+use super::dockerfile::{Error, Node, Problem};
+use super::variables::Globals;
+use crate::image::Platform;
+
+/// What a stage begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Nothing.
+    Scratch,
+    /// The result of an earlier stage.
+    Stage(usize),
+    /// An image, as written.
+    Image(String),
+}
+
+/// A stage that is built.
+#[derive(Debug, Clone)]
+pub struct PlannedStage {
+    /// Its number in the Dockerfile.
+    pub number: usize,
+    /// Its name, or its number, for progress.
+    pub label: String,
+    /// What it begins with.
+    pub base: Base,
+    /// `FROM --platform`.
+    pub platform: Option<Platform>,
+    /// Earlier stages that it uses, its base included.
+    pub needs: BTreeSet<usize>,
+    /// Images that it uses, its base included.
+    pub images: BTreeSet<String>,
+}
+
+/// The stages that are needed for the target.
+#[derive(Debug)]
+pub struct Plan {
+    /// One entry per stage of the Dockerfile; `None` for those that nothing needs.
+    pub stages: Vec<Option<PlannedStage>>,
+    /// The variables of FROM lines, with which stages begin.
+    pub globals: Globals,
+}
+
+impl Plan {
+    /// Finds out what `target` needs. `named` tells the names that `--build-context` gives a meaning of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of the FROM lines.
+    pub fn new(
+        stages: &Stages,
+        target: usize,
+        mut globals: Globals,
+        escape: char,
+        named: &dyn Fn(&str) -> bool,
+    ) -> Result<Plan, Error> {
+        for node in &stages.global {
+            let expander = Expander::new(&globals, escape);
+            if let Instruction::Arg(list) = Instruction::of(node, &expander)? {
+                for (name, default) in list {
+                    globals.declare(&name, default);
+                }
+            }
+        }
+        let mut planned: Vec<Option<PlannedStage>> = vec![None; stages.stages.len()];
+        let mut todo = vec![target];
+        while let Some(number) = todo.pop() {
+            if planned[number].is_some() {
+                continue;
+            }
+            let stage = plan_stage(stages, number, &globals, escape, named)?;
+            todo.extend(&stage.needs);
+            planned[number] = Some(stage);
+        }
+        Ok(Plan {
+            stages: planned,
+            globals,
+        })
+    }
+
+    /// Returns the images that the Dockerfile names, each once.
+    pub fn images(&self) -> BTreeSet<&str> {
+        (self.stages.iter().flatten())
+            .flat_map(|stage| stage.images.iter().map(String::as_str))
+            .collect()
+    }
+}
+
+fn plan_stage(
+    stages: &Stages,
+    number: usize,
+    globals: &Globals,
+    escape: char,
+    named: &dyn Fn(&str) -> bool,
+) -> Result<PlannedStage, Error> {
+    let stage = &stages.stages[number];
+    let expander = Expander::new(globals, escape);
+    let Instruction::From { base, platform, .. } = Instruction::of(&stage.from, &expander)? else {
+        return Err(Problem::Other("no build stage".to_owned()).at(stage.from.span));
+    };
+    let platform = match platform.as_deref() {
+        None | Some("") => None,
+        Some(text) => Some(text.parse::<Platform>().map_err(|error| {
+            Problem::Other(format!("failed to parse platform {text}: {error}")).at(stage.from.span)
+        })?),
+    };
+    let mut needs = BTreeSet::new();
+    let mut images = BTreeSet::new();
+    let base = match stages.find(&base, number).filter(|_| !named(&base)) {
+        // A number is the name of an image here.
+        Some(other) if stages.stages[other].name.as_deref() == Some(&base.to_ascii_lowercase()) => {
+            needs.insert(other);
+            Base::Stage(other)
+        }
+        _ if base == "scratch" => Base::Scratch,
+        _ => {
+            if !named(&base) {
+                images.insert(base.clone());
+            }
+            Base::Image(base)
+        }
+    };
+    for from in stage.nodes.iter().flat_map(sources) {
+        if named(&from) {
+            continue;
+        }
+        match stages.find(&from, number) {
+            Some(other) => drop(needs.insert(other)),
+            None if from != "scratch" && from != "context" => drop(images.insert(from)),
+            None => {}
+        }
+    }
+    let label = match &stage.name {
+        Some(name) => name.clone(),
+        None => format!("stage-{number}"),
+    };
+    Ok(PlannedStage {
+        number,
+        label,
+        base,
+        platform,
+        needs,
+        images,
+    })
+}
+
+/// Returns the stages and images that an instruction reads files from, as written.
+fn sources(node: &Node) -> Vec<String> {
+    let flags = node.flags.iter();
+    match node.instruction {
+        "COPY" => flags
+            .filter(|flag| flag.name == "from")
+            .filter_map(|flag| flag.value.clone())
+            .collect(),
+        "RUN" => flags
+            .filter(|flag| flag.name == "mount")
+            .filter_map(|flag| flag.value.as_deref())
+            .flat_map(|value| value.split(','))
+            .filter_map(|option| option.trim_matches('"').strip_prefix("from="))
+            .map(str::to_owned)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::build::dockerfile::parse;
+
+    fn plan(text: &str, target: Option<&str>) -> Plan {
+        let stages = Stages::of(parse(text.as_bytes()).unwrap()).unwrap();
+        let target = stages.target(target).unwrap();
+        let host = Platform::host();
+        let globals = Globals::new(&BTreeMap::new(), &host, &host, "");
+        Plan::new(&stages, target, globals, '\\', &|_| false).unwrap()
+    }
+
+    const TEXT: &str = "ARG BASE=alpine\nFROM $BASE AS one\nRUN x\nFROM scratch AS two\nCOPY --from=one /a /b\n\
+                        FROM golang AS unused\nRUN y\nFROM two\nRUN --mount=type=bind,from=busybox,target=/x --mount=from=one,target=/y z\n";
+
+    #[test]
+    fn what_nothing_needs_is_left_out() {
+        let plan = plan(TEXT, None);
+        let built: Vec<usize> = plan.stages.iter().flatten().map(|s| s.number).collect();
+        assert_eq!(built, [0, 1, 3]);
+        let bases: Vec<&Base> = plan.stages.iter().flatten().map(|s| &s.base).collect();
+        assert_eq!(
+            bases,
+            [&Base::Image("alpine".to_owned()), &Base::Scratch, &Base::Stage(1)]
+        );
+        assert_eq!(plan.images().into_iter().collect::<Vec<_>>(), ["alpine", "busybox"]);
+    }
+
+    #[test]
+    fn a_target_ends_the_build() {
+        let built = plan(TEXT, Some("one"));
+        assert_eq!(built.stages.iter().flatten().count(), 1);
+    }
+}

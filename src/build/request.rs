@@ -1,0 +1,95 @@
+//! What a build is asked for, as data. `cli` fills it in; whatever the environment has to say has been looked up there.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::dockerfile::stages::Stages;
+use super::ignore::Ignore;
+use crate::image::{Platform, Reference};
+use crate::network::Mode;
+use crate::registry::Credentials;
+
+/// One build.
+#[derive(Debug)]
+pub struct Request {
+    /// The instructions.
+    pub stages: Stages,
+    /// The Dockerfile's escape character.
+    pub escape: char,
+    /// The files that COPY and ADD see.
+    pub context: Context,
+    /// `--build-context NAME=…`, by name.
+    pub contexts: BTreeMap<String, NamedContext>,
+    /// The stage to build: its number.
+    pub target: usize,
+    /// `--build-arg`: values for ARGs.
+    pub build_args: BTreeMap<String, String>,
+    /// `--label`.
+    pub labels: Vec<(String, String)>,
+    /// `--platform`; the host's where nobody said.
+    pub platform: Option<Platform>,
+    /// How often and when the cache is asked.
+    pub cache: CachePolicy,
+    /// `--pull`: base images are asked for at their registries although they are here.
+    pub pull: bool,
+    /// `--network`: what RUN has where it does not say itself.
+    pub network: Mode,
+    /// `--add-host`.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// `--shm-size`, bytes.
+    pub shm_size: Option<u64>,
+    /// `--secret`, by id.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// `--ssh`: agents' sockets, by id.
+    pub agents: BTreeMap<String, PathBuf>,
+    /// `--allow security.insecure`.
+    pub allow_insecure: bool,
+    /// `--allow network.host`.
+    pub allow_host_network: bool,
+    /// `SOURCE_DATE_EPOCH`, seconds: the build's time, and the latest time a file of a layer may have.
+    pub epoch: Option<i64>,
+    /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
+    pub logins: Vec<(Reference, Credentials)>,
+}
+
+/// The files of a context.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Its directory; `None` for a context without files (`ctr build -`).
+    pub dir: Option<PathBuf>,
+    /// The files in it that the build does not see.
+    pub ignore: Ignore,
+}
+
+/// A further context.
+#[derive(Debug, Clone)]
+pub enum NamedContext {
+    /// Files.
+    Files(Context),
+    /// An image.
+    Image(String),
+}
+
+/// Whether results of earlier builds are used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CachePolicy {
+    /// Always.
+    #[default]
+    Use,
+    /// `--no-cache`.
+    Never,
+    /// `--no-cache-filter`: not for these stages.
+    NotFor(Vec<String>),
+}
+
+impl CachePolicy {
+    /// Returns whether the stage's results may be taken from the cache.
+    pub fn allows(&self, stage: &str) -> bool {
+        match self {
+            CachePolicy::Use => true,
+            CachePolicy::Never => false,
+            CachePolicy::NotFor(stages) => !stages.iter().any(|other| other == stage),
+        }
+    }
+}

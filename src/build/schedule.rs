@@ -1,0 +1,234 @@
+//! The process that the user started: it begins the stages that are needed, all at once, and passes on what they tell.
+//!
+//! A stage that needs another one's result asks for it when it gets there, and waits. Since stages only use earlier ones,
+//! nobody waits for himself. When one stage fails the others are ended.
+
+use std::collections::BTreeMap;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::error::{Error, failed};
+use super::event::Observer;
+use super::message::{self, Report, StageResult};
+use super::plan::{Plan, PlannedStage};
+use super::request::Request;
+use super::stage::Worker;
+use crate::container::Engine;
+use crate::image::layer::Owners;
+use crate::store::Lease;
+use crate::sys::process::{Side, exit_now, fork, wait};
+
+/// How often the observer is called while nothing happens.
+const TICK: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// A process that builds a stage.
+struct Process {
+    pid: u32,
+    channel: UnixStream,
+}
+
+struct Scheduler<'a> {
+    request: &'a Request,
+    plan: &'a Plan,
+    engine: &'a Engine,
+    owners: Owners,
+    lease: &'a mut Lease,
+    running: BTreeMap<usize, Process>,
+    results: BTreeMap<usize, StageResult>,
+    /// Who waits for a stage.
+    waiting: BTreeMap<usize, Vec<usize>>,
+}
+
+/// Builds what the target needs, and returns its result. The calling process has one thread and is inside the user's id
+/// map.
+///
+/// # Errors
+///
+/// The first failure; [`Error::Interrupted`].
+pub fn run(
+    request: &Request,
+    plan: &Plan,
+    engine: &Engine,
+    owners: Owners,
+    lease: &mut Lease,
+    observer: &mut dyn Observer,
+) -> Result<StageResult, Error> {
+    let mut scheduler = Scheduler {
+        request,
+        plan,
+        engine,
+        owners,
+        lease,
+        running: BTreeMap::new(),
+        results: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+    };
+    let result = scheduler.run(observer);
+    scheduler.end_all();
+    result
+}
+
+impl Scheduler<'_> {
+    fn run(&mut self, observer: &mut dyn Observer) -> Result<StageResult, Error> {
+        for number in 0..self.plan.stages.len() {
+            if self.plan.stages[number].is_some() {
+                self.begin(number)?;
+            }
+        }
+        loop {
+            if let Some(result) = self.results.remove(&self.request.target) {
+                return Ok(result);
+            }
+            let ready = self.wait(observer)?;
+            for number in ready {
+                self.hear(number, observer)?;
+            }
+        }
+    }
+
+    fn begin(&mut self, number: usize) -> Result<(), Error> {
+        let plan = self.plan;
+        let Some(stage) = &plan.stages[number] else {
+            // Only triggers of a base image can name a stage that nothing else needs.
+            return Err(Error::Invalid(format!(
+                "a trigger of a base image uses stage {number}, which is not built"
+            )));
+        };
+        let (ours, theirs) = UnixStream::pair().map_err(failed("connect to", "a stage"))?;
+        match fork().map_err(failed("start", "a stage"))? {
+            Side::Parent(pid) => {
+                let channel = ours;
+                self.running.insert(number, Process { pid, channel });
+                Ok(())
+            }
+            Side::Child => {
+                drop(ours);
+                // Whoever holds our end of another stage's channel would keep that from noticing that we are gone.
+                self.running.clear();
+                exit_now(self.child(theirs, stage))
+            }
+        }
+    }
+
+    /// In the new process: builds the stage.
+    fn child(&mut self, channel: UnixStream, stage: &PlannedStage) -> u8 {
+        let parent_gone = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+        let Ok(report) = channel.try_clone() else {
+            return 1;
+        };
+        if parent_gone.is_err() {
+            return 1;
+        }
+        let built = Worker::build(
+            self.request,
+            self.plan,
+            stage,
+            self.engine,
+            self.owners,
+            channel,
+            self.lease,
+        );
+        let message = match built {
+            Ok(result) => Report::Done(Box::new(result)),
+            Err(failure) => Report::Failed(failure),
+        };
+        u8::from(message::send(&report, &message).is_err())
+    }
+
+    /// Returns the stages that have something to say.
+    fn wait(&mut self, observer: &mut dyn Observer) -> Result<Vec<usize>, Error> {
+        loop {
+            let mut fds: Vec<PollFd<'_>> = (self.running.values())
+                .map(|process| PollFd::from_borrowed_fd(process.channel.as_fd(), PollFlags::IN))
+                .collect();
+            match poll(&mut fds, Some(&TICK)) {
+                Ok(0) => observer.tick(),
+                Ok(_) => {
+                    let numbers = self.running.keys().zip(&fds);
+                    let ready = numbers.filter(|(_, fd)| !fd.revents().is_empty());
+                    return Ok(ready.map(|(number, _)| *number).collect());
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(failed("wait for", "a stage")(errno.into())),
+            }
+            if observer.is_interrupted() {
+                return Err(Error::Interrupted);
+            }
+        }
+    }
+
+    /// Takes one message.
+    fn hear(&mut self, number: usize, observer: &mut dyn Observer) -> Result<(), Error> {
+        let Some(process) = self.running.get(&number) else {
+            return Ok(());
+        };
+        let report: Option<Report> =
+            message::receive(&process.channel).map_err(failed("hear from", "a stage"))?;
+        match report {
+            Some(Report::Event(event)) => observer.event(&event),
+            Some(Report::Need(other)) => self.answer(number, other)?,
+            Some(Report::Done(result)) => {
+                self.reap(number);
+                for waiting in self.waiting.remove(&number).unwrap_or_default() {
+                    self.give(waiting, &result)?;
+                }
+                self.results.insert(number, *result);
+            }
+            Some(Report::Failed(failure)) => return Err(Error::Step(failure)),
+            None => {
+                let code = self.reap(number);
+                return Err(Error::Worker(code));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, asking: usize, other: usize) -> Result<(), Error> {
+        if let Some(result) = self.results.get(&other).cloned() {
+            return self.give(asking, &result);
+        }
+        self.waiting.entry(other).or_default().push(asking);
+        if !self.running.contains_key(&other) {
+            self.begin(other)?;
+        }
+        Ok(())
+    }
+
+    fn give(&self, number: usize, result: &StageResult) -> Result<(), Error> {
+        match self.running.get(&number) {
+            Some(process) => {
+                message::send(&process.channel, result).map_err(failed("answer", "a stage"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn reap(&mut self, number: usize) -> u8 {
+        match self.running.remove(&number) {
+            Some(process) => wait(process.pid).unwrap_or(u8::MAX),
+            None => u8::MAX,
+        }
+    }
+
+    /// Ends what still runs. What a killed stage leaves behind is nobody's, and goes.
+    fn end_all(&mut self) {
+        let had_to = !self.running.is_empty();
+        for process in self.running.values() {
+            if let Some(pid) = Pid::from_raw(process.pid as i32) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        for number in self.running.keys().copied().collect::<Vec<_>>() {
+            self.reap(number);
+        }
+        if had_to {
+            let _ = self.engine.store.sweep_left_overs();
+        }
+    }
+}

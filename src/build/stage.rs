@@ -1,0 +1,524 @@
+//! Building one stage, in a process of its own: instruction after instruction, from its base to its result.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use super::cache::{FileHashes, Key, Record, Records};
+use super::config;
+use super::dockerfile::instruction::Instruction;
+use super::dockerfile::words::Expander;
+use super::dockerfile::{Node, Problem, parse};
+use super::error::{Error, Failure, failed};
+use super::event::{Event, StepId};
+use super::ignore::Ignore;
+use super::layer::{self, Layer};
+use super::message::{self, Report, StageResult};
+use super::plan::{Base, Plan, PlannedStage};
+use super::request::{Context, NamedContext, Request};
+use super::steps;
+use super::tree::{Source, merged};
+use super::variables::Scope;
+use crate::container::{Engine, StepNetwork};
+use crate::image::config::History;
+use crate::image::layer::Owners;
+use crate::image::{Image, Platform};
+use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir};
+
+/// How long a step may take before its layer is made to last at once: less is not worth a wait for the disk.
+const WORTH_KEEPING: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// A stage that is being built.
+pub struct Worker<'a> {
+    pub(super) request: &'a Request,
+    pub(super) plan: &'a Plan,
+    pub(super) stage: &'a PlannedStage,
+    pub(super) engine: &'a Engine,
+    pub(super) owners: Owners,
+    channel: UnixStream,
+    /// Names what the build relies on. All its processes write to the one file.
+    lease: &'a mut Lease,
+    /// For this stage's own use, deleted with the build.
+    pub(super) scratch: ScratchDir,
+    pub(super) hashes: FileHashes,
+    pub(super) network: StepNetwork,
+    /// The image so far.
+    pub(super) image: crate::image::config::ImageConfiguration,
+    pub(super) layers: Vec<Layer>,
+    pub(super) scope: Scope,
+    pub(super) platform: Platform,
+    /// Results of other stages that have been asked for.
+    others: BTreeMap<usize, StageResult>,
+    /// Written but not yet in the store.
+    unpublished: Vec<Verified>,
+    cmd_set: bool,
+    /// When the last layer was made.
+    last_created: Option<String>,
+    /// The escape character of the Dockerfile.
+    escape: char,
+    pub(super) step: StepId,
+    steps: usize,
+}
+
+/// What a step has come to.
+pub enum Outcome {
+    /// A layer written just now.
+    Layer(LayerStage),
+    /// Nothing that an image would have to hold.
+    Nothing,
+}
+
+impl<'a> Worker<'a> {
+    /// Builds the stage and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// The failure, with its place. What was finished before it is kept for the next build.
+    pub fn build(
+        request: &'a Request,
+        plan: &'a Plan,
+        stage: &'a PlannedStage,
+        engine: &'a Engine,
+        owners: Owners,
+        channel: UnixStream,
+        lease: &'a mut Lease,
+    ) -> Result<StageResult, Failure> {
+        let setup = || -> Result<Worker<'a>, Error> {
+            let scratch = engine.store.scratch_dir("build")?;
+            Ok(Worker {
+                request,
+                plan,
+                stage,
+                engine,
+                owners,
+                channel,
+                lease,
+                scratch,
+                hashes: FileHashes::new(&engine.store),
+                network: StepNetwork::new(request.network.clone()),
+                image: config::scratch(&Platform::host()),
+                layers: Vec::new(),
+                scope: plan.globals.stage(&[]),
+                platform: Platform::host(),
+                others: BTreeMap::new(),
+                unpublished: Vec::new(),
+                cmd_set: false,
+                last_created: None,
+                escape: request.escape,
+                step: StepId {
+                    stage: stage.number,
+                    step: 1,
+                },
+                steps: 1,
+            })
+        };
+        let mut worker = setup().map_err(|error| Failure::of(&error, None))?;
+        let built = worker.run();
+        let published = worker.publish();
+        let saved = std::mem::replace(&mut worker.hashes, FileHashes::new(&engine.store))
+            .save(&engine.store);
+        built?;
+        published.and(saved).map_err(|error| Failure::of(&error, None))?;
+        for layer in &mut worker.layers {
+            layer.dir = engine.store.layer_dir(&layer.diff_id);
+        }
+        Ok(StageResult {
+            image: worker.image.clone(),
+            layers: std::mem::take(&mut worker.layers),
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Failure> {
+        let stage = &self.request.stages.stages[self.stage.number];
+        let nodes = &stage.nodes;
+        self.steps = 1 + nodes.iter().filter(|node| makes_step(node)).count();
+        let place = Some(stage.from.span);
+        let triggers = self.begin(&stage.from).map_err(|error| Failure::of(&error, place))?;
+        for node in &triggers {
+            self.instruction(node).map_err(|error| Failure::of(&error, place))?;
+        }
+        for node in nodes {
+            (self.instruction(node)).map_err(|error| Failure::of(&error, Some(node.span)))?;
+        }
+        Ok(())
+    }
+
+    /// FROM. Returns the instructions that the base image has left for those who build on it.
+    fn begin(&mut self, from: &Node) -> Result<Vec<Node>, Error> {
+        self.platform = (self.stage.platform.clone())
+            .or_else(|| self.request.platform.clone())
+            .unwrap_or_else(Platform::host);
+        let name = self.step_name(from);
+        match self.stage.base.clone() {
+            Base::Scratch => self.image = config::scratch(&self.platform),
+            Base::Stage(number) => {
+                let result = self.other_stage(number)?.clone();
+                self.image = result.image;
+                self.layers = result.layers;
+            }
+            Base::Image(image) => match self.request.contexts.get(&image) {
+                Some(NamedContext::Files(_)) => {
+                    return Err(Error::Invalid(format!(
+                        "the build context {image} is no image to build from"
+                    )));
+                }
+                Some(NamedContext::Image(other)) => self.begin_with(name, &other.clone())?,
+                None => self.begin_with(name, &image)?,
+            },
+        }
+        let env = self.image.config.env.clone().unwrap_or_default();
+        self.scope = self.plan.globals.stage(&env);
+        self.last_created = self.image.created.clone();
+        let mut nodes = Vec::new();
+        for line in self.image.config.on_build.take().unwrap_or_default() {
+            nodes.extend(parse(line.as_bytes())?.nodes);
+        }
+        self.steps += nodes.iter().filter(|node| makes_step(node)).count();
+        Ok(nodes)
+    }
+
+    fn begin_with(&mut self, name: String, image: &str) -> Result<(), Error> {
+        self.send(Event::Started {
+            step: self.step,
+            name,
+        })?;
+        let image = self.find_image(image);
+        let error = image.as_ref().err().map(ToString::to_string);
+        self.send(Event::Ended {
+            step: self.step,
+            error,
+        })?;
+        let image = image?;
+        self.layers = self.layers_of(&image);
+        self.image = image.config;
+        Ok(())
+    }
+
+    fn instruction(&mut self, node: &Node) -> Result<(), Error> {
+        let expander = Expander::new(&self.scope, self.escape);
+        let instruction = Instruction::of(node, &expander)?;
+        match &instruction {
+            Instruction::From { .. } => return Ok(()),
+            Instruction::Arg(list) => {
+                for (name, default) in list {
+                    self.scope.declare(name, default.clone());
+                }
+                return self.remember(node.text.clone(), None);
+            }
+            Instruction::Env(pairs) => {
+                for (name, value) in pairs {
+                    self.scope.set(name, value);
+                }
+            }
+            Instruction::Run(run) => {
+                self.step.step += 1;
+                let description = steps::run::history_line(self, run);
+                let prepared = steps::run::prepare(self, run)?;
+                let cacheable = prepared.is_cacheable;
+                return self.layer(node, description, cacheable, &prepared.key.clone(), |worker| {
+                    steps::run::execute(worker, prepared)
+                });
+            }
+            Instruction::Copy(copy) => {
+                self.step.step += 1;
+                let prepared = steps::copy::prepare(self, copy)?;
+                let key = prepared.key.clone();
+                return self.layer(node, node.text.clone(), true, &key, |worker| {
+                    steps::copy::execute(worker, prepared)
+                });
+            }
+            Instruction::Workdir(_) => {
+                self.step.step += 1;
+                self.apply(node, &instruction)?;
+                let line = config::history_line(node, &instruction, &self.image);
+                let key = steps::workdir::key(self);
+                return self.layer(node, line, true, &key, steps::workdir::execute);
+            }
+            _ => {}
+        }
+        self.apply(node, &instruction)?;
+        let line = config::history_line(node, &instruction, &self.image);
+        self.remember(line, None)
+    }
+
+    fn apply(&mut self, node: &Node, instruction: &Instruction) -> Result<(), Error> {
+        config::apply(&mut self.image, instruction, &mut self.cmd_set)
+            .map_err(|words| Error::Dockerfile(Problem::Other(words).at(node.span)))
+    }
+
+    /// Carries out a step that makes a layer, unless the cache has it.
+    fn layer(
+        &mut self,
+        node: &Node,
+        description: String,
+        cacheable: bool,
+        key: &crate::image::Digest,
+        work: impl FnOnce(&mut Self) -> Result<Outcome, Error>,
+    ) -> Result<(), Error> {
+        let name = self.step_name(node);
+        let step = self.step;
+        self.send(Event::Started { step, name })?;
+        let store = &self.engine.store;
+        let records = Records::new(store);
+        let may_use = cacheable && self.request.cache.allows(&self.stage.label);
+        if may_use && let Some(record) = records.find(key) {
+            self.send(Event::Cached { step })?;
+            if let Some(diff_id) = &record.diff_id {
+                // Named before it is used, and looked for again now that it is: see `store`.
+                self.lease(diff_id)?;
+                if store.has_layer(diff_id) {
+                    let dir = store.layer_dir(diff_id);
+                    self.layers.push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
+                    return self.remember(description, Some((true, record.created)));
+                }
+            } else {
+                return self.remember(description, Some((false, record.created)));
+            }
+        }
+        let begun = std::time::Instant::now();
+        let outcome = work(self).and_then(|outcome| self.finish(outcome));
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        self.send(Event::Ended { step, error })?;
+        let layer = outcome?;
+        let created = self.now();
+        let record = Record {
+            diff_id: layer.as_ref().map(|layer| layer.diff_id.clone()),
+            tar_bytes: layer.as_ref().map_or(0, |layer| layer.size),
+            created: created.clone(),
+            description: description.clone(),
+        };
+        let made = layer.is_some();
+        self.layers.extend(layer);
+        if begun.elapsed() > WORTH_KEEPING {
+            self.publish()?;
+        }
+        if cacheable {
+            // A record whose layer never gets its name is found to be void.
+            Records::new(&self.engine.store).put(key, &record)?;
+        }
+        self.remember(description, Some((made, created)))
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> Result<Option<Layer>, Error> {
+        let Outcome::Layer(stage) = outcome else {
+            return Ok(None);
+        };
+        let finished = layer::finish(stage, self.owners, self.request.epoch)?;
+        self.lease(&finished.layer.diff_id)?;
+        self.unpublished.push(finished.verified);
+        Ok(Some(finished.layer))
+    }
+
+    /// Makes what has been built last.
+    fn publish(&mut self) -> Result<(), Error> {
+        let set = std::mem::take(&mut self.unpublished);
+        if set.is_empty() {
+            return Ok(());
+        }
+        self.engine.store.publish(set)?;
+        for layer in &mut self.layers {
+            layer.dir = self.engine.store.layer_dir(&layer.diff_id);
+        }
+        Ok(())
+    }
+
+    /// Adds to the history: a layer with when it was made, or `None` for an instruction without.
+    fn remember(&mut self, line: String, made: Option<(bool, String)>) -> Result<(), Error> {
+        let is_layer = made.as_ref().is_some_and(|(is_layer, _)| *is_layer);
+        if let Some((_, created)) = made {
+            self.last_created = Some(created);
+        }
+        self.image.history.push(History {
+            created: self.last_created.clone(),
+            created_by: Some(line),
+            empty_layer: (!is_layer).then_some(true),
+            ..History::default()
+        });
+        Ok(())
+    }
+
+    /// Returns the build's time: `SOURCE_DATE_EPOCH`, or now.
+    fn now(&self) -> String {
+        let now = match self.request.epoch {
+            Some(seconds) => jiff::Timestamp::from_second(seconds).unwrap_or_default(),
+            None => jiff::Timestamp::now(),
+        };
+        now.to_string()
+    }
+
+    /// Returns the key fields that all steps above the layers so far have.
+    pub(super) fn key(&self, kind: &str) -> Key {
+        let mut key = Key::new(kind);
+        key.list("layers", self.layers.iter().map(|layer| layer.diff_id.as_str()));
+        key.field("platform", self.platform.to_string());
+        key.field("epoch", format!("{:?}", self.request.epoch));
+        key
+    }
+
+    /// Returns the result of another stage, waiting for it where it is not built yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the coordinator has gone.
+    pub(super) fn other_stage(&mut self, number: usize) -> Result<&StageResult, Error> {
+        if !self.others.contains_key(&number) {
+            message::send(&self.channel, &Report::Need(number)).map_err(gone())?;
+            let result = message::receive(&self.channel).map_err(gone())?;
+            let result: StageResult = result.ok_or(Error::Interrupted)?;
+            self.others.insert(number, result);
+        }
+        Ok(&self.others[&number])
+    }
+
+    /// Returns the layers of an image, lowest first.
+    pub(super) fn layers_of(&self, image: &Image) -> Vec<Layer> {
+        let store = &self.engine.store;
+        (image.manifest.layers.iter().zip(image.layers()))
+            .map(|(descriptor, diff_id)| {
+                Layer::of_image(descriptor, diff_id, store.layer_dir(diff_id))
+            })
+            .collect()
+    }
+
+    /// Finds an image, pulling it where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`].
+    pub(super) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
+        let image = steps::base::find(self, name)?;
+        for digest in image.layers().to_vec().iter().chain([&image.id, &image.target]) {
+            self.lease(digest)?;
+        }
+        Ok(image)
+    }
+
+    /// Opens what `--from` names, or the build's own context, as a source of files. Returns it with what the cache knows it
+    /// by, where it is known by a name rather than by its files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`], [`Error::Io`], [`Error::Invalid`].
+    pub(super) fn source(&mut self, from: Option<&str>) -> Result<Origin, Error> {
+        let context = match from {
+            None | Some("context") => Some(&self.request.context),
+            Some(name) => match self.request.contexts.get(name) {
+                Some(NamedContext::Files(context)) => Some(context),
+                _ => None,
+            },
+        };
+        if let Some(context) = context {
+            return open_context(context);
+        }
+        let name = from.unwrap_or_default();
+        let layers = if let Some(NamedContext::Image(image)) = self.request.contexts.get(name) {
+            let image = self.find_image(&image.clone())?;
+            self.layers_of(&image)
+        } else if let Some(number) = self.request.stages.find(name, self.stage.number) {
+            self.other_stage(number)?.layers.clone()
+        } else if name == "scratch" {
+            Vec::new()
+        } else {
+            let image = self.find_image(name)?;
+            self.layers_of(&image)
+        };
+        let dirs: Vec<PathBuf> = layers.iter().map(|layer| layer.dir.clone()).collect();
+        let root = merged::open(&dirs, &self.empty_dir()?)?;
+        Ok(Origin {
+            source: Source::new(root, Ignore::default()),
+            layers: Some(layers),
+            dir: None,
+        })
+    }
+
+    /// Returns the layers so far as one directory; `None` where there are none.
+    pub(super) fn lower(&self) -> Result<Option<OwnedFd>, Error> {
+        if self.layers.is_empty() {
+            return Ok(None);
+        }
+        let dirs: Vec<PathBuf> = self.layers.iter().map(|layer| layer.dir.clone()).collect();
+        merged::open(&dirs, &self.empty_dir()?).map(Some)
+    }
+
+    /// Returns a directory for secrets, which is not in the store and goes with the stage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Store`].
+    pub(super) fn secrets_dir(&self) -> Result<PathBuf, Error> {
+        let run_dir = &self.engine.settings.run_dir;
+        ensure_run_dir(run_dir)?;
+        let name = format!("build-{}", std::process::id());
+        let path = run_dir.join(name);
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        match made {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(failed("create", &path)(error))
+            }
+            _ => Ok(path),
+        }
+    }
+
+    /// Returns an empty directory.
+    pub(super) fn empty_dir(&self) -> Result<PathBuf, Error> {
+        let path = self.scratch.path().join("empty");
+        std::fs::create_dir_all(&path).map_err(failed("create", &path))?;
+        Ok(path)
+    }
+
+    fn lease(&mut self, digest: &crate::image::Digest) -> Result<(), Error> {
+        Ok(self.lease.add(digest)?)
+    }
+
+    /// Tells the observer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the coordinator has gone.
+    pub(super) fn send(&self, event: Event) -> Result<(), Error> {
+        message::send(&self.channel, &Report::Event(event)).map_err(gone())
+    }
+
+    /// `[stage 2/5] RUN make`.
+    fn step_name(&self, node: &Node) -> String {
+        let label = match self.request.stages.stages.len() {
+            1 => String::new(),
+            _ => format!("{} ", self.stage.label),
+        };
+        let text: Vec<&str> = node.text.split_whitespace().collect();
+        let (step, steps) = (self.step.step, self.steps);
+        format!("[{label}{step}/{steps}] {}", text.join(" "))
+    }
+}
+
+/// Files to copy or mount, and where they come from.
+pub struct Origin {
+    /// The files.
+    pub source: Source,
+    /// The layers they are made of; `None` for a context.
+    pub layers: Option<Vec<Layer>>,
+    /// The context's directory and rules.
+    pub dir: Option<(PathBuf, Ignore)>,
+}
+
+fn open_context(context: &Context) -> Result<Origin, Error> {
+    let Some(dir) = &context.dir else {
+        return Err(Error::Invalid("the build has no context: it came from standard input".to_owned()));
+    };
+    Ok(Origin {
+        source: Source::directory(dir, context.ignore.clone())?,
+        layers: None,
+        dir: Some((dir.clone(), context.ignore.clone())),
+    })
+}
+
+/// Whether an instruction is shown as a step.
+fn makes_step(node: &Node) -> bool {
+    matches!(node.instruction, "RUN" | "COPY" | "ADD" | "WORKDIR")
+}
+
+fn gone() -> impl FnOnce(std::io::Error) -> Error {
+    failed("talk to", Path::new("the build's first process"))
+}

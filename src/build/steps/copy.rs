@@ -1,0 +1,238 @@
+//! COPY, and ADD of what is in the context.
+//!
+//! What the files are is found out first, for the cache; then they are put into a new layer, above those that are there, or
+//! with `--link` above nothing.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::Timespec;
+
+use crate::build::cache::Key;
+use crate::build::config::absolute;
+use crate::build::dockerfile::instruction::Copy;
+use crate::build::error::{Error, failed};
+use crate::build::ignore::Ignore;
+use crate::build::mode::FileMode;
+use crate::build::stage::{Outcome, Worker};
+use crate::build::steps::archive;
+use crate::build::tree::{self, CopyOptions, Item, Source, Target};
+use crate::container;
+use crate::image::Digest;
+
+/// A copy that is known well enough to ask the cache.
+pub struct Prepared {
+    /// What it depends on.
+    pub key: Digest,
+    sources: Vec<Prepare>,
+    options: CopyOptions,
+    /// Absolute, with a slash at the end where it has to be a directory.
+    destination: String,
+    link: bool,
+}
+
+/// What one source means.
+struct Prepare {
+    items: Vec<Item>,
+    /// Where it goes, below the destination; `None` for a directory, whose content goes there, and where there is only one
+    /// file and the destination decides.
+    name: Option<PathBuf>,
+    is_dir: bool,
+    is_archive: bool,
+}
+
+/// Finds out what is copied.
+///
+/// # Errors
+///
+/// [`Error::SourceNotFound`], [`Error::Invalid`], [`Error::Image`], [`Error::Io`].
+pub fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> {
+    let mode = match &copy.chmod {
+        Some(text) => Some(text.parse::<FileMode>().map_err(|error| Error::Invalid(error.to_string()))?),
+        None => None,
+    };
+    let owner = match copy.chown.as_deref() {
+        Some(text) => Some(find_owner(worker, copy, text)?),
+        // Files of the host are nobody's in the image; those of images keep their owners.
+        None => copy.from.as_deref().is_none_or(|from| is_context(worker, from)).then_some((0, 0)),
+    };
+    let options = CopyOptions { owner, mode };
+    let mut destination = absolute(&copy.destination, &worker.image.config.working_dir);
+    let count = copy.sources.len() + copy.inline.len();
+    if copy.destination.ends_with(['/']) || copy.destination == "." || copy.destination.ends_with("/.") {
+        destination.push('/');
+    }
+    let mut key = match copy.link {
+        true => Key::new("copy --link"),
+        false => worker.key("copy"),
+    };
+    key.field("destination", &destination);
+    key.field("options", format!("{options:?}"));
+    key.field("epoch", format!("{:?}", worker.request.epoch));
+    let mut sources = Vec::new();
+    if !copy.inline.is_empty() {
+        sources.extend(inline(worker, copy)?);
+    }
+    if !copy.sources.is_empty() {
+        let origin = worker.source(copy.from.as_deref())?;
+        let exclude = Ignore::parse(&copy.exclude.join("\n"))
+            .map_err(|error| Error::Invalid(format!("--exclude: {error}")))?;
+        for pattern in &copy.sources {
+            if copy.is_add && archive::is_remote(pattern) {
+                return Err(Error::Invalid(format!(
+                    "ADD of a URL is not supported yet: {pattern}"
+                )));
+            }
+            sources.extend(select(&origin.source, copy, pattern, &exclude)?);
+        }
+    }
+    let many = count > 1 || sources.len() > 1;
+    if many && !destination.ends_with('/') {
+        return Err(Error::Invalid(format!(
+            "when using COPY with more than one source file, the destination must be a directory and end with a /: {:?}",
+            copy.destination
+        )));
+    }
+    for source in &sources {
+        let name = source.name.as_deref().unwrap_or(Path::new(""));
+        key.field("source", name.as_os_str().as_encoded_bytes());
+        key.field("archive", [u8::from(source.is_archive)]);
+        for item in &source.items {
+            item.add_to(&mut key, &mut worker.hashes, options.owner.is_none())?;
+        }
+    }
+    Ok(Prepared {
+        key: key.finish(),
+        sources,
+        options,
+        destination,
+        link: copy.link,
+    })
+}
+
+fn is_context(worker: &Worker<'_>, from: &str) -> bool {
+    use crate::build::request::NamedContext;
+    from == "context" || matches!(worker.request.contexts.get(from), Some(NamedContext::Files(_)))
+}
+
+/// Resolves `--chown`. Numbers need no files; names are looked up in the image so far.
+fn find_owner(worker: &mut Worker<'_>, copy: &Copy, text: &str) -> Result<(u32, u32), Error> {
+    let dirs = match copy.link && !text.chars().all(|c| c.is_ascii_digit() || c == ':') {
+        true => {
+            return Err(Error::Invalid(format!(
+                "--link copies above nothing, where there is no user {text:?}: use numbers"
+            )));
+        }
+        false => worker.layers.iter().map(|layer| layer.dir.clone()).collect::<Vec<_>>(),
+    };
+    Ok(container::find_owner(&dirs, text)?)
+}
+
+/// Files whose content stands in the Dockerfile.
+fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut list = Vec::new();
+    for (n, heredoc) in copy.inline.iter().enumerate() {
+        let dir = (worker.scratch.path()).join(format!("inline-{}-{n}", worker.step.step));
+        std::fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
+        let path = dir.join(&heredoc.name);
+        std::fs::write(&path, heredoc.file_content()).map_err(failed("write", &path))?;
+        let mode = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&path, mode).map_err(failed("change", &path))?;
+        // Always the same, so that the layer is.
+        let epoch = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+        (std::fs::File::open(&path).and_then(|file| file.set_times(epoch)))
+            .map_err(failed("set the times of", &path))?;
+        let source = Source::directory(&dir, Ignore::default())?;
+        list.extend(select(&source, &Copy { parents: false, ..copy.clone() }, &heredoc.name, &Ignore::default())?);
+    }
+    Ok(list)
+}
+
+fn select(
+    source: &Source,
+    copy: &Copy,
+    pattern: &str,
+    exclude: &Ignore,
+) -> Result<Vec<Prepare>, Error> {
+    let mut list = Vec::new();
+    for selection in source.select(pattern)? {
+        if !selection.path.as_os_str().is_empty() && !selection.is_dir() {
+            let verdict = exclude.verdict(&selection.path.to_string_lossy());
+            if verdict.ignored {
+                continue;
+            }
+        }
+        let is_dir = selection.is_dir();
+        let name = match copy.parents {
+            true => Some(below_pivot(pattern, &selection.path)),
+            false if is_dir => None,
+            false => Some(PathBuf::from(selection.path.file_name().unwrap_or(OsStr::new("")))),
+        };
+        let items = source.list(&selection, exclude)?;
+        let is_archive = copy.is_add && !is_dir && copy.unpack != Some(false) && archive::is_archive(&items)?;
+        list.push(Prepare {
+            items,
+            name,
+            is_dir,
+            is_archive,
+        });
+    }
+    Ok(list)
+}
+
+/// `--parents`: the path below the destination is the whole path, or what comes after `/./`.
+fn below_pivot(pattern: &str, path: &Path) -> PathBuf {
+    let Some((before, _)) = pattern.split_once("/./") else {
+        return path.to_owned();
+    };
+    let count = Path::new(before)
+        .components()
+        .filter(|component| matches!(component, Component::Normal(_)))
+        .count();
+    path.components().skip(count).collect()
+}
+
+/// Carries it out.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] where something is in the way; [`Error::Io`].
+pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+    let lower = match prepared.link {
+        true => None,
+        false => worker.lower()?,
+    };
+    let stage = worker.engine.store.stage_layer()?;
+    let mut target = Target::new(stage.dir(), lower, worker.owners)?;
+    let mut time = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let is_dir = prepared.destination.ends_with('/');
+    let destination = target.resolve(Path::new(&prepared.destination))?;
+    if let Some(item) = prepared.sources.first().and_then(|source| source.items.first()) {
+        let implicit = tree::implicit(item, &prepared.options);
+        time = implicit.time;
+        if is_dir && !destination.as_os_str().is_empty() {
+            target.ensure_directory(&destination, implicit)?;
+        }
+    }
+    for source in &prepared.sources {
+        if source.is_archive {
+            archive::unpack(worker, &source.items, &mut target, &destination, &prepared.options)?;
+            continue;
+        }
+        let into_directory = is_dir
+            || target.find(&destination)?.is_some_and(|stat| {
+                rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
+            });
+        let place = match &source.name {
+            Some(name) if into_directory || source.is_dir => destination.join(name),
+            _ => destination.clone(),
+        };
+        tree::copy(&source.items, &mut target, &place, &prepared.options)?;
+    }
+    target.finish(time)?;
+    Ok(Outcome::Layer(stage))
+}

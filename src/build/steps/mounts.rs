@@ -1,0 +1,328 @@
+//! `RUN --mount`: what a command sees beside its layers.
+//!
+//! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "RUN --mount".
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{Mount, MountBuilder};
+
+use crate::build::cache::mounts::{CacheMount, take};
+use crate::build::cache::Key;
+use crate::build::config::absolute;
+use crate::build::dockerfile::mount::{MountKind, RunMount, Sharing};
+use crate::build::error::{Error, failed, refused};
+use crate::build::ignore::Ignore;
+use crate::build::stage::Worker;
+use crate::build::tree::{self, CopyOptions, Item, Target};
+use crate::image::layer::Owners;
+
+/// A mount that is known well enough to ask the cache.
+pub struct Prepared {
+    target: String,
+    what: What,
+}
+
+enum What {
+    /// Files, copied: the command may not see what `.dockerignore` hides, nor change what is there.
+    Files {
+        items: Vec<Item>,
+        writable: bool,
+    },
+    Cache {
+        id: String,
+        sharing: Sharing,
+        read_only: bool,
+        mode: u32,
+        owner: (u32, u32),
+        items: Vec<Item>,
+    },
+    Tmpfs {
+        size: Option<u64>,
+    },
+    Secret {
+        value: Vec<u8>,
+        mode: u32,
+        owner: (u32, u32),
+        variable: Option<String>,
+        is_file: bool,
+    },
+    Agent(PathBuf),
+    /// Neither there nor required.
+    Nothing,
+}
+
+/// A mount in use; what it needs is given back when this is dropped.
+pub struct Active {
+    /// For the process.
+    pub mount: Option<Mount>,
+    _cache: Option<CacheMount>,
+}
+
+impl Prepared {
+    /// Returns the variable that a secret is given in.
+    pub fn variable(&self) -> Option<String> {
+        match &self.what {
+            What::Secret {
+                variable: Some(name),
+                value,
+                ..
+            } => Some(format!("{name}={}", String::from_utf8_lossy(value))),
+            What::Agent(_) => Some(format!("SSH_AUTH_SOCK={}", self.target)),
+            _ => None,
+        }
+    }
+}
+
+/// Finds out what is mounted; what the result depends on goes into `key`. Neither the content of caches nor secrets do.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a required secret that was not given, a missing target; those of the sources.
+pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Result<Prepared, Error> {
+    let working_dir = worker.image.config.working_dir.clone();
+    let target = mount.target.as_deref().map(|target| absolute(target, &working_dir));
+    let required = || target.clone().ok_or_else(|| Error::Invalid("a mount needs a target".to_owned()));
+    let (target, what) = match &mount.kind {
+        MountKind::Bind {
+            from,
+            source,
+            writable,
+        } => {
+            let target = required()?;
+            let items = files(worker, from.as_deref(), source.as_deref())?;
+            key.field("bind", &target).field("writable", [u8::from(*writable)]);
+            for item in &items {
+                item.add_to(key, &mut worker.hashes, true)?;
+            }
+            let writable = *writable;
+            (target, What::Files { items, writable })
+        }
+        MountKind::Cache {
+            id,
+            sharing,
+            from,
+            source,
+            read_only,
+            mode,
+            uid,
+            gid,
+        } => {
+            let target = required()?;
+            key.field("cache", &target);
+            let items = match from {
+                Some(from) => files(worker, Some(from), source.as_deref())?,
+                None => Vec::new(),
+            };
+            let what = What::Cache {
+                id: id.clone().unwrap_or_else(|| target.clone()),
+                sharing: *sharing,
+                read_only: *read_only,
+                mode: mode.unwrap_or(0o755),
+                owner: (uid.unwrap_or(0), gid.unwrap_or(0)),
+                items,
+            };
+            (target, what)
+        }
+        MountKind::Tmpfs { size } => {
+            let target = required()?;
+            key.field("tmpfs", &target);
+            (target, What::Tmpfs { size: *size })
+        }
+        MountKind::Secret {
+            id,
+            env,
+            required,
+            mode,
+            uid,
+            gid,
+        } => {
+            let last = target.as_deref().and_then(|target| target.rsplit('/').next());
+            let id = (id.as_deref().or(last).or(env.as_deref())).unwrap_or_default();
+            let place = target.clone().unwrap_or_else(|| format!("/run/secrets/{id}"));
+            key.field("secret", &place);
+            let what = match worker.request.secrets.get(id) {
+                Some(value) => What::Secret {
+                    value: value.clone(),
+                    mode: mode.unwrap_or(0o400),
+                    owner: (uid.unwrap_or(0), gid.unwrap_or(0)),
+                    variable: env.clone(),
+                    is_file: env.is_none() || target.is_some(),
+                },
+                None if *required => {
+                    return Err(Error::Invalid(format!("secret {id}: not found")));
+                }
+                None => What::Nothing,
+            };
+            (place, what)
+        }
+        MountKind::Ssh { id, required, .. } => {
+            let id = id.as_deref().unwrap_or("default");
+            let place = target.clone().unwrap_or_else(|| "/run/buildkit/ssh_agent.0".to_owned());
+            key.field("ssh", &place);
+            let what = match worker.request.agents.get(id) {
+                Some(socket) => What::Agent(socket.clone()),
+                None if *required => {
+                    return Err(Error::Invalid(format!(
+                        "unset ssh forward key {id}: use --ssh {id}"
+                    )));
+                }
+                None => What::Nothing,
+            };
+            (place, what)
+        }
+    };
+    Ok(Prepared { target, what })
+}
+
+fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Result<Vec<Item>, Error> {
+    let origin = worker.source(from)?;
+    let pattern = path.unwrap_or("/");
+    // No wildcards here.
+    let escaped: String = pattern
+        .chars()
+        .flat_map(|c| matches!(c, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
+    let mut items = Vec::new();
+    for selection in origin.source.select(&escaped)? {
+        items.extend(origin.source.list(&selection, &Ignore::default())?);
+    }
+    Ok(items)
+}
+
+/// Makes the mount ready, in the step's directory `dir`.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn activate(worker: &Worker<'_>, prepared: Prepared, dir: &Path) -> Result<Active, Error> {
+    let target = &prepared.target;
+    let plain = |mount: Mount| Active {
+        mount: Some(mount),
+        _cache: None,
+    };
+    Ok(match prepared.what {
+        What::Nothing => Active {
+            mount: None,
+            _cache: None,
+        },
+        What::Files { items, writable } => {
+            let place = place_files(worker, &items, dir, target)?;
+            let access = if writable { "rw" } else { "ro" };
+            plain(bind(&place, target, &["rbind", "rprivate", access])?)
+        }
+        What::Cache {
+            id,
+            sharing,
+            read_only,
+            mode,
+            owner,
+            items,
+        } => {
+            let cache = take(&worker.engine.store, &id, sharing, mode)?;
+            if cache.is_new {
+                fill(worker, &items, &cache.path, owner)?;
+            }
+            let access = if read_only { "ro" } else { "rw" };
+            Active {
+                mount: Some(bind(&cache.path, target, &["rbind", "rprivate", access])?),
+                _cache: Some(cache),
+            }
+        }
+        What::Tmpfs { size } => {
+            let mut options = vec!["nosuid".to_owned(), "nodev".to_owned(), "mode=1777".to_owned()];
+            options.extend(size.map(|bytes| format!("size={bytes}")));
+            plain(mount("tmpfs", Path::new("tmpfs"), target, options)?)
+        }
+        What::Secret { is_file: false, .. } => Active {
+            mount: None,
+            _cache: None,
+        },
+        What::Secret {
+            value, mode, owner, ..
+        } => {
+            // Not in the store: the run directory is memory on most systems.
+            let path = secret_file(worker, target, &value, mode, owner)?;
+            plain(bind(&path, target, &["rbind", "rprivate", "ro"])?)
+        }
+        What::Agent(socket) => plain(bind(&socket, target, &["rbind", "rprivate"])?),
+    })
+}
+
+fn bind(source: &Path, target: &str, options: &[&str]) -> Result<Mount, Error> {
+    let options = options.iter().map(|option| (*option).to_owned()).collect();
+    mount("bind", source, target, options)
+}
+
+fn mount(kind: &str, source: &Path, target: &str, options: Vec<String>) -> Result<Mount, Error> {
+    MountBuilder::default()
+        .destination(target)
+        .typ(kind)
+        .source(source)
+        .options(options)
+        .build()
+        .map_err(|error| Error::Invalid(error.to_string()))
+}
+
+/// Copies what a bind mount shows into the step's directory, by reflink where the filesystem can.
+fn place_files(worker: &Worker<'_>, items: &[Item], dir: &Path, target: &str) -> Result<PathBuf, Error> {
+    let name = format!("bind-{}", target.replace('/', "-"));
+    let place = dir.join(name);
+    fs::create_dir_all(&place).map_err(failed("create", &place))?;
+    copy_into(worker.owners, items, &place)?;
+    let is_file = items.first().is_some_and(|item| {
+        item.kind() != rustix::fs::FileType::Directory
+    });
+    Ok(match is_file {
+        true => place.join("file"),
+        false => place,
+    })
+}
+
+fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<(), Error> {
+    let options = CopyOptions {
+        owner: None,
+        mode: None,
+    };
+    let Some(first) = items.first() else {
+        return Ok(());
+    };
+    let to = match first.kind() {
+        rustix::fs::FileType::Directory => "",
+        _ => "file",
+    };
+    let mut files = Target::new(place, None, owners)?;
+    tree::copy(items, &mut files, Path::new(to), &options)?;
+    files.finish(tree::implicit(first, &options).time)
+}
+
+fn fill(worker: &Worker<'_>, items: &[Item], path: &Path, owner: (u32, u32)) -> Result<(), Error> {
+    copy_into(worker.owners, items, path)?;
+    if owner != (0, 0) && worker.owners != Owners::Single {
+        let uid = rustix::fs::Uid::from_raw(owner.0);
+        let gid = rustix::fs::Gid::from_raw(owner.1);
+        rustix::fs::chown(path, Some(uid), Some(gid)).map_err(refused("change", path))?;
+    }
+    Ok(())
+}
+
+fn secret_file(
+    worker: &Worker<'_>,
+    target: &str,
+    value: &[u8],
+    mode: u32,
+    owner: (u32, u32),
+) -> Result<PathBuf, Error> {
+    let dir = worker.secrets_dir()?;
+    let name: String = target.chars().map(|c| if c == '/' { '-' } else { c }).collect();
+    let path = dir.join(format!("{}{name}", worker.step.step));
+    fs::write(&path, value).map_err(failed("write", &path))?;
+    if owner != (0, 0) && worker.owners != Owners::Single {
+        let uid = rustix::fs::Uid::from_raw(owner.0);
+        let gid = rustix::fs::Gid::from_raw(owner.1);
+        rustix::fs::chown(&path, Some(uid), Some(gid)).map_err(refused("change", &path))?;
+    }
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(failed("change", &path))?;
+    Ok(path)
+}

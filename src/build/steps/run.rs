@@ -1,0 +1,308 @@
+//! RUN: a process above the layers so far, whose upper directory becomes the next layer.
+//!
+//! Mount points that the image lacks (`/proc`, `/etc/hosts`, targets of `--mount`) are not made in the layer: they are in a
+//! lowest directory below all layers, so that the upper one holds nothing but what the command did.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{Timespec, Timestamps};
+
+use super::mounts;
+use crate::build::config;
+use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
+use crate::build::error::{Error, failed};
+use crate::build::event::Event;
+use crate::build::stage::{Outcome, Worker};
+use crate::container::{Step, StepNetwork};
+use crate::image::Digest;
+use crate::monitor::{Stream, Streams, exit_code};
+use crate::network::Mode;
+use crate::rootfs::Root;
+use crate::runtime::Running;
+
+/// Host name of every RUN, as BuildKit's.
+const HOSTNAME: &str = "buildkitsandbox";
+
+/// Where things are mounted that an image may have no place for.
+const MOUNT_POINTS: [&str; 3] = ["dev", "proc", "sys"];
+/// Files that are bound over the image's.
+const MOUNT_POINT_FILES: [&str; 3] = ["etc/hosts", "etc/hostname", "etc/resolv.conf"];
+
+/// Bytes of output taken at once.
+const CHUNK: usize = 32 << 10;
+
+/// A command that is known well enough to ask the cache.
+pub struct Prepared {
+    /// What it depends on.
+    pub key: Digest,
+    /// Whether its result may be kept.
+    pub is_cacheable: bool,
+    args: Vec<String>,
+    env: Vec<String>,
+    mounts: Vec<mounts::Prepared>,
+    network: RunNetwork,
+    insecure: bool,
+}
+
+/// Returns how the command is told in the image's history, with the ARGs it sees.
+pub fn history_line(worker: &Worker<'_>, run: &Run) -> String {
+    let arguments: Vec<String> = (worker.scope.arguments())
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let words = words(worker, run).join(" ");
+    match arguments.len() {
+        0 => format!("RUN {words}"),
+        count => format!("RUN |{count} {} {words}", arguments.join(" ")),
+    }
+}
+
+/// The words that are executed. A here-document alone is the script.
+fn words(worker: &Worker<'_>, run: &Run) -> Vec<String> {
+    let config = &worker.image.config;
+    let Command::Shell(text) = &run.command else {
+        return config::words(&run.command, config);
+    };
+    let [heredoc] = &run.heredocs[..] else {
+        return config::words(&Command::Shell(with_heredocs(text, run)), config);
+    };
+    // `RUN <<EOF` and nothing else.
+    let alone = text.trim().strip_prefix("<<").is_some_and(|rest| {
+        rest.trim_start_matches('-').trim_matches(['"', '\'']) == heredoc.name
+    });
+    match alone {
+        true if heredoc.content.starts_with("#!") => {
+            config::words(&Command::Shell(with_heredocs(text, run)), config)
+        }
+        true => config::words(&Command::Shell(heredoc.file_content()), config),
+        false => config::words(&Command::Shell(with_heredocs(text, run)), config),
+    }
+}
+
+/// The command line with the documents below it, for the shell to read.
+fn with_heredocs(text: &str, run: &Run) -> String {
+    let mut script = text.to_owned();
+    for heredoc in &run.heredocs {
+        script += "\n";
+        script += &heredoc.content;
+        script += &heredoc.name;
+    }
+    if !run.heredocs.is_empty() {
+        script += "\n";
+    }
+    script
+}
+
+/// Finds out what the command depends on.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for what is not allowed or missing; those of the mounts.
+pub fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Error> {
+    if run.insecure && !worker.request.allow_insecure {
+        return Err(Error::Invalid(
+            "security.insecure is not allowed: use --allow security.insecure".to_owned(),
+        ));
+    }
+    let host = run.network == RunNetwork::Host;
+    if host && !worker.request.allow_host_network && worker.request.network != Mode::Host {
+        return Err(Error::Invalid(
+            "network.host is not allowed: use --allow network.host".to_owned(),
+        ));
+    }
+    let args = words(worker, run);
+    let mut env = worker.image.config.env.clone().unwrap_or_default();
+    for (name, value) in worker.scope.arguments() {
+        config::set_variable(&mut env, name, value);
+    }
+    let mut key = worker.key("run");
+    key.list("args", &args);
+    key.list("env", &env);
+    key.field("cwd", &worker.image.config.working_dir);
+    key.field("user", &worker.image.config.user);
+    key.field("network", format!("{:?}", run.network));
+    key.field("insecure", [u8::from(run.insecure)]);
+    let mut list = Vec::new();
+    for mount in &run.mounts {
+        list.push(mounts::prepare(worker, mount, &mut key)?);
+    }
+    // What only carries the way out is no part of the result.
+    for (name, value) in worker.scope.proxies() {
+        config::set_variable(&mut env, name, value);
+    }
+    for mount in &list {
+        env.extend(mount.variable());
+    }
+    Ok(Prepared {
+        key: key.finish(),
+        is_cacheable: true,
+        args,
+        env,
+        mounts: list,
+        network: run.network,
+        insecure: run.insecure,
+    })
+}
+
+/// Runs it.
+///
+/// # Errors
+///
+/// [`Error::ExitCode`], [`Error::Container`], [`Error::Io`].
+pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+    let stage = worker.engine.store.stage_layer()?;
+    let dir = worker.scratch.path().join(format!("run-{}", worker.step.step));
+    fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
+    let mut spec_mounts: Vec<Mount> = Vec::new();
+    let mut held = Vec::new();
+    for mount in prepared.mounts {
+        let active = mounts::activate(worker, mount, &dir)?;
+        spec_mounts.extend(active.mount.clone());
+        held.push(active);
+    }
+    let stubs = dir.join("mount-points");
+    make_mount_points(&stubs, &spec_mounts)?;
+    let root = Root::Overlay {
+        lowerdirs: lowerdirs(worker, stubs),
+        upperdir: stage.dir().to_owned(),
+        workdir: stage.work_dir()?,
+        volatile: true,
+    };
+    keep_root_times(worker, stage.dir())?;
+    let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", &dir))?;
+    let command = prepared.args.join(" ");
+    let step = Step {
+        root: &root,
+        dir: &dir,
+        args: prepared.args,
+        env: prepared.env,
+        cwd: worker.image.config.working_dir.clone(),
+        user: worker.image.config.user.clone(),
+        hostname: HOSTNAME,
+        mounts: spec_mounts,
+        hosts: &worker.request.hosts,
+        shm_size: worker.request.shm_size,
+        insecure: prepared.insecure,
+        stdio,
+    };
+    let mut other = match prepared.network {
+        RunNetwork::Default => None,
+        RunNetwork::None => Some(StepNetwork::new(Mode::None)),
+        RunNetwork::Host => Some(StepNetwork::new(Mode::Host)),
+    };
+    let network = other.as_mut().unwrap_or(&mut worker.network);
+    let started = worker.engine.start_step(step, network)?;
+    for text in started.warnings {
+        worker.send(Event::Warning { text })?;
+    }
+    let code = follow(worker, &started.running, &mut streams)?;
+    drop(held);
+    if code != 0 {
+        return Err(Error::ExitCode { command, code });
+    }
+    Ok(Outcome::Layer(stage))
+}
+
+/// Passes output on until the process has ended and all it wrote has been read. Returns its exit code.
+fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Result<i32, Error> {
+    let mut chunk = vec![0; CHUNK];
+    let mut code = None;
+    let waiting = || failed("wait for", "RUN");
+    loop {
+        let mut progress = false;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            while let Some(read) = streams.read(stream, &mut chunk) {
+                progress = true;
+                worker.send(Event::Output {
+                    step: worker.step,
+                    stderr: stream == Stream::Stderr,
+                    bytes: chunk[..read].to_vec(),
+                })?;
+            }
+        }
+        if progress {
+            continue;
+        }
+        if let Some(code) = code {
+            return Ok(code);
+        }
+        let outputs = [Stream::Stdout, Stream::Stderr].map(|stream| streams.output(stream));
+        let mut fds = vec![PollFd::from_borrowed_fd(running.pidfd.as_fd(), PollFlags::IN)];
+        for output in outputs.into_iter().flatten() {
+            fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
+        }
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(waiting()(errno.into())),
+        }
+        if !fds[0].revents().is_empty() {
+            // Processes that it left behind died with its pid namespace, and so nobody writes any more.
+            code = Some(exit_code(running.pidfd.as_fd(), true).unwrap_or(255));
+        }
+    }
+}
+
+/// The layers in the kernel's order, each once, above the mount points.
+fn lowerdirs(worker: &Worker<'_>, stubs: PathBuf) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let layers = worker.layers.iter().rev().map(|layer| layer.dir.clone());
+    layers.filter(|dir| seen.insert(dir.clone())).chain([stubs]).collect()
+}
+
+/// Makes a directory with all places that something is mounted on.
+fn make_mount_points(root: &Path, mounts: &[Mount]) -> Result<(), Error> {
+    let make_dir = |path: &Path| fs::create_dir_all(path).map_err(failed("create", path));
+    let make_file = |path: &Path| fs::write(path, b"").map_err(failed("create", path));
+    make_dir(root)?;
+    fs::set_permissions(root, fs::Permissions::from_mode(0o755)).map_err(failed("change", root))?;
+    for dir in MOUNT_POINTS {
+        make_dir(&root.join(dir))?;
+    }
+    make_dir(&root.join("etc"))?;
+    for file in MOUNT_POINT_FILES {
+        make_file(&root.join(file))?;
+    }
+    for mount in mounts {
+        let target = config::absolute(&mount.destination().to_string_lossy(), "/");
+        let path = root.join(target.trim_start_matches('/'));
+        let is_file = mount.source().as_ref().is_some_and(|source| {
+            mount.typ().as_deref() == Some("bind") && !source.is_dir()
+        });
+        match (is_file, path.parent()) {
+            (true, Some(parent)) => {
+                make_dir(parent)?;
+                make_file(&path)?;
+            }
+            _ => make_dir(&path)?,
+        }
+    }
+    Ok(())
+}
+
+/// Gives the upper directory the times of the root directory below it, which it hides: a command that puts nothing into
+/// the root directory has not touched it.
+fn keep_root_times(worker: &Worker<'_>, upper: &Path) -> Result<(), Error> {
+    let mut time = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    if let Some(layer) = worker.layers.last() {
+        let stat = rustix::fs::stat(&layer.dir)
+            .map_err(|errno| failed("read", &layer.dir)(errno.into()))?;
+        time = Timespec {
+            tv_sec: stat.st_mtime,
+            tv_nsec: stat.st_mtime_nsec as _,
+        };
+    }
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    rustix::fs::utimensat(rustix::fs::CWD, upper, &times, rustix::fs::AtFlags::empty())
+        .map_err(|errno| failed("set the times of", upper)(errno.into()))
+}

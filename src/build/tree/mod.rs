@@ -1,0 +1,20 @@
+//! Files of a build: where they come from, where they go.
+//!
+//! ```text
+//! merged   a stack of layers as one directory, without a mount point
+//! glob     the wildcards of COPY and ADD
+//! source   the files that COPY's sources mean
+//! target   the layer that is being written, above the layers that are there
+//! copy     the one into the other
+//! ```
+
+mod copy;
+mod glob;
+pub mod merged;
+mod source;
+mod target;
+
+pub use copy::{CopyOptions, copy};
+pub(crate) use copy::implicit;
+pub use source::{Item, Selection, Source};
+pub use target::{Implicit, Target};

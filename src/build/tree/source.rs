@@ -1,0 +1,400 @@
+//! The files that COPY's sources mean.
+//!
+//! Sources are paths below the root of a context, a stage or an image, resolved as if that were `/`: neither `..` nor a
+//! symbolic link leads out. The last component of a source is followed if it is a link, as BuildKit does; links further
+//! down are copied as links.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::glob;
+use crate::build::cache::{FileHashes, Key};
+use crate::build::error::{Error, refused};
+use crate::build::ignore::Ignore;
+use crate::image::layer::{name_in_tar, xattr};
+
+/// Files and directories that one instruction copies at most.
+const MAX_ITEMS: usize = 10_000_000;
+
+/// Directories below each other at most.
+const MAX_DEPTH: usize = 1024;
+
+/// Where files come from.
+#[derive(Debug)]
+pub struct Source {
+    root: OwnedFd,
+    ignore: Ignore,
+}
+
+/// A path that a source means.
+#[derive(Debug)]
+pub struct Selection {
+    /// Below the source's root, clean; empty for the root itself.
+    pub path: PathBuf,
+    /// The file or directory itself, links followed.
+    base: Rc<OwnedFd>,
+    /// What it is.
+    pub stat: Stat,
+}
+
+/// One file to copy.
+#[derive(Debug)]
+pub struct Item {
+    base: Rc<OwnedFd>,
+    /// Below `base`; empty for `base` itself.
+    below: PathBuf,
+    /// Where it goes, below where the selection goes.
+    pub place: PathBuf,
+    /// What it is.
+    pub stat: Stat,
+}
+
+impl Selection {
+    /// Returns whether it is a directory, whose content is copied rather than itself.
+    pub fn is_dir(&self) -> bool {
+        kind(&self.stat) == FileType::Directory
+    }
+}
+
+impl Source {
+    /// Takes files from `root`, without those that `ignore` takes away.
+    pub fn new(root: OwnedFd, ignore: Ignore) -> Source {
+        Source { root, ignore }
+    }
+
+    /// Opens a directory of the host as a source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn directory(path: &Path, ignore: Ignore) -> Result<Source, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(path, flags, Mode::empty()).map_err(refused("open", path))?;
+        Ok(Source::new(root, ignore))
+    }
+
+    /// Finds what `pattern` means: one path, or with wildcards any number of them, sorted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SourceNotFound`] for a path without wildcards; [`Error::Invalid`] for a malformed pattern.
+    pub fn select(&self, pattern: &str) -> Result<Vec<Selection>, Error> {
+        let clean = clean(Path::new(pattern));
+        if !clean.to_string_lossy().split('/').any(glob::is_pattern) {
+            return match self.open(&clean, pattern)? {
+                Some(selection) => Ok(vec![selection]),
+                None => Err(Error::SourceNotFound {
+                    path: pattern.to_owned(),
+                }),
+            };
+        }
+        let mut paths = vec![PathBuf::new()];
+        for component in clean.components() {
+            let component = component.as_os_str();
+            let text = component.to_string_lossy();
+            let mut next = Vec::new();
+            for path in paths {
+                match text.as_ref() {
+                    "**" => self.descend(&path, 0, &mut next)?,
+                    text if glob::is_pattern(text) => {
+                        for name in self.names(&path)? {
+                            let matched = glob::matches(text, &name.to_string_lossy())
+                                .ok_or_else(|| {
+                                    Error::Invalid(format!("syntax error in pattern: {pattern:?}"))
+                                })?;
+                            if matched {
+                                next.push(path.join(name));
+                            }
+                        }
+                    }
+                    _ => next.push(path.join(component)),
+                }
+            }
+            paths = next;
+        }
+        paths.sort();
+        paths.dedup();
+        let mut selections = Vec::new();
+        for path in paths {
+            selections.extend(self.open(&path, pattern)?);
+        }
+        Ok(selections)
+    }
+
+    /// `**`: the directory and all below it.
+    fn descend(&self, path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+        found.push(path.to_owned());
+        if depth == MAX_DEPTH || found.len() > MAX_ITEMS {
+            return Err(too_many());
+        }
+        for name in self.names(path)? {
+            let below = path.join(&name);
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let is_dir = self
+                .resolve(&below, flags)
+                .and_then(|fd| rustix::fs::fstat(fd))
+                .is_ok_and(|stat| kind(&stat) == FileType::Directory);
+            if is_dir {
+                self.descend(&below, depth + 1, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self, path: &Path) -> Result<Vec<OsString>, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match self.resolve(path, flags) {
+            Ok(fd) => sorted_names(fd.as_fd()).map_err(refused("read", path)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(Vec::new()),
+            Err(errno) => Err(refused("read", path)(errno)),
+        }
+    }
+
+    fn open(&self, path: &Path, pattern: &str) -> Result<Option<Selection>, Error> {
+        let fd = match self.resolve(path, OFlags::PATH | OFlags::CLOEXEC) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
+            Err(errno) => return Err(refused("open", pattern)(errno)),
+        };
+        let stat = rustix::fs::fstat(&fd).map_err(refused("read", pattern))?;
+        if !path.as_os_str().is_empty() {
+            let verdict = self.ignore.verdict(&path.to_string_lossy());
+            let may_have_exceptions = kind(&stat) == FileType::Directory && !verdict.prune;
+            if verdict.ignored && !may_have_exceptions {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Selection {
+            path: path.to_owned(),
+            base: Rc::new(fd),
+            stat,
+        }))
+    }
+
+    fn resolve(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+        let path = match path.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => path,
+        };
+        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+    }
+
+    /// Lists what a selection consists of: for a directory, itself (with an empty place) and all below it, a directory
+    /// before what is in it; for a file, that alone. `exclude` are further patterns of files to leave out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Invalid`] beyond the bounds.
+    pub fn list(&self, selection: &Selection, exclude: &Ignore) -> Result<Vec<Item>, Error> {
+        let mut items = vec![Item {
+            base: selection.base.clone(),
+            below: PathBuf::new(),
+            place: PathBuf::new(),
+            stat: selection.stat,
+        }];
+        if selection.is_dir() {
+            let mut walk = Walk {
+                source: self,
+                exclude,
+                base: &selection.base,
+                prefix: &selection.path,
+                items: &mut items,
+            };
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let fd = rustix::fs::openat(&*selection.base, ".", flags, Mode::empty())
+                .map_err(refused("read", &selection.path))?;
+            walk.directory(fd.as_fd(), Path::new(""), 0)?;
+        }
+        Ok(items)
+    }
+}
+
+struct Walk<'a> {
+    source: &'a Source,
+    exclude: &'a Ignore,
+    base: &'a Rc<OwnedFd>,
+    prefix: &'a Path,
+    items: &'a mut Vec<Item>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, fd: BorrowedFd<'_>, below: &Path, depth: usize) -> Result<(), Error> {
+        if depth > MAX_DEPTH || self.items.len() > MAX_ITEMS {
+            return Err(too_many());
+        }
+        for name in sorted_names(fd).map_err(refused("read", self.prefix.join(below)))? {
+            let place = below.join(&name);
+            let path = self.prefix.join(&place);
+            let stat = match rustix::fs::statat(fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(errno) => return Err(refused("read", path)(errno)),
+            };
+            let is_dir = kind(&stat) == FileType::Directory;
+            let (mut ignored, mut prune) = (false, false);
+            for (rules, path) in [(&self.source.ignore, &path), (self.exclude, &path)] {
+                let verdict = rules.verdict(&path.to_string_lossy());
+                ignored |= verdict.ignored;
+                prune |= verdict.prune;
+            }
+            if prune || (ignored && !is_dir) {
+                continue;
+            }
+            let at = self.items.len();
+            // Sockets are nobody's files.
+            if kind(&stat) == FileType::Socket {
+                continue;
+            }
+            self.items.push(Item {
+                base: self.base.clone(),
+                below: place.clone(),
+                place: place.clone(),
+                stat,
+            });
+            if is_dir {
+                let flags = OFlags::RDONLY
+                    | OFlags::DIRECTORY
+                    | OFlags::NOFOLLOW
+                    | OFlags::CLOEXEC;
+                let inner = rustix::fs::openat(fd, &name, flags, Mode::empty())
+                    .map_err(refused("read", &path))?;
+                self.directory(inner.as_fd(), &place, depth + 1)?;
+                // An ignored directory is there only for the exceptions in it.
+                if ignored && self.items.len() == at + 1 {
+                    self.items.pop();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Item {
+    /// Returns what it is.
+    pub fn kind(&self) -> FileType {
+        kind(&self.stat)
+    }
+
+    /// Opens a regular file or directory for reading.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat2(2)`.
+    pub fn open(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        if self.below.as_os_str().is_empty() {
+            let path = format!("/proc/self/fd/{}", self.base.as_raw_fd());
+            return rustix::fs::open(path, flags, Mode::empty());
+        }
+        rustix::fs::openat2(
+            &*self.base,
+            &self.below,
+            flags | OFlags::NOFOLLOW,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        )
+    }
+
+    /// Reads a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// Those of `readlinkat(2)`.
+    pub fn link(&self) -> Result<Vec<u8>, Errno> {
+        rustix::fs::readlinkat(&*self.base, &self.below, Vec::new())
+            .map(std::ffi::CString::into_bytes)
+    }
+
+    /// Returns the attributes that belong to the file, by the names they have in a layer's tar, sorted.
+    ///
+    /// # Errors
+    ///
+    /// Those of `flistxattr(2)` and `fgetxattr(2)`.
+    pub fn xattrs(&self, fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+        let mut list = Vec::new();
+        for name in xattr::list(fd)? {
+            let Some(in_tar) = name_in_tar(name.to_bytes()) else {
+                continue;
+            };
+            if !in_tar.starts_with(b"user.") && in_tar != b"security.capability" {
+                continue;
+            }
+            if let Some(value) = xattr::get(fd, &name)? {
+                list.push((in_tar, value));
+            }
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// Adds everything about it that its copy will have, but for the times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn add_to(&self, key: &mut Key, hashes: &mut FileHashes, owners: bool) -> Result<(), Error> {
+        let failed = || refused("read", &self.place);
+        key.field("path", self.place.as_os_str().as_bytes());
+        key.field("mode", self.stat.st_mode.to_le_bytes());
+        if owners {
+            key.field("uid", self.stat.st_uid.to_le_bytes());
+            key.field("gid", self.stat.st_gid.to_le_bytes());
+        }
+        match self.kind() {
+            FileType::RegularFile => {
+                let hash = hashes
+                    .hash(&self.stat, || Ok(self.open()?))
+                    .map_err(|error| crate::build::error::failed("read", &self.place)(error))?;
+                key.field("content", hash);
+            }
+            FileType::Symlink => drop(key.field("link", self.link().map_err(failed())?)),
+            FileType::CharacterDevice | FileType::BlockDevice => {
+                key.field("device", self.stat.st_rdev.to_le_bytes());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Returns the kind of a file.
+pub(super) fn kind(stat: &Stat) -> FileType {
+    FileType::from_raw_mode(stat.st_mode)
+}
+
+/// Takes `.`, `..` and slashes too many out of a path, which begins at the root of its source.
+fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => clean.push(name),
+            Component::ParentDir => drop(clean.pop()),
+            _ => {}
+        }
+    }
+    clean
+}
+
+fn sorted_names(fd: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(fd)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn too_many() -> Error {
+    Error::Invalid(format!(
+        "more than {MAX_ITEMS} files, or directories more than {MAX_DEPTH} deep"
+    ))
+}

@@ -1,0 +1,380 @@
+//! The layer that is being written: an upper directory, above the layers that are there.
+//!
+//! Nothing is mounted for it. Paths are resolved as overlayfs would show them, upper directory first; a directory of the
+//! layers below in which something is put is made in the upper one with the same owner, mode, attributes and times. So a
+//! layer holds what was put into it and nothing that depends on when that was.
+
+use std::collections::HashMap;
+use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
+use rustix::io::Errno;
+
+use super::source::kind;
+use crate::build::error::{Error, refused};
+use crate::image::layer::{OwnerWriter, Owners, xattr};
+
+/// Symbolic links followed for one path, as in the kernel.
+const MAX_LINKS: usize = 40;
+
+/// A layer that is being written.
+#[derive(Debug)]
+pub struct Target {
+    upper: Rc<OwnedFd>,
+    dir: PathBuf,
+    lower: Option<OwnedFd>,
+    pub(super) owners: OwnerWriter,
+    /// What directories get once nothing is put into them any more.
+    times: HashMap<PathBuf, Timestamps>,
+    /// The directory that was used last.
+    last: Option<(PathBuf, Directory)>,
+}
+
+/// A directory of the upper layer.
+#[derive(Debug, Clone)]
+pub(super) struct Directory {
+    pub(super) fd: Rc<OwnedFd>,
+    /// Whether the layers below have a directory of that name, which shows through.
+    pub(super) in_lower: bool,
+}
+
+/// What directories get that nobody describes.
+#[derive(Debug, Clone, Copy)]
+pub struct Implicit {
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Seconds and nanoseconds.
+    pub time: Timespec,
+}
+
+impl Target {
+    /// Writes into the empty directory `dir`, above `lower`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn new(dir: &Path, lower: Option<OwnedFd>, owners: Owners) -> Result<Target, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let upper = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
+        let mut times = HashMap::new();
+        if let Some(lower) = &lower {
+            let stat = rustix::fs::fstat(lower).map_err(refused("read", dir))?;
+            times.insert(PathBuf::new(), times_of(&stat));
+        }
+        Ok(Target {
+            upper: Rc::new(upper),
+            dir: dir.to_owned(),
+            lower,
+            owners: OwnerWriter::new(owners),
+            times,
+            last: None,
+        })
+    }
+
+    /// Resolves `path` with all its links, the last one included. What is not there is taken as it stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; `ELOOP` for links that lead nowhere.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf, Error> {
+        let mut todo: Vec<OsString> = components(path);
+        todo.reverse();
+        let mut resolved = PathBuf::new();
+        let mut links = 0;
+        while let Some(name) = todo.pop() {
+            if name == ".." {
+                resolved.pop();
+                continue;
+            }
+            let next = resolved.join(&name);
+            let is_link = self.find(&next)?.is_some_and(|stat| kind(&stat) == FileType::Symlink);
+            if !is_link {
+                resolved = next;
+                continue;
+            }
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(refused("resolve", path)(Errno::LOOP));
+            }
+            let link = self.read_link(&next).map_err(refused("read", &next))?;
+            let link = Path::new(std::ffi::OsStr::from_bytes(&link));
+            if link.is_absolute() {
+                resolved = PathBuf::new();
+            }
+            let mut further = components(link);
+            further.reverse();
+            todo.extend(further);
+        }
+        Ok(resolved)
+    }
+
+    /// Returns what is at a resolved path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn find(&self, path: &Path) -> Result<Option<Stat>, Error> {
+        if path.as_os_str().is_empty() {
+            return rustix::fs::fstat(&*self.upper).map(Some).map_err(refused("read", path));
+        }
+        match rustix::fs::statat(&*self.upper, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => return Ok(Some(stat)),
+            Err(Errno::NOENT) => {}
+            Err(Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(refused("read", path)(errno)),
+        }
+        self.find_below(path)
+    }
+
+    fn find_below(&self, path: &Path) -> Result<Option<Stat>, Error> {
+        let Some(lower) = &self.lower else {
+            return Ok(None);
+        };
+        match rustix::fs::statat(lower, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(errno) => Err(refused("read", path)(errno)),
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> Result<Vec<u8>, Errno> {
+        let read = match (rustix::fs::readlinkat(&*self.upper, path, Vec::new()), &self.lower) {
+            (Err(Errno::NOENT), Some(lower)) => rustix::fs::readlinkat(lower, path, Vec::new()),
+            (read, _) => read,
+        };
+        read.map(CString::into_bytes)
+    }
+
+    /// Makes a resolved directory and those above it, as far as they are not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where something else is in the way; [`Error::Io`].
+    pub fn ensure_directory(&mut self, path: &Path, implicit: Implicit) -> Result<(), Error> {
+        self.directory(path, implicit).map(drop)
+    }
+
+    pub(super) fn directory(&mut self, path: &Path, implicit: Implicit) -> Result<Directory, Error> {
+        if let Some((last, directory)) = &self.last
+            && last == path
+        {
+            return Ok(directory.clone());
+        }
+        let mut directory = Directory {
+            fd: self.upper.clone(),
+            in_lower: self.lower.is_some(),
+        };
+        let mut at = PathBuf::new();
+        for component in path.components() {
+            at.push(component);
+            directory = self.enter(&directory, &at, implicit)?;
+        }
+        self.last = Some((path.to_owned(), directory.clone()));
+        Ok(directory)
+    }
+
+    /// Opens the directory `at`, whose parent is `parent`, or makes it.
+    fn enter(&mut self, parent: &Directory, at: &Path, implicit: Implicit) -> Result<Directory, Error> {
+        let name = name_of(at);
+        let below = match parent.in_lower {
+            true => self.find_below(at)?,
+            false => None,
+        };
+        let in_lower = below.is_some_and(|stat| kind(&stat) == FileType::Directory);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&*parent.fd, &name, flags, Mode::empty()) {
+            Ok(fd) => {
+                return Ok(Directory {
+                    fd: Rc::new(fd),
+                    in_lower,
+                });
+            }
+            Err(Errno::NOENT) => {}
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(not_a_directory(at)),
+            Err(errno) => return Err(refused("open", at)(errno)),
+        }
+        match below {
+            Some(_) if in_lower => self.bring_up(&parent.fd, at)?,
+            Some(_) => return Err(not_a_directory(at)),
+            None => {
+                let fd = self.make_directory(&parent.fd, at, 0o755)?;
+                (self.owners.set(fd.as_fd(), implicit.uid, implicit.gid))
+                    .map_err(crate::build::error::failed("change the owner of", at))?;
+                let times = Timestamps {
+                    last_access: implicit.time,
+                    last_modification: implicit.time,
+                };
+                self.times.insert(at.to_owned(), times);
+            }
+        }
+        let fd = rustix::fs::openat(&*parent.fd, &name, flags, Mode::empty())
+            .map_err(refused("open", at))?;
+        Ok(Directory {
+            fd: Rc::new(fd),
+            in_lower,
+        })
+    }
+
+    /// Makes a directory in the upper layer. Its mode is exact, whatever the umask.
+    pub(super) fn make_directory(
+        &self,
+        parent: &OwnedFd,
+        at: &Path,
+        mode: u32,
+    ) -> Result<OwnedFd, Error> {
+        let name = name_of(at);
+        rustix::fs::mkdirat(parent, &name, Mode::from_raw_mode(0o700))
+            .map_err(refused("create", at))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(parent, &name, flags, Mode::empty())
+            .map_err(refused("open", at))?;
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode)).map_err(refused("change", at))?;
+        Ok(fd)
+    }
+
+    /// Makes a directory of the layers below in the upper one, with all it has but its content.
+    fn bring_up(&mut self, parent: &OwnedFd, at: &Path) -> Result<(), Error> {
+        let Some(lower) = &self.lower else {
+            return Ok(());
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let old = rustix::fs::openat(lower, at, flags, Mode::empty()).map_err(refused("open", at))?;
+        let stat = rustix::fs::fstat(&old).map_err(refused("read", at))?;
+        let new = self.make_directory(parent, at, 0o700)?;
+        let failed = || refused("copy the attributes of", at);
+        copy_owner(new.as_fd(), &stat).map_err(failed())?;
+        rustix::fs::fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777)).map_err(failed())?;
+        for name in xattr::list(old.as_fd()).map_err(failed())? {
+            let ours = name.to_bytes();
+            if !ours.starts_with(b"user.") || ours.starts_with(b"user.overlay.") {
+                continue;
+            }
+            if let Some(value) = xattr::get(old.as_fd(), &name).map_err(failed())? {
+                rustix::fs::fsetxattr(&new, &name, &value, XattrFlags::empty()).map_err(failed())?;
+            }
+        }
+        self.times.insert(at.to_owned(), times_of(&stat));
+        Ok(())
+    }
+
+    /// Makes another name for a file of this layer.
+    pub(super) fn hard_link(
+        &self,
+        first: &Path,
+        parent: &Directory,
+        name: &CString,
+        path: &Path,
+    ) -> Result<(), Error> {
+        rustix::fs::linkat(&*self.upper, first, &*parent.fd, name, AtFlags::empty())
+            .map_err(refused("link", path))
+    }
+
+    /// Sets what a directory's times are to be in the end.
+    pub(super) fn set_times(&mut self, path: &Path, stat: &Stat) {
+        self.times.insert(path.to_owned(), times_of(stat));
+    }
+
+    /// Makes room for something that is no directory at a resolved path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a directory: BuildKit does not replace those.
+    pub(super) fn clear(&self, parent: &Directory, path: &Path) -> Result<(), Error> {
+        let name = name_of(path);
+        match rustix::fs::statat(&*parent.fd, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if kind(&stat) == FileType::Directory => return Err(directory_there(path)),
+            Ok(_) => {
+                rustix::fs::unlinkat(&*parent.fd, &name, AtFlags::empty())
+                    .map_err(refused("replace", path))?;
+            }
+            Err(Errno::NOENT) => {}
+            Err(errno) => return Err(refused("read", path)(errno)),
+        }
+        if parent.in_lower
+            && let Some(stat) = self.find_below(path)?
+            && kind(&stat) == FileType::Directory
+        {
+            return Err(directory_there(path));
+        }
+        Ok(())
+    }
+
+    /// Ends the layer: directories get their times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Layer`].
+    pub fn finish(mut self, implicit: Timespec) -> Result<(), Error> {
+        let root = Timestamps {
+            last_access: implicit,
+            last_modification: implicit,
+        };
+        self.times.entry(PathBuf::new()).or_insert(root);
+        for (path, times) in &self.times {
+            let path = match path.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => path,
+            };
+            rustix::fs::utimensat(&*self.upper, path, times, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(refused("set the times of", path))?;
+        }
+        Ok(self.owners.finish(&self.dir)?)
+    }
+}
+
+/// Gives a file the owner that another one has; ids that do not exist here are left out.
+fn copy_owner(fd: BorrowedFd<'_>, stat: &Stat) -> Result<(), Errno> {
+    if (stat.st_uid, stat.st_gid) == (0, 0) {
+        return Ok(());
+    }
+    let uid = rustix::fs::Uid::from_raw(stat.st_uid);
+    let gid = rustix::fs::Gid::from_raw(stat.st_gid);
+    match rustix::fs::fchown(fd, Some(uid), Some(gid)) {
+        Err(Errno::INVAL) => Ok(()),
+        result => result,
+    }
+}
+
+fn components(path: &Path) -> Vec<OsString> {
+    (path.components())
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns the last component; a resolved path has one unless it is the root.
+pub(super) fn name_of(path: &Path) -> CString {
+    let name = path.file_name().unwrap_or_default();
+    CString::new(name.as_bytes()).unwrap_or_default()
+}
+
+fn times_of(stat: &Stat) -> Timestamps {
+    let time = Timespec {
+        tv_sec: stat.st_mtime,
+        tv_nsec: stat.st_mtime_nsec as _,
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
+}
+
+fn not_a_directory(path: &Path) -> Error {
+    Error::Invalid(format!("cannot copy to non-directory: /{}", path.display()))
+}
+
+fn directory_there(path: &Path) -> Error {
+    Error::Invalid(format!(
+        "cannot replace to directory /{} with file",
+        path.display()
+    ))
+}

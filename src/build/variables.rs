@@ -1,0 +1,190 @@
+//! ARG and ENV: which names have which values where.
+//!
+//! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "ARG", "Predefined ARGs", "Automatic platform ARGs in the
+//! global scope", "Using ARG variables": ENV always wins over ARG.
+
+use std::collections::BTreeMap;
+
+use super::dockerfile::words::Variables;
+use crate::image::Platform;
+
+/// Can be given with `--build-arg` without an ARG; RUN gets them, the cache and the history do not know them.
+const PREDEFINED: [&str; 10] = [
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "FTP_PROXY",
+    "ftp_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
+
+/// The variables before the first FROM.
+#[derive(Debug, Clone, Default)]
+pub struct Globals {
+    /// The platform's, known without ARG in FROM lines.
+    automatic: BTreeMap<String, String>,
+    /// Those of the ARGs so far.
+    declared: BTreeMap<String, Option<String>>,
+    given: BTreeMap<String, String>,
+}
+
+impl Globals {
+    /// `given` are the values of `--build-arg`; `target` and `build` what is built for and on; `stage` the name of the
+    /// target stage.
+    pub fn new(
+        given: &BTreeMap<String, String>,
+        target: &Platform,
+        build: &Platform,
+        stage: &str,
+    ) -> Globals {
+        let mut automatic = BTreeMap::new();
+        for (prefix, platform) in [("TARGET", target), ("BUILD", build)] {
+            let variant = platform.variant.clone().unwrap_or_default();
+            for (name, value) in [
+                ("PLATFORM", platform.to_string()),
+                ("OS", platform.os.clone()),
+                ("OSVERSION", String::new()),
+                ("ARCH", platform.architecture.clone()),
+                ("VARIANT", variant),
+            ] {
+                automatic.insert(format!("{prefix}{name}"), value);
+            }
+        }
+        automatic.insert("TARGETSTAGE".to_owned(), stage.to_owned());
+        for (name, value) in given {
+            if let Some(known) = automatic.get_mut(name) {
+                known.clone_from(value);
+            }
+        }
+        Globals {
+            automatic,
+            declared: BTreeMap::new(),
+            given: given.clone(),
+        }
+    }
+
+    /// Takes an ARG before the first FROM.
+    pub fn declare(&mut self, name: &str, default: Option<String>) {
+        let value = (self.given.get(name).cloned()).or(default);
+        self.declared.insert(name.to_owned(), value);
+    }
+
+    /// Returns the variables at the beginning of a stage whose base image has `env`.
+    pub fn stage(&self, env: &[String]) -> Scope {
+        let mut scope = Scope {
+            globals: self.clone(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+        };
+        for entry in env {
+            if let Some((name, value)) = entry.split_once('=') {
+                scope.env.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        scope
+    }
+}
+
+impl Variables for Globals {
+    fn get(&self, name: &str) -> Option<&str> {
+        match self.declared.get(name) {
+            Some(value) => value.as_deref(),
+            None => self.automatic.get(name).map(String::as_str),
+        }
+    }
+}
+
+/// The variables within a stage.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    globals: Globals,
+    /// Those of the ARGs so far, in the order in which they were declared.
+    args: Vec<(String, Option<String>)>,
+    env: BTreeMap<String, String>,
+}
+
+impl Scope {
+    /// Takes an ARG: `--build-arg`, else its default, else what an ARG before the first FROM says.
+    pub fn declare(&mut self, name: &str, default: Option<String>) {
+        let globals = &self.globals;
+        let value = (globals.given.get(name).cloned())
+            .or(default)
+            .or_else(|| globals.declared.get(name).cloned().flatten())
+            .or_else(|| globals.automatic.get(name).cloned());
+        self.args.retain(|(other, _)| other != name);
+        self.args.push((name.to_owned(), value));
+    }
+
+    /// Takes an ENV.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.env.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Returns the ARGs that RUN sees as variables: those with a value that no ENV hides.
+    pub fn arguments(&self) -> impl Iterator<Item = (&str, &str)> {
+        (self.args.iter())
+            .filter(|(name, _)| !self.env.contains_key(name))
+            .filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
+    /// Returns the proxies that were given and not declared.
+    pub fn proxies(&self) -> impl Iterator<Item = (&str, &str)> {
+        (self.globals.given.iter())
+            .filter(|(name, _)| PREDEFINED.contains(&name.as_str()))
+            .filter(|(name, _)| !self.args.iter().any(|(other, _)| other == *name))
+            .filter(|(name, _)| !self.env.contains_key(*name))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl Variables for Scope {
+    fn get(&self, name: &str) -> Option<&str> {
+        if let Some(value) = self.env.get(name) {
+            return Some(value);
+        }
+        (self.args.iter().find(|(other, _)| other == name))
+            .and_then(|(_, value)| value.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globals(given: &[(&str, &str)]) -> Globals {
+        let given = given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let platform = Platform::new("linux", "arm64", Some("v8"));
+        Globals::new(&given.collect(), &platform, &Platform::host(), "final")
+    }
+
+    #[test]
+    fn the_command_line_wins_over_defaults_and_env_over_both() {
+        let mut globals = globals(&[("A", "given"), ("HTTP_PROXY", "p")]);
+        globals.declare("A", Some("global".to_owned()));
+        globals.declare("B", Some("global".to_owned()));
+        assert_eq!(globals.get("A"), Some("given"));
+        assert_eq!(globals.get("TARGETARCH"), Some("arm64"));
+        let mut scope = globals.stage(&["PATH=/bin".to_owned()]);
+        assert_eq!((scope.get("A"), scope.get("PATH")), (None, Some("/bin")));
+        assert_eq!(scope.get("TARGETARCH"), None);
+        scope.declare("A", Some("default".to_owned()));
+        scope.declare("B", None);
+        scope.declare("C", Some("default".to_owned()));
+        scope.declare("D", None);
+        scope.declare("TARGETARCH", None);
+        assert_eq!(scope.get("A"), Some("given"));
+        assert_eq!(scope.get("B"), Some("global"));
+        assert_eq!(scope.get("C"), Some("default"));
+        assert_eq!(scope.get("D"), None);
+        assert_eq!(scope.get("TARGETARCH"), Some("arm64"));
+        scope.set("C", "env");
+        assert_eq!(scope.get("C"), Some("env"));
+        let names: Vec<&str> = scope.arguments().map(|(name, _)| name).collect();
+        assert_eq!(names, ["A", "B", "TARGETARCH"]);
+        assert_eq!(scope.proxies().collect::<Vec<_>>(), [("HTTP_PROXY", "p")]);
+    }
+}

@@ -1,0 +1,260 @@
+//! A process in a root directory without a container around it: `RUN` of a build.
+//!
+//! It goes through the same door as a container's first process: a [`Record`] that is never written gives the runtime-spec
+//! (see `spec`), and the runtime starts it. There is no monitor: the caller holds the process's streams and waits for it.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{LinuxNamespaceType, Mount};
+use rustix::fs::{Mode as FileMode, OFlags};
+use serde_json::Map;
+
+use super::error::failed;
+use super::options::CreateOptions;
+use super::record::{RECORD_VERSION, Record};
+use super::security::Security;
+use super::spec::{self, ETC_FILES, Ingredients};
+use super::start::write_etc_file;
+use super::view::View;
+use super::{Engine, Error, capabilities, clock, configure, hosts, user};
+use crate::bounded;
+use crate::image;
+use crate::monitor::{StartError, StartFailure};
+use crate::network::{self, Attached, Mode, ResolvConf};
+use crate::rootfs::Root;
+use crate::runtime::{self, Launch, Running, Stdio};
+
+/// The largest file of the host's that is copied for a step in the host's network.
+const MAX_ETC_FILE: u64 = 1 << 20;
+
+/// What to run, and in what.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The root directory.
+    pub root: &'a Root,
+    /// A directory of the caller's own, where the files that are bound over `/etc` are put.
+    pub dir: &'a Path,
+    /// Program and arguments; never empty.
+    pub args: Vec<String>,
+    /// `K=V`.
+    pub env: Vec<String>,
+    /// Absolute.
+    pub cwd: String,
+    /// `user[:group]`; empty is root.
+    pub user: String,
+    /// Host name inside.
+    pub hostname: &'a str,
+    /// Mounts beside the usual ones.
+    pub mounts: Vec<Mount>,
+    /// Additional lines of `/etc/hosts`.
+    pub hosts: &'a [(String, IpAddr)],
+    /// Bytes of `/dev/shm`; `None` for the default.
+    pub shm_size: Option<u64>,
+    /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
+    pub insecure: bool,
+    /// Where its streams come from.
+    pub stdio: Stdio,
+}
+
+/// The network of the steps that follow each other: made for the first, joined by the others, ended when this is dropped.
+#[derive(Debug)]
+pub struct StepNetwork {
+    mode: Mode,
+    shared: Option<(OwnedFd, Attached)>,
+}
+
+impl StepNetwork {
+    /// Returns a network that is made when it is first needed.
+    pub fn new(mode: Mode) -> StepNetwork {
+        StepNetwork { mode, shared: None }
+    }
+}
+
+impl Drop for StepNetwork {
+    fn drop(&mut self) {
+        if let Some((_, attached)) = self.shared.take() {
+            attached.detach();
+        }
+    }
+}
+
+/// A step that runs.
+#[derive(Debug)]
+pub struct StartedStep {
+    /// The process.
+    pub running: Running,
+    /// One line each, for the user.
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Starts a step. The calling process has one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchUser`] and what else is wrong with the user; [`Error::Start`] where the process cannot be started.
+    pub fn start_step(
+        &self,
+        step: Step<'_>,
+        network: &mut StepNetwork,
+    ) -> Result<StartedStep, Error> {
+        let record = self.step_record(&step, &network.mode)?;
+        let view =
+            View::of_root(step.root).map_err(failed("open the root directory of", step.dir))?;
+        let user = user::resolve(&step.user, &view)?;
+        let host = &record.host_config;
+        let security = Security::of(host)?;
+        let id_map = self.id_map_for(&record, &user);
+        let join = match &network.shared {
+            Some((namespace, _)) => vec![(
+                LinuxNamespaceType::Network,
+                namespace.try_clone().map_err(failed("join", step.dir))?,
+            )],
+            None => Vec::new(),
+        };
+        // The spec of one who joins asks for nothing that only the maker of a network may do.
+        let mode = match join.is_empty() {
+            true => network.mode.clone(),
+            false => Mode::Container(String::new()),
+        };
+        let dns = network.shared.as_ref().map(|(_, attached)| attached.dns.as_slice());
+        write_etc_files(&step, &network.mode, dns.unwrap_or_default())?;
+        let granted = capabilities::granted(host);
+        let spec = spec::build(Ingredients {
+            record: &record,
+            user: &user,
+            security: &security,
+            id_map: id_map.as_ref(),
+            network: &mode,
+            etc_dir: step.dir,
+            root: Path::new("rootfs"),
+            volumes: step.mounts.clone(),
+        })?;
+        let filter = security.filter(&granted)?;
+        let launch = Launch {
+            spec: &spec,
+            bundle: step.dir,
+            root: step.root,
+            id_map: id_map.as_ref(),
+            filter: filter.as_ref(),
+            stdio: step.stdio,
+            init: false,
+            join,
+            settings: &self.settings,
+        };
+        let runtime = |error: runtime::Error| Error::Start(StartError::from_runtime(&error));
+        let created = runtime::create(launch).map_err(runtime)?;
+        let mut warnings = Vec::new();
+        if network.mode.is_user_mode() && network.shared.is_none() {
+            let attached = network::attach(&network.mode, created.pid(), &[], &self.settings)
+                .map_err(|error| {
+                    Error::Start(StartError::from_error(StartFailure::Engine, &error))
+                })?;
+            warnings.extend(attached.warning.clone());
+            let text = hosts::resolv_conf(&ResolvConf::of_host(), &network.mode, &attached.dns);
+            write_etc_file(&step.dir.join("resolv.conf"), text.as_bytes())?;
+            let path = PathBuf::from(format!("/proc/{}/ns/net", created.pid()));
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let namespace = rustix::fs::open(&path, flags, FileMode::empty())
+                .map_err(|error| failed("open", &path)(error.into()))?;
+            network.shared = Some((namespace, attached));
+        }
+        let running = created.start().map_err(runtime)?;
+        Ok(StartedStep { running, warnings })
+    }
+
+    /// The record that the step's spec is made from.
+    fn step_record(&self, step: &Step<'_>, network: &Mode) -> Result<Record, Error> {
+        let options = CreateOptions {
+            command: step.args.clone(),
+            env: step.env.clone(),
+            workdir: Some(step.cwd.clone()),
+            user: Some(step.user.clone()),
+            hostname: Some(step.hostname.to_owned()),
+            privileged: step.insecure,
+            network: network.to_string(),
+            ..CreateOptions::default()
+        };
+        let mut host = self.host_part(&options)?;
+        if let Some(bytes) = step.shm_size {
+            host.config.shm_size = i64::try_from(bytes).unwrap_or(i64::MAX);
+        }
+        let mut config = configure::container_part(&options, None, &host, "")?;
+        // In the order of the Dockerfile, duplicates and all.
+        config.env = step.env.clone();
+        let (path, args) = configure::command(&config)?;
+        Ok(Record {
+            version: RECORD_VERSION,
+            id: String::new(),
+            name: String::new(),
+            created: clock::now(),
+            path,
+            args,
+            image: None,
+            image_manifest: None,
+            layers: Vec::new(),
+            platform: image::Platform::host().to_string(),
+            config,
+            host_config: host.config,
+            mounts: Vec::new(),
+            extra: Map::new(),
+        })
+    }
+}
+
+/// Writes the files that are bound over `/etc`.
+fn write_etc_files(step: &Step<'_>, mode: &Mode, dns: &[IpAddr]) -> Result<(), Error> {
+    let mut extra: BTreeMap<&str, String> = BTreeMap::new();
+    for (name, address) in step.hosts {
+        extra.insert(name, format!("{address}\t{name}\n"));
+    }
+    for (name, place) in ETC_FILES {
+        let text = match name {
+            "hostname" => hosts::hostname(step.hostname),
+            // The host's own, by content.
+            _ if matches!(mode, Mode::Host) => {
+                let text = bounded::read_file(Path::new(place), MAX_ETC_FILE).ok().flatten();
+                let text = text.unwrap_or_default();
+                String::from_utf8_lossy(&text).into_owned() + &extra.values().cloned().collect::<String>()
+            }
+            "hosts" => {
+                let mut text = hosts::hosts(step.hostname, "", &[]);
+                text.extend(extra.values().map(String::as_str));
+                text
+            }
+            _ => hosts::resolv_conf(&ResolvConf::of_host(), mode, dns),
+        };
+        let path = step.dir.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path)(error));
+            }
+            _ => write_etc_file(&path, text.as_bytes())?,
+        }
+    }
+    Ok(())
+}
+
+/// Resolves `user[:group]` of COPY's `--chown` in a stack of layers, lowest first. A user alone brings her own group; where
+/// she is a number without an entry, the group has the same number.
+///
+/// # Errors
+///
+/// [`Error::NoSuchUser`], [`Error::Invalid`], [`Error::Io`].
+pub fn find_owner(layers: &[PathBuf], wanted: &str) -> Result<(u32, u32), Error> {
+    let (name, group) = match wanted.split_once(':') {
+        Some((name, group)) => (name, Some(group)),
+        None => (wanted, None),
+    };
+    let number = |text: &str| text.parse::<u32>().ok();
+    // BuildKit, frontend/dockerfile/dockerfile2llb: numbers are not looked up.
+    if let (Some(uid), Some(gid)) = (number(name), number(group.unwrap_or(name))) {
+        return Ok((uid, gid));
+    }
+    let view = View::of_layers(layers).map_err(failed("open the layers of", Path::new("the image")))?;
+    let user = user::resolve(wanted, &view)?;
+    Ok((user.uid, user.gid))
+}
