@@ -38,6 +38,7 @@ complete -c ctr -n "__fish_ctr_needs_command" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "run" -d 'Create and run a new container from an image'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "exec" -d 'Execute a command in a running container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "ps" -d 'List containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "build" -d 'Build an image from a Dockerfile'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "pull" -d 'Download an image from a registry'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "push" -d 'Upload an image to a registry'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "images" -d 'List images'
@@ -59,6 +60,7 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "stop" -d 'Stop one or more 
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "builder" -d 'Manage builds'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "container" -d 'Manage containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "image" -d 'Manage images'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "system" -d 'Manage ctr'
@@ -116,6 +118,29 @@ complete -c ctr -n "__fish_ctr_using_subcommand ps" -s l -l latest -d 'Show the 
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -l no-trunc -d 'Don\'t truncate output'
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -s q -l quiet -d 'Only display container IDs'
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display total file sizes'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a custom host-to-IP mapping' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s t -l tag -d 'Name the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l target -d 'Build this stage (default: the last one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
@@ -213,6 +238,30 @@ complete -c ctr -n "__fish_ctr_using_subcommand stop" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand tag" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand top" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand wait" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "ls" -d 'List containers'
@@ -370,17 +419,41 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'

@@ -15,6 +15,7 @@
 //!
 //! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
 
+mod build;
 mod crash;
 mod escapes;
 mod exec;
@@ -44,6 +45,7 @@ use support::File;
 
 /// The scenarios of each file.
 const FILES: &[File] = &[
+    ("build", build::scenarios),
     ("crash", crash::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::dockerfile::instruction::{Command, Healthcheck, Instruction};
 use super::dockerfile::Node;
-use crate::image::config::{Config, Healthcheck as ConfigHealthcheck, ImageConfiguration};
+use super::dockerfile::instruction::{Command, Healthcheck, Instruction};
 use crate::container::signal;
+use crate::image::config::{Config, Healthcheck as ConfigHealthcheck, ImageConfiguration};
 
 /// Docker's default for images that say nothing. Source: moby, daemon/pkg/oci/defaults.go.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -18,7 +18,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const DEFAULT_SHELL: [&str; 2] = ["/bin/sh", "-c"];
 
 /// Returns what `FROM scratch` begins with.
-pub fn scratch(platform: &crate::image::Platform) -> ImageConfiguration {
+pub(super) fn scratch(platform: &crate::image::Platform) -> ImageConfiguration {
     ImageConfiguration {
         architecture: platform.architecture.clone(),
         variant: platform.variant.clone(),
@@ -33,7 +33,7 @@ pub fn scratch(platform: &crate::image::Platform) -> ImageConfiguration {
 }
 
 /// Returns the words that a command is run as.
-pub fn words(command: &Command, config: &Config) -> Vec<String> {
+pub(super) fn words(command: &Command, config: &Config) -> Vec<String> {
     match command {
         Command::Exec(words) => words.clone(),
         Command::Shell(text) => {
@@ -52,7 +52,7 @@ fn shell(config: &Config) -> Vec<String> {
 }
 
 /// Returns `path` below the working directory, cleaned: `.` and `..` are gone, a slash at the end is too.
-pub fn absolute(path: &str, working_dir: &str) -> String {
+pub(super) fn absolute(path: &str, working_dir: &str) -> String {
     let joined = match path.starts_with('/') {
         true => path.to_owned(),
         false => format!("{working_dir}/{path}"),
@@ -73,7 +73,7 @@ pub fn absolute(path: &str, working_dir: &str) -> String {
 /// # Errors
 ///
 /// What is wrong with it, in words.
-pub fn apply(
+pub(super) fn apply(
     image: &mut ImageConfiguration,
     instruction: &Instruction,
     cmd_set: &mut bool,
@@ -125,7 +125,10 @@ pub fn apply(
             config.healthcheck = Some(healthcheck(check.as_ref()));
         }
         Instruction::OnBuild(node) => {
-            config.on_build.get_or_insert_default().push(node.text.clone());
+            config
+                .on_build
+                .get_or_insert_default()
+                .push(node.text.clone());
         }
         _ => {}
     }
@@ -133,10 +136,12 @@ pub fn apply(
 }
 
 /// Sets a variable in place or adds it.
-pub fn set_variable(env: &mut Vec<String>, name: &str, value: &str) {
+pub(super) fn set_variable(env: &mut Vec<String>, name: &str, value: &str) {
     let entry = format!("{name}={value}");
     let known = env.iter_mut().find(|known| {
-        known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        known
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     });
     match known {
         Some(known) => *known = entry,
@@ -190,11 +195,14 @@ fn healthcheck(check: Option<&Healthcheck>) -> ConfigHealthcheck {
 }
 
 /// Returns how an instruction is told in the image's history.
-pub fn history_line(node: &Node, instruction: &Instruction, image: &ImageConfiguration) -> String {
+pub(super) fn history_line(
+    node: &Node,
+    instruction: &Instruction,
+    image: &ImageConfiguration,
+) -> String {
     let json = |words: &[String]| serde_json::to_string(words).unwrap_or_default();
-    let command = |word: &str, command: &Command| {
-        format!("{word} {}", json(&words(command, &image.config)))
-    };
+    let command =
+        |word: &str, command: &Command| format!("{word} {}", json(&words(command, &image.config)));
     match instruction {
         Instruction::Cmd(it) => command("CMD", it),
         Instruction::Entrypoint(it) => command("ENTRYPOINT", it),
@@ -210,7 +218,10 @@ pub fn history_line(node: &Node, instruction: &Instruction, image: &ImageConfigu
 }
 
 fn assignments(pairs: &[(String, String)]) -> String {
-    let list: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let list: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     list.join(" ")
 }
 
@@ -232,7 +243,10 @@ mod tests {
             expose(&mut ports, good).unwrap();
         }
         let names: Vec<&String> = ports.keys().collect();
-        assert_eq!(names, ["53/udp", "7000/tcp", "7001/tcp", "7002/tcp", "80/tcp"]);
+        assert_eq!(
+            names,
+            ["53/udp", "7000/tcp", "7001/tcp", "7002/tcp", "80/tcp"]
+        );
         for bad in ["", "x", "0", "9-8", "80/xyz", "65536"] {
             assert!(expose(&mut ports, bad).is_err(), "{bad}");
         }

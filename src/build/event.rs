@@ -57,6 +57,9 @@ pub trait Observer {
     /// Called ten times a second while nothing happens.
     fn tick(&mut self) {}
 
+    /// Called once nothing more happens.
+    fn finish(&mut self) {}
+
     /// Returns whether the user wants the build to end.
     fn is_interrupted(&self) -> bool {
         false

@@ -24,7 +24,7 @@ pub struct Built {
 /// # Errors
 ///
 /// [`Error::Store`].
-pub fn put(
+pub(super) fn put(
     request: &Request,
     engine: &Engine,
     result: StageResult,
@@ -40,14 +40,20 @@ pub fn put(
     image.rootfs.diff_ids = layers.iter().map(|layer| layer.diff_id.clone()).collect();
     // As old as its youngest part, so that a build that changes nothing gives the same image.
     image.created = match request.epoch {
-        Some(seconds) => jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string()),
+        Some(seconds) => jiff::Timestamp::from_second(seconds)
+            .ok()
+            .map(|time| time.to_string()),
         None => (image.history.iter().rev())
             .find_map(|entry| entry.created.clone())
             .or_else(|| Some(jiff::Timestamp::now().to_string())),
     };
     if request.epoch.is_some() {
         let created = image.created.clone();
-        for entry in image.history.iter_mut().filter(|entry| entry.created.is_none()) {
+        for entry in image
+            .history
+            .iter_mut()
+            .filter(|entry| entry.created.is_none())
+        {
             entry.created.clone_from(&created);
         }
     }

@@ -8,14 +8,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, refused};
-use crate::image::layer::{self, Owners};
 use crate::image::Digest;
+use crate::image::layer::{self, Owners};
 use crate::image::manifest::{Descriptor, OCI_LAYER};
 use crate::store::{LayerStage, Verified};
 
 /// One layer of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Layer {
+pub(super) struct Layer {
     /// Digest of its tar.
     pub diff_id: Digest,
     /// What the manifest says of it: the blob it was pulled as, or its own tar.
@@ -30,7 +30,7 @@ pub struct Layer {
 
 impl Layer {
     /// Returns a layer that was made here, and so has no blob.
-    pub fn made(diff_id: Digest, tar_bytes: u64, dir: PathBuf) -> Layer {
+    pub(super) fn made(diff_id: Digest, tar_bytes: u64, dir: PathBuf) -> Layer {
         Layer {
             digest: diff_id.clone(),
             diff_id,
@@ -41,7 +41,7 @@ impl Layer {
     }
 
     /// Returns a layer of an image.
-    pub fn of_image(descriptor: &Descriptor, diff_id: &Digest, dir: PathBuf) -> Layer {
+    pub(super) fn of_image(descriptor: &Descriptor, diff_id: &Digest, dir: PathBuf) -> Layer {
         Layer {
             diff_id: diff_id.clone(),
             media_type: descriptor.media_type.clone(),
@@ -54,7 +54,7 @@ impl Layer {
 
 /// A layer that is written and has its name, but is not in the store yet.
 #[derive(Debug)]
-pub struct Finished {
+pub(super) struct Finished {
     /// What it is; its `dir` is where it was written.
     pub layer: Layer,
     /// For [`crate::store::Store::publish`].
@@ -66,7 +66,11 @@ pub struct Finished {
 /// # Errors
 ///
 /// [`Error::Io`], [`Error::Layer`], [`Error::Store`].
-pub fn finish(stage: LayerStage, owners: Owners, epoch: Option<i64>) -> Result<Finished, Error> {
+pub(super) fn finish(
+    stage: LayerStage,
+    owners: Owners,
+    epoch: Option<i64>,
+) -> Result<Finished, Error> {
     if let Some(epoch) = epoch {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = stage.dir();
@@ -84,11 +88,12 @@ pub fn finish(stage: LayerStage, owners: Owners, epoch: Option<i64>) -> Result<F
 
 /// Makes nothing in `name` (in the directory `at`) younger than `epoch`; `path` is for errors.
 fn clamp(at: BorrowedFd<'_>, name: &OsStr, path: &Path, epoch: i64) -> Result<(), Error> {
-    let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(refused("read", path))?;
+    let stat =
+        rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(refused("read", path))?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(at, name, flags, Mode::empty()).map_err(refused("open", path))?;
+        let fd =
+            rustix::fs::openat(at, name, flags, Mode::empty()).map_err(refused("open", path))?;
         for entry in rustix::fs::Dir::read_from(&fd).map_err(refused("read", path))? {
             let entry = entry.map_err(refused("read", path))?;
             let name = entry.file_name();

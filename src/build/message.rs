@@ -22,7 +22,7 @@ const MAX_FRAME: usize = 64 << 20;
 
 /// What came of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageResult {
+pub(super) struct StageResult {
     /// The config that the next stage begins with.
     pub image: ImageConfiguration,
     /// Its layers, lowest first. All of them are in the store.
@@ -31,7 +31,7 @@ pub struct StageResult {
 
 /// From a worker.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Report {
+pub(super) enum Report {
     /// For the observer.
     Event(Event),
     /// The result of that stage is needed now; it comes as an answer.
@@ -47,7 +47,7 @@ pub enum Report {
 /// # Errors
 ///
 /// Those of writing.
-pub fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+pub(super) fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, message)?;
     let length = u32::try_from(frame.len() - 4).map_err(|_| io::ErrorKind::InvalidData)?;
@@ -60,7 +60,7 @@ pub fn send(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
 /// # Errors
 ///
 /// Those of reading; `InvalidData` for what is no frame.
-pub fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<Option<T>> {
+pub(super) fn receive<T: DeserializeOwned>(mut from: impl Read) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),

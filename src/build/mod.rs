@@ -4,6 +4,7 @@
 //! dockerfile   the language: text in, instructions out, every one with its place in the file
 //! ignore       which files of the context the build sees
 //! lint         BuildKit's rules about how a Dockerfile should be written
+//! context      the files and the Dockerfile of a build
 //! request      what is asked for
 //! variables    ARG and ENV
 //! plan         the stages that are needed, and what they need
@@ -22,13 +23,14 @@
 
 mod cache;
 mod config;
+pub mod context;
 pub mod dockerfile;
 mod error;
 pub mod event;
 pub mod ignore;
-pub mod lint;
 mod image;
 mod layer;
+pub mod lint;
 mod message;
 mod mode;
 mod plan;
@@ -62,10 +64,19 @@ impl Request {
     pub fn plan(&self) -> Result<Plan, Error> {
         let host = Platform::host();
         let target = self.platform.clone().unwrap_or_else(|| host.clone());
-        let name = self.stages.stages[self.target].name.clone().unwrap_or_default();
+        let name = self.stages.stages[self.target]
+            .name
+            .clone()
+            .unwrap_or_default();
         let globals = Globals::new(&self.build_args, &target, &host, &name);
         let named = |name: &str| self.contexts.contains_key(name);
-        Ok(Plan::new(&self.stages, self.target, globals, self.escape, &named)?)
+        Ok(Plan::new(
+            &self.stages,
+            self.target,
+            globals,
+            self.escape,
+            &named,
+        )?)
     }
 }
 

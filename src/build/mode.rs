@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 /// A change of permission bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileMode {
+pub(super) enum FileMode {
     /// All bits.
     Octal(u32),
     /// Clauses, in order.
@@ -13,7 +13,7 @@ pub enum FileMode {
 
 /// `u+x` and the like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clause {
+pub(super) struct Clause {
     /// Bits of those it is about: 0o4700, 0o2070, 0o1007.
     who: u32,
     operator: char,
@@ -29,8 +29,10 @@ pub struct Clause {
 
 /// A text that is no mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid chmod parameter: '{0}'. it should be octal string and between 0 and 07777, or a symbolic mode")]
-pub struct ModeError(String);
+#[error(
+    "invalid chmod parameter: '{0}'. it should be octal string and between 0 and 07777, or a symbolic mode"
+)]
+pub(super) struct ModeError(String);
 
 impl FromStr for FileMode {
     type Err = ModeError;
@@ -39,7 +41,9 @@ impl FromStr for FileMode {
         let error = || ModeError(text.to_owned());
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             let mode = u32::from_str_radix(text, 8).map_err(|_| error())?;
-            return (mode <= 0o7777).then_some(FileMode::Octal(mode)).ok_or_else(error);
+            return (mode <= 0o7777)
+                .then_some(FileMode::Octal(mode))
+                .ok_or_else(error);
         }
         let mut clauses = Vec::new();
         for part in text.split(',') {
@@ -51,12 +55,12 @@ impl FromStr for FileMode {
 
 impl FileMode {
     /// Returns the bits that a file with `mode` gets.
-    pub fn apply(&self, mode: u32, is_dir: bool) -> u32 {
+    pub(super) fn apply(&self, mode: u32, is_dir: bool) -> u32 {
         match self {
             FileMode::Octal(mode) => *mode,
-            FileMode::Symbolic(clauses) => {
-                clauses.iter().fold(mode, |mode, clause| clause.apply(mode, is_dir))
-            }
+            FileMode::Symbolic(clauses) => clauses
+                .iter()
+                .fold(mode, |mode, clause| clause.apply(mode, is_dir)),
         }
     }
 }
@@ -111,7 +115,9 @@ fn clause(text: &str) -> Option<Vec<Clause>> {
         if !matches!(operator, '+' | '-' | '=') {
             return None;
         }
-        let end = rest[1..].find(['+', '-', '=']).map_or(rest.len(), |at| at + 1);
+        let end = rest[1..]
+            .find(['+', '-', '='])
+            .map_or(rest.len(), |at| at + 1);
         let mut clause = Clause {
             who,
             operator,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::dockerfile::instruction::Instruction;
-use super::dockerfile::words::Expander;
 use super::dockerfile::stages::Stages;
+use super::dockerfile::words::Expander;
 use super::dockerfile::{Error, Node, Problem};
 use super::variables::Globals;
 use crate::image::Platform;
@@ -194,9 +194,16 @@ mod tests {
         let bases: Vec<&Base> = plan.stages.iter().flatten().map(|s| &s.base).collect();
         assert_eq!(
             bases,
-            [&Base::Image("alpine".to_owned()), &Base::Scratch, &Base::Stage(1)]
+            [
+                &Base::Image("alpine".to_owned()),
+                &Base::Scratch,
+                &Base::Stage(1)
+            ]
         );
-        assert_eq!(plan.images().into_iter().collect::<Vec<_>>(), ["alpine", "busybox"]);
+        assert_eq!(
+            plan.images().into_iter().collect::<Vec<_>>(),
+            ["alpine", "busybox"]
+        );
     }
 
     #[test]

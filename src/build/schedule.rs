@@ -51,7 +51,7 @@ struct Scheduler<'a> {
 /// # Errors
 ///
 /// The first failure; [`Error::Interrupted`].
-pub fn run(
+pub(super) fn run(
     request: &Request,
     plan: &Plan,
     engine: &Engine,
@@ -71,6 +71,7 @@ pub fn run(
     };
     let result = scheduler.run(observer);
     scheduler.end_all();
+    observer.finish();
     result
 }
 
@@ -183,6 +184,9 @@ impl Scheduler<'_> {
             Some(Report::Failed(failure)) => return Err(Error::Step(failure)),
             None => {
                 let code = self.reap(number);
+                if observer.is_interrupted() {
+                    return Err(Error::Interrupted);
+                }
                 return Err(Error::Worker(code));
             }
         }

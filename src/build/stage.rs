@@ -25,13 +25,13 @@ use crate::container::{Engine, StepNetwork};
 use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
-use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir};
+use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
 
 /// How long a step may take before its layer is made to last at once: less is not worth a wait for the disk.
 const WORTH_KEEPING: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A stage that is being built.
-pub struct Worker<'a> {
+pub(super) struct Worker<'a> {
     pub(super) request: &'a Request,
     pub(super) plan: &'a Plan,
     pub(super) stage: &'a PlannedStage,
@@ -63,7 +63,7 @@ pub struct Worker<'a> {
 }
 
 /// What a step has come to.
-pub enum Outcome {
+pub(super) enum Outcome {
     /// A layer written just now.
     Layer(LayerStage),
     /// Nothing that an image would have to hold.
@@ -76,7 +76,7 @@ impl<'a> Worker<'a> {
     /// # Errors
     ///
     /// The failure, with its place. What was finished before it is kept for the next build.
-    pub fn build(
+    pub(super) fn build(
         request: &'a Request,
         plan: &'a Plan,
         stage: &'a PlannedStage,
@@ -120,7 +120,9 @@ impl<'a> Worker<'a> {
         let saved = std::mem::replace(&mut worker.hashes, FileHashes::new(&engine.store))
             .save(&engine.store);
         built?;
-        published.and(saved).map_err(|error| Failure::of(&error, None))?;
+        published
+            .and(saved)
+            .map_err(|error| Failure::of(&error, None))?;
         for layer in &mut worker.layers {
             layer.dir = engine.store.layer_dir(&layer.diff_id);
         }
@@ -135,9 +137,12 @@ impl<'a> Worker<'a> {
         let nodes = &stage.nodes;
         self.steps = 1 + nodes.iter().filter(|node| makes_step(node)).count();
         let place = Some(stage.from.span);
-        let triggers = self.begin(&stage.from).map_err(|error| Failure::of(&error, place))?;
+        let triggers = self
+            .begin(&stage.from)
+            .map_err(|error| Failure::of(&error, place))?;
         for node in &triggers {
-            self.instruction(node).map_err(|error| Failure::of(&error, place))?;
+            self.instruction(node)
+                .map_err(|error| Failure::of(&error, place))?;
         }
         for node in nodes {
             (self.instruction(node)).map_err(|error| Failure::of(&error, Some(node.span)))?;
@@ -217,9 +222,13 @@ impl<'a> Worker<'a> {
                 let description = steps::run::history_line(self, run);
                 let prepared = steps::run::prepare(self, run)?;
                 let cacheable = prepared.is_cacheable;
-                return self.layer(node, description, cacheable, &prepared.key.clone(), |worker| {
-                    steps::run::execute(worker, prepared)
-                });
+                return self.layer(
+                    node,
+                    description,
+                    cacheable,
+                    &prepared.key.clone(),
+                    |worker| steps::run::execute(worker, prepared),
+                );
             }
             Instruction::Copy(copy) => {
                 self.step.step += 1;
@@ -270,7 +279,8 @@ impl<'a> Worker<'a> {
                 self.lease(diff_id)?;
                 if store.has_layer(diff_id) {
                     let dir = store.layer_dir(diff_id);
-                    self.layers.push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
+                    self.layers
+                        .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
                     return self.remember(description, Some((true, record.created)));
                 }
             } else {
@@ -351,7 +361,10 @@ impl<'a> Worker<'a> {
     /// Returns the key fields that all steps above the layers so far have.
     pub(super) fn key(&self, kind: &str) -> Key {
         let mut key = Key::new(kind);
-        key.list("layers", self.layers.iter().map(|layer| layer.diff_id.as_str()));
+        key.list(
+            "layers",
+            self.layers.iter().map(|layer| layer.diff_id.as_str()),
+        );
         key.field("platform", self.platform.to_string());
         key.field("epoch", format!("{:?}", self.request.epoch));
         key
@@ -389,19 +402,23 @@ impl<'a> Worker<'a> {
     /// [`Error::Image`].
     pub(super) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
         let image = steps::base::find(self, name)?;
-        for digest in image.layers().to_vec().iter().chain([&image.id, &image.target]) {
+        for digest in image
+            .layers()
+            .to_vec()
+            .iter()
+            .chain([&image.id, &image.target])
+        {
             self.lease(digest)?;
         }
         Ok(image)
     }
 
-    /// Opens what `--from` names, or the build's own context, as a source of files. Returns it with what the cache knows it
-    /// by, where it is known by a name rather than by its files.
+    /// Opens what `--from` names, or the build's own context, as a source of files.
     ///
     /// # Errors
     ///
     /// [`Error::Image`], [`Error::Io`], [`Error::Invalid`].
-    pub(super) fn source(&mut self, from: Option<&str>) -> Result<Origin, Error> {
+    pub(super) fn source(&mut self, from: Option<&str>) -> Result<Source, Error> {
         let context = match from {
             None | Some("context") => Some(&self.request.context),
             Some(name) => match self.request.contexts.get(name) {
@@ -426,11 +443,7 @@ impl<'a> Worker<'a> {
         };
         let dirs: Vec<PathBuf> = layers.iter().map(|layer| layer.dir.clone()).collect();
         let root = merged::open(&dirs, &self.empty_dir()?)?;
-        Ok(Origin {
-            source: Source::new(root, Ignore::default()),
-            layers: Some(layers),
-            dir: None,
-        })
+        Ok(Source::new(root, Ignore::default()))
     }
 
     /// Returns the layers so far as one directory; `None` where there are none.
@@ -448,10 +461,8 @@ impl<'a> Worker<'a> {
     ///
     /// [`Error::Io`], [`Error::Store`].
     pub(super) fn secrets_dir(&self) -> Result<PathBuf, Error> {
-        let run_dir = &self.engine.settings.run_dir;
-        ensure_run_dir(run_dir)?;
-        let name = format!("build-{}", std::process::id());
-        let path = run_dir.join(name);
+        ensure_run_dir(&self.engine.settings.run_dir)?;
+        let path = self.secrets_path();
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         match made {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -459,6 +470,11 @@ impl<'a> Worker<'a> {
             }
             _ => Ok(path),
         }
+    }
+
+    fn secrets_path(&self) -> PathBuf {
+        let name = format!("build-{}", std::process::id());
+        self.engine.settings.run_dir.join(name)
     }
 
     /// Returns an empty directory.
@@ -493,25 +509,20 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// Files to copy or mount, and where they come from.
-pub struct Origin {
-    /// The files.
-    pub source: Source,
-    /// The layers they are made of; `None` for a context.
-    pub layers: Option<Vec<Layer>>,
-    /// The context's directory and rules.
-    pub dir: Option<(PathBuf, Ignore)>,
+fn open_context(context: &Context) -> Result<Source, Error> {
+    let Some(dir) = &context.dir else {
+        return Err(Error::Invalid(
+            "the build has no context: it came from standard input".to_owned(),
+        ));
+    };
+    Source::directory(dir, context.ignore.clone())
 }
 
-fn open_context(context: &Context) -> Result<Origin, Error> {
-    let Some(dir) = &context.dir else {
-        return Err(Error::Invalid("the build has no context: it came from standard input".to_owned()));
-    };
-    Ok(Origin {
-        source: Source::directory(dir, context.ignore.clone())?,
-        layers: None,
-        dir: Some((dir.clone(), context.ignore.clone())),
-    })
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        // Secrets, where there were any. What a killed build leaves goes with the next prune, or reboot.
+        let _ = remove_tree(&self.secrets_path());
+    }
 }
 
 /// Whether an instruction is shown as a step.

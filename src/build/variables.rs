@@ -146,8 +146,7 @@ impl Variables for Scope {
         if let Some(value) = self.env.get(name) {
             return Some(value);
         }
-        (self.args.iter().find(|(other, _)| other == name))
-            .and_then(|(_, value)| value.as_deref())
+        (self.args.iter().find(|(other, _)| other == name)).and_then(|(_, value)| value.as_deref())
     }
 }
 
@@ -156,7 +155,9 @@ mod tests {
     use super::*;
 
     fn globals(given: &[(&str, &str)]) -> Globals {
-        let given = given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let given = given
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         let platform = Platform::new("linux", "arm64", Some("v8"));
         Globals::new(&given.collect(), &platform, &Platform::host(), "final")
     }

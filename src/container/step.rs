@@ -120,7 +120,10 @@ impl Engine {
             true => network.mode.clone(),
             false => Mode::Container(String::new()),
         };
-        let dns = network.shared.as_ref().map(|(_, attached)| attached.dns.as_slice());
+        let dns = network
+            .shared
+            .as_ref()
+            .map(|(_, attached)| attached.dns.as_slice());
         write_etc_files(&step, &network.mode, dns.unwrap_or_default())?;
         let granted = capabilities::granted(host);
         let spec = spec::build(Ingredients {
@@ -216,9 +219,12 @@ fn write_etc_files(step: &Step<'_>, mode: &Mode, dns: &[IpAddr]) -> Result<(), E
             "hostname" => hosts::hostname(step.hostname),
             // The host's own, by content.
             _ if matches!(mode, Mode::Host) => {
-                let text = bounded::read_file(Path::new(place), MAX_ETC_FILE).ok().flatten();
+                let text = bounded::read_file(Path::new(place), MAX_ETC_FILE)
+                    .ok()
+                    .flatten();
                 let text = text.unwrap_or_default();
-                String::from_utf8_lossy(&text).into_owned() + &extra.values().cloned().collect::<String>()
+                String::from_utf8_lossy(&text).into_owned()
+                    + &extra.values().cloned().collect::<String>()
             }
             "hosts" => {
                 let mut text = hosts::hosts(step.hostname, "", &[]);
@@ -254,7 +260,8 @@ pub fn find_owner(layers: &[PathBuf], wanted: &str) -> Result<(u32, u32), Error>
     if let (Some(uid), Some(gid)) = (number(name), number(group.unwrap_or(name))) {
         return Ok((uid, gid));
     }
-    let view = View::of_layers(layers).map_err(failed("open the layers of", Path::new("the image")))?;
+    let view =
+        View::of_layers(layers).map_err(failed("open the layers of", Path::new("the image")))?;
     let user = user::resolve(wanted, &view)?;
     Ok((user.uid, user.gid))
 }

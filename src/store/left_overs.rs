@@ -109,7 +109,7 @@ fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Error> {
     remove_tree(path).map(|()| Some(bytes))
 }
 
-/// Removes directories of the run directory whose containers are gone.
+/// Removes directories of the run directory whose containers or builds are gone.
 ///
 /// # Errors
 ///
@@ -120,6 +120,16 @@ pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
         let is_id = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
         if is_dir && is_id && !exists(store.container(id).path()) {
             remove_tree(&run_dir.join(id))?;
+        }
+        // Secrets of a build that was killed: the name ends with the number of its process.
+        let build = id
+            .strip_prefix("build-")
+            .and_then(|pid| pid.parse::<u32>().ok());
+        if let Some(pid) = build
+            && is_dir
+            && !exists(Path::new(&format!("/proc/{pid}")))
+        {
+            remove_tree(&run_dir.join(name))?;
         }
     }
     Ok(())

@@ -115,6 +115,7 @@ impl Marks {
             }
             marks.layers.extend(claims.layers);
         }
+        marks.layers.extend(cached(store)?);
         for digest in leased(store)? {
             marks.follow(store, &digest, aside)?;
             marks.layers.insert(digest);
@@ -155,6 +156,26 @@ impl Marks {
         }
         Ok(())
     }
+}
+
+/// Bytes of a record of the build cache.
+const MAX_CACHE_RECORD: u64 = 64 << 10;
+
+/// Returns the layers that the build cache names. A record that cannot be read names nothing: its builder finds it void too.
+fn cached(store: &Store) -> Result<Vec<Digest>, Error> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        diff_id: Option<Digest>,
+    }
+    let dir = store.step_cache_dir();
+    let mut digests = Vec::new();
+    for (name, _) in entries(&dir)? {
+        let path = dir.join(name);
+        let bytes = super::files::read_bounded(&path, MAX_CACHE_RECORD)?.unwrap_or_default();
+        let record = serde_json::from_slice::<Record>(&bytes);
+        digests.extend(record.ok().and_then(|record| record.diff_id));
+    }
+    Ok(digests)
 }
 
 /// Returns what live leases name.

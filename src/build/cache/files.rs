@@ -57,7 +57,7 @@ impl State {
 
 /// The hashes that are known.
 #[derive(Debug)]
-pub struct FileHashes {
+pub(crate) struct FileHashes {
     path: PathBuf,
     known: HashMap<State, [u8; 32]>,
     /// Those of this build.
@@ -67,7 +67,7 @@ pub struct FileHashes {
 
 impl FileHashes {
     /// Opens the hashes of `store`; nothing is read before the first file.
-    pub fn new(store: &Store) -> FileHashes {
+    pub(crate) fn new(store: &Store) -> FileHashes {
         FileHashes {
             path: store.cache_dir().join("files"),
             known: HashMap::new(),
@@ -110,7 +110,7 @@ impl FileHashes {
     /// # Errors
     ///
     /// Those of `open` and of reading.
-    pub fn hash(
+    pub(crate) fn hash(
         &mut self,
         stat: &Stat,
         open: impl FnOnce() -> std::io::Result<OwnedFd>,
@@ -144,7 +144,7 @@ impl FileHashes {
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Store`].
-    pub fn save(mut self, store: &Store) -> Result<(), Error> {
+    pub(crate) fn save(mut self, store: &Store) -> Result<(), Error> {
         if self.fresh.is_empty() {
             return Ok(());
         }

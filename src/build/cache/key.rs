@@ -6,7 +6,7 @@ use crate::image::{Algorithm, Digest, Hasher};
 const VERSION: &str = "ctr build 1";
 
 /// Hashes named fields; no two different lists of fields give the same bytes.
-pub struct Key(Hasher);
+pub(crate) struct Key(Hasher);
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -16,7 +16,7 @@ impl std::fmt::Debug for Key {
 
 impl Key {
     /// Returns a key for steps of this `kind`.
-    pub fn new(kind: &str) -> Key {
+    pub(crate) fn new(kind: &str) -> Key {
         let mut key = Key(Hasher::new(Algorithm::Sha256));
         key.field("version", VERSION);
         key.field("kind", kind);
@@ -24,7 +24,7 @@ impl Key {
     }
 
     /// Adds a field.
-    pub fn field(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Key {
+    pub(crate) fn field(&mut self, name: &str, value: impl AsRef<[u8]>) -> &mut Key {
         for bytes in [name.as_bytes(), value.as_ref()] {
             self.0.update(&(bytes.len() as u64).to_le_bytes());
             self.0.update(bytes);
@@ -33,7 +33,11 @@ impl Key {
     }
 
     /// Adds a list.
-    pub fn list<T: AsRef<[u8]>>(&mut self, name: &str, values: impl IntoIterator<Item = T>) -> &mut Key {
+    pub(crate) fn list<T: AsRef<[u8]>>(
+        &mut self,
+        name: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> &mut Key {
         let mut count = 0_u64;
         for value in values {
             self.field(name, value);
@@ -43,7 +47,7 @@ impl Key {
     }
 
     /// Returns the hash.
-    pub fn finish(self) -> Digest {
+    pub(crate) fn finish(self) -> Digest {
         self.0.finish()
     }
 }

@@ -12,9 +12,9 @@
 
 mod files;
 mod key;
-pub mod mounts;
+pub(super) mod mounts;
 mod records;
 
-pub use files::FileHashes;
-pub use key::Key;
+pub(super) use files::FileHashes;
+pub(super) use key::Key;
 pub use records::{CacheEntry, Record, Records};

@@ -17,7 +17,7 @@ const MAX_COPIES: u32 = 64;
 
 /// A cache directory in use. It is nobody else's (unless it is shared) until this is dropped.
 #[derive(Debug)]
-pub struct CacheMount {
+pub(crate) struct CacheMount {
     /// The directory.
     pub path: PathBuf,
     /// Whether it has just been made.
@@ -31,7 +31,12 @@ pub struct CacheMount {
 /// # Errors
 ///
 /// [`Error::Io`]; [`Error::Invalid`] where a private one is in use too often.
-pub fn take(store: &Store, id: &str, sharing: Sharing, mode: u32) -> Result<CacheMount, Error> {
+pub(crate) fn take(
+    store: &Store,
+    id: &str,
+    sharing: Sharing,
+    mode: u32,
+) -> Result<CacheMount, Error> {
     let root = store.cache_dir().join("mounts");
     fs::create_dir_all(&root).map_err(failed("create", &root))?;
     let mut key = Key::new("mount");

@@ -66,7 +66,10 @@ impl<'a> Records<'a> {
             return None;
         }
         let now = FileTimes::new().set_modified(SystemTime::now());
-        let _ = fs::File::options().write(true).open(&path).and_then(|file| file.set_times(now));
+        let _ = fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_times(now));
         Some(record)
     }
 

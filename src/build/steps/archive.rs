@@ -18,7 +18,7 @@ use crate::image::limits;
 const BLOCK: usize = 512;
 
 /// Returns whether a source of ADD is to be fetched.
-pub fn is_remote(source: &str) -> bool {
+pub(crate) fn is_remote(source: &str) -> bool {
     ["http://", "https://", "git@", "git://", "ssh://"]
         .iter()
         .any(|scheme| source.starts_with(scheme))
@@ -29,13 +29,18 @@ pub fn is_remote(source: &str) -> bool {
 /// # Errors
 ///
 /// [`Error::Io`]; [`Error::Invalid`] for archives that Docker unpacks and this program cannot.
-pub fn is_archive(items: &[Item]) -> Result<bool, Error> {
-    let Some(item) = items.first().filter(|item| item.kind() == FileType::RegularFile) else {
+pub(crate) fn is_archive(items: &[Item]) -> Result<bool, Error> {
+    let Some(item) = items
+        .first()
+        .filter(|item| item.kind() == FileType::RegularFile)
+    else {
         return Ok(false);
     };
     let open = || item.open().map_err(refused("open", &item.place));
     let mut head = [0; 6];
-    let read = File::from(open()?).read(&mut head).map_err(failed("read", &item.place))?;
+    let read = File::from(open()?)
+        .read(&mut head)
+        .map_err(failed("read", &item.place))?;
     let head = &head[..read];
     if head.starts_with(b"\xfd7zXZ\0") || head.starts_with(b"BZh") {
         return Err(Error::Invalid(
@@ -54,9 +59,17 @@ pub fn is_archive(items: &[Item]) -> Result<bool, Error> {
 fn is_tar_header(block: &[u8; BLOCK]) -> bool {
     let field = &block[148..156];
     let digits = field.iter().filter(|b| b.is_ascii_digit());
-    let stated = digits.fold(0_u32, |sum, b| sum.wrapping_mul(8).wrapping_add(u32::from(b - b'0')));
+    let stated = digits.fold(0_u32, |sum, b| {
+        sum.wrapping_mul(8).wrapping_add(u32::from(b - b'0'))
+    });
     let sum = (block.iter().enumerate())
-        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+        .map(|(at, byte)| {
+            if (148..156).contains(&at) {
+                32
+            } else {
+                u32::from(*byte)
+            }
+        })
         .sum::<u32>();
     stated != 0 && stated == sum
 }
@@ -66,7 +79,7 @@ fn is_tar_header(block: &[u8; BLOCK]) -> bool {
 /// # Errors
 ///
 /// [`Error::Layer`] for what is wrong with the archive; those of [`tree::copy`].
-pub fn unpack(
+pub(crate) fn unpack(
     worker: &Worker<'_>,
     items: &[Item],
     target: &mut Target,

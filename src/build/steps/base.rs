@@ -13,7 +13,7 @@ use crate::sys::process::{Side, exit_now, fork, wait};
 /// # Errors
 ///
 /// [`Error::Image`].
-pub fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
+pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
     let store = &worker.engine.store;
     let platform = wanted(worker);
     if !worker.request.pull {
@@ -37,7 +37,11 @@ fn wanted<'w>(worker: &'w Worker<'_>) -> Option<&'w Platform> {
 fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
     let reference: Reference = name.parse().map_err(failure(name))?;
     let reference = reference.with_default_tag();
-    let known = worker.request.logins.iter().find(|(other, _)| *other == reference);
+    let known = worker
+        .request
+        .logins
+        .iter()
+        .find(|(other, _)| *other == reference);
     let credentials = match known {
         Some((_, credentials)) => credentials.clone(),
         None => Credentials::find(&worker.engine.settings, &reference).map_err(failure(name))?,

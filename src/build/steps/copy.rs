@@ -21,7 +21,7 @@ use crate::container;
 use crate::image::Digest;
 
 /// A copy that is known well enough to ask the cache.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// What it depends on.
     pub key: Digest,
     sources: Vec<Prepare>,
@@ -46,20 +46,30 @@ struct Prepare {
 /// # Errors
 ///
 /// [`Error::SourceNotFound`], [`Error::Invalid`], [`Error::Image`], [`Error::Io`].
-pub fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> {
+pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> {
     let mode = match &copy.chmod {
-        Some(text) => Some(text.parse::<FileMode>().map_err(|error| Error::Invalid(error.to_string()))?),
+        Some(text) => Some(
+            text.parse::<FileMode>()
+                .map_err(|error| Error::Invalid(error.to_string()))?,
+        ),
         None => None,
     };
     let owner = match copy.chown.as_deref() {
         Some(text) => Some(find_owner(worker, copy, text)?),
         // Files of the host are nobody's in the image; those of images keep their owners.
-        None => copy.from.as_deref().is_none_or(|from| is_context(worker, from)).then_some((0, 0)),
+        None => copy
+            .from
+            .as_deref()
+            .is_none_or(|from| is_context(worker, from))
+            .then_some((0, 0)),
     };
     let options = CopyOptions { owner, mode };
     let mut destination = absolute(&copy.destination, &worker.image.config.working_dir);
     let count = copy.sources.len() + copy.inline.len();
-    if copy.destination.ends_with(['/']) || copy.destination == "." || copy.destination.ends_with("/.") {
+    if copy.destination.ends_with(['/'])
+        || copy.destination == "."
+        || copy.destination.ends_with("/.")
+    {
         destination.push('/');
     }
     let mut key = match copy.link {
@@ -74,7 +84,7 @@ pub fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> 
         sources.extend(inline(worker, copy)?);
     }
     if !copy.sources.is_empty() {
-        let origin = worker.source(copy.from.as_deref())?;
+        let files = worker.source(copy.from.as_deref())?;
         let exclude = Ignore::parse(&copy.exclude.join("\n"))
             .map_err(|error| Error::Invalid(format!("--exclude: {error}")))?;
         for pattern in &copy.sources {
@@ -83,7 +93,7 @@ pub fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> 
                     "ADD of a URL is not supported yet: {pattern}"
                 )));
             }
-            sources.extend(select(&origin.source, copy, pattern, &exclude)?);
+            sources.extend(select(&files, copy, pattern, &exclude)?);
         }
     }
     let many = count > 1 || sources.len() > 1;
@@ -112,7 +122,11 @@ pub fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, Error> 
 
 fn is_context(worker: &Worker<'_>, from: &str) -> bool {
     use crate::build::request::NamedContext;
-    from == "context" || matches!(worker.request.contexts.get(from), Some(NamedContext::Files(_)))
+    from == "context"
+        || matches!(
+            worker.request.contexts.get(from),
+            Some(NamedContext::Files(_))
+        )
 }
 
 /// Resolves `--chown`. Numbers need no files; names are looked up in the image so far.
@@ -123,7 +137,11 @@ fn find_owner(worker: &mut Worker<'_>, copy: &Copy, text: &str) -> Result<(u32, 
                 "--link copies above nothing, where there is no user {text:?}: use numbers"
             )));
         }
-        false => worker.layers.iter().map(|layer| layer.dir.clone()).collect::<Vec<_>>(),
+        false => worker
+            .layers
+            .iter()
+            .map(|layer| layer.dir.clone())
+            .collect::<Vec<_>>(),
     };
     Ok(container::find_owner(&dirs, text)?)
 }
@@ -144,7 +162,15 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
         (std::fs::File::open(&path).and_then(|file| file.set_times(epoch)))
             .map_err(failed("set the times of", &path))?;
         let source = Source::directory(&dir, Ignore::default())?;
-        list.extend(select(&source, &Copy { parents: false, ..copy.clone() }, &heredoc.name, &Ignore::default())?);
+        list.extend(select(
+            &source,
+            &Copy {
+                parents: false,
+                ..copy.clone()
+            },
+            &heredoc.name,
+            &Ignore::default(),
+        )?);
     }
     Ok(list)
 }
@@ -167,10 +193,13 @@ fn select(
         let name = match copy.parents {
             true => Some(below_pivot(pattern, &selection.path)),
             false if is_dir => None,
-            false => Some(PathBuf::from(selection.path.file_name().unwrap_or(OsStr::new("")))),
+            false => Some(PathBuf::from(
+                selection.path.file_name().unwrap_or(OsStr::new("")),
+            )),
         };
         let items = source.list(&selection, exclude)?;
-        let is_archive = copy.is_add && !is_dir && copy.unpack != Some(false) && archive::is_archive(&items)?;
+        let is_archive =
+            copy.is_add && !is_dir && copy.unpack != Some(false) && archive::is_archive(&items)?;
         list.push(Prepare {
             items,
             name,
@@ -198,7 +227,7 @@ fn below_pivot(pattern: &str, path: &Path) -> PathBuf {
 /// # Errors
 ///
 /// [`Error::Invalid`] where something is in the way; [`Error::Io`].
-pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
     let lower = match prepared.link {
         true => None,
         false => worker.lower()?,
@@ -211,7 +240,11 @@ pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, E
     };
     let is_dir = prepared.destination.ends_with('/');
     let destination = target.resolve(Path::new(&prepared.destination))?;
-    if let Some(item) = prepared.sources.first().and_then(|source| source.items.first()) {
+    if let Some(item) = prepared
+        .sources
+        .first()
+        .and_then(|source| source.items.first())
+    {
         let implicit = tree::implicit(item, &prepared.options);
         time = implicit.time;
         if is_dir && !destination.as_os_str().is_empty() {
@@ -220,7 +253,13 @@ pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, E
     }
     for source in &prepared.sources {
         if source.is_archive {
-            archive::unpack(worker, &source.items, &mut target, &destination, &prepared.options)?;
+            archive::unpack(
+                worker,
+                &source.items,
+                &mut target,
+                &destination,
+                &prepared.options,
+            )?;
             continue;
         }
         let into_directory = is_dir

@@ -1,8 +1,8 @@
 //! The steps that make layers.
 
-pub mod archive;
-pub mod base;
-pub mod copy;
+pub(super) mod archive;
+pub(super) mod base;
+pub(super) mod copy;
 mod mounts;
-pub mod run;
-pub mod workdir;
+pub(super) mod run;
+pub(super) mod workdir;

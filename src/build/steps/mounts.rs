@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Mount, MountBuilder};
 
-use crate::build::cache::mounts::{CacheMount, take};
 use crate::build::cache::Key;
+use crate::build::cache::mounts::{CacheMount, take};
 use crate::build::config::absolute;
 use crate::build::dockerfile::mount::{MountKind, RunMount, Sharing};
 use crate::build::error::{Error, failed, refused};
@@ -19,7 +19,7 @@ use crate::build::tree::{self, CopyOptions, Item, Target};
 use crate::image::layer::Owners;
 
 /// A mount that is known well enough to ask the cache.
-pub struct Prepared {
+pub(super) struct Prepared {
     target: String,
     what: What,
 }
@@ -54,7 +54,7 @@ enum What {
 }
 
 /// A mount in use; what it needs is given back when this is dropped.
-pub struct Active {
+pub(super) struct Active {
     /// For the process.
     pub mount: Option<Mount>,
     _cache: Option<CacheMount>,
@@ -62,7 +62,7 @@ pub struct Active {
 
 impl Prepared {
     /// Returns the variable that a secret is given in.
-    pub fn variable(&self) -> Option<String> {
+    pub(super) fn variable(&self) -> Option<String> {
         match &self.what {
             What::Secret {
                 variable: Some(name),
@@ -80,10 +80,21 @@ impl Prepared {
 /// # Errors
 ///
 /// [`Error::Invalid`] for a required secret that was not given, a missing target; those of the sources.
-pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Result<Prepared, Error> {
+pub(super) fn prepare(
+    worker: &mut Worker<'_>,
+    mount: &RunMount,
+    key: &mut Key,
+) -> Result<Prepared, Error> {
     let working_dir = worker.image.config.working_dir.clone();
-    let target = mount.target.as_deref().map(|target| absolute(target, &working_dir));
-    let required = || target.clone().ok_or_else(|| Error::Invalid("a mount needs a target".to_owned()));
+    let target = mount
+        .target
+        .as_deref()
+        .map(|target| absolute(target, &working_dir));
+    let required = || {
+        target
+            .clone()
+            .ok_or_else(|| Error::Invalid("a mount needs a target".to_owned()))
+    };
     let (target, what) = match &mount.kind {
         MountKind::Bind {
             from,
@@ -92,7 +103,8 @@ pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Resu
         } => {
             let target = required()?;
             let items = files(worker, from.as_deref(), source.as_deref())?;
-            key.field("bind", &target).field("writable", [u8::from(*writable)]);
+            key.field("bind", &target)
+                .field("writable", [u8::from(*writable)]);
             for item in &items {
                 item.add_to(key, &mut worker.hashes, true)?;
             }
@@ -138,9 +150,13 @@ pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Resu
             uid,
             gid,
         } => {
-            let last = target.as_deref().and_then(|target| target.rsplit('/').next());
+            let last = target
+                .as_deref()
+                .and_then(|target| target.rsplit('/').next());
             let id = (id.as_deref().or(last).or(env.as_deref())).unwrap_or_default();
-            let place = target.clone().unwrap_or_else(|| format!("/run/secrets/{id}"));
+            let place = target
+                .clone()
+                .unwrap_or_else(|| format!("/run/secrets/{id}"));
             key.field("secret", &place);
             let what = match worker.request.secrets.get(id) {
                 Some(value) => What::Secret {
@@ -159,7 +175,9 @@ pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Resu
         }
         MountKind::Ssh { id, required, .. } => {
             let id = id.as_deref().unwrap_or("default");
-            let place = target.clone().unwrap_or_else(|| "/run/buildkit/ssh_agent.0".to_owned());
+            let place = target
+                .clone()
+                .unwrap_or_else(|| "/run/buildkit/ssh_agent.0".to_owned());
             key.field("ssh", &place);
             let what = match worker.request.agents.get(id) {
                 Some(socket) => What::Agent(socket.clone()),
@@ -176,17 +194,26 @@ pub fn prepare(worker: &mut Worker<'_>, mount: &RunMount, key: &mut Key) -> Resu
     Ok(Prepared { target, what })
 }
 
-fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Result<Vec<Item>, Error> {
-    let origin = worker.source(from)?;
+fn files(
+    worker: &mut Worker<'_>,
+    from: Option<&str>,
+    path: Option<&str>,
+) -> Result<Vec<Item>, Error> {
+    let source = worker.source(from)?;
     let pattern = path.unwrap_or("/");
     // No wildcards here.
     let escaped: String = pattern
         .chars()
-        .flat_map(|c| matches!(c, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([c]))
+        .flat_map(|c| {
+            matches!(c, '*' | '?' | '[' | '\\')
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
         .collect();
     let mut items = Vec::new();
-    for selection in origin.source.select(&escaped)? {
-        items.extend(origin.source.list(&selection, &Ignore::default())?);
+    for selection in source.select(&escaped)? {
+        items.extend(source.list(&selection, &Ignore::default())?);
     }
     Ok(items)
 }
@@ -196,7 +223,11 @@ fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Res
 /// # Errors
 ///
 /// [`Error::Io`].
-pub fn activate(worker: &Worker<'_>, prepared: Prepared, dir: &Path) -> Result<Active, Error> {
+pub(super) fn activate(
+    worker: &Worker<'_>,
+    prepared: Prepared,
+    dir: &Path,
+) -> Result<Active, Error> {
     let target = &prepared.target;
     let plain = |mount: Mount| Active {
         mount: Some(mount),
@@ -231,7 +262,11 @@ pub fn activate(worker: &Worker<'_>, prepared: Prepared, dir: &Path) -> Result<A
             }
         }
         What::Tmpfs { size } => {
-            let mut options = vec!["nosuid".to_owned(), "nodev".to_owned(), "mode=1777".to_owned()];
+            let mut options = vec![
+                "nosuid".to_owned(),
+                "nodev".to_owned(),
+                "mode=1777".to_owned(),
+            ];
             options.extend(size.map(|bytes| format!("size={bytes}")));
             plain(mount("tmpfs", Path::new("tmpfs"), target, options)?)
         }
@@ -266,14 +301,19 @@ fn mount(kind: &str, source: &Path, target: &str, options: Vec<String>) -> Resul
 }
 
 /// Copies what a bind mount shows into the step's directory, by reflink where the filesystem can.
-fn place_files(worker: &Worker<'_>, items: &[Item], dir: &Path, target: &str) -> Result<PathBuf, Error> {
+fn place_files(
+    worker: &Worker<'_>,
+    items: &[Item],
+    dir: &Path,
+    target: &str,
+) -> Result<PathBuf, Error> {
     let name = format!("bind-{}", target.replace('/', "-"));
     let place = dir.join(name);
     fs::create_dir_all(&place).map_err(failed("create", &place))?;
     copy_into(worker.owners, items, &place)?;
-    let is_file = items.first().is_some_and(|item| {
-        item.kind() != rustix::fs::FileType::Directory
-    });
+    let is_file = items
+        .first()
+        .is_some_and(|item| item.kind() != rustix::fs::FileType::Directory);
     Ok(match is_file {
         true => place.join("file"),
         false => place,
@@ -315,7 +355,10 @@ fn secret_file(
     owner: (u32, u32),
 ) -> Result<PathBuf, Error> {
     let dir = worker.secrets_dir()?;
-    let name: String = target.chars().map(|c| if c == '/' { '-' } else { c }).collect();
+    let name: String = target
+        .chars()
+        .map(|c| if c == '/' { '-' } else { c })
+        .collect();
     let path = dir.join(format!("{}{name}", worker.step.step));
     fs::write(&path, value).map_err(failed("write", &path))?;
     if owner != (0, 0) && worker.owners != Owners::Single {
@@ -323,6 +366,7 @@ fn secret_file(
         let gid = rustix::fs::Gid::from_raw(owner.1);
         rustix::fs::chown(&path, Some(uid), Some(gid)).map_err(refused("change", &path))?;
     }
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(failed("change", &path))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+        .map_err(failed("change", &path))?;
     Ok(path)
 }

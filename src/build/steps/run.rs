@@ -25,6 +25,7 @@ use crate::monitor::{Stream, Streams, exit_code};
 use crate::network::Mode;
 use crate::rootfs::Root;
 use crate::runtime::Running;
+use crate::store::remove_tree;
 
 /// Host name of every RUN, as BuildKit's.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -38,7 +39,7 @@ const MOUNT_POINT_FILES: [&str; 3] = ["etc/hosts", "etc/hostname", "etc/resolv.c
 const CHUNK: usize = 32 << 10;
 
 /// A command that is known well enough to ask the cache.
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// What it depends on.
     pub key: Digest,
     /// Whether its result may be kept.
@@ -51,7 +52,7 @@ pub struct Prepared {
 }
 
 /// Returns how the command is told in the image's history, with the ARGs it sees.
-pub fn history_line(worker: &Worker<'_>, run: &Run) -> String {
+pub(crate) fn history_line(worker: &Worker<'_>, run: &Run) -> String {
     let arguments: Vec<String> = (worker.scope.arguments())
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
@@ -72,9 +73,10 @@ fn words(worker: &Worker<'_>, run: &Run) -> Vec<String> {
         return config::words(&Command::Shell(with_heredocs(text, run)), config);
     };
     // `RUN <<EOF` and nothing else.
-    let alone = text.trim().strip_prefix("<<").is_some_and(|rest| {
-        rest.trim_start_matches('-').trim_matches(['"', '\'']) == heredoc.name
-    });
+    let alone = text
+        .trim()
+        .strip_prefix("<<")
+        .is_some_and(|rest| rest.trim_start_matches('-').trim_matches(['"', '\'']) == heredoc.name);
     match alone {
         true if heredoc.content.starts_with("#!") => {
             config::words(&Command::Shell(with_heredocs(text, run)), config)
@@ -103,7 +105,7 @@ fn with_heredocs(text: &str, run: &Run) -> String {
 /// # Errors
 ///
 /// [`Error::Invalid`] for what is not allowed or missing; those of the mounts.
-pub fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Error> {
+pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Error> {
     if run.insecure && !worker.request.allow_insecure {
         return Err(Error::Invalid(
             "security.insecure is not allowed: use --allow security.insecure".to_owned(),
@@ -154,9 +156,12 @@ pub fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Error> {
 /// # Errors
 ///
 /// [`Error::ExitCode`], [`Error::Container`], [`Error::Io`].
-pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
     let stage = worker.engine.store.stage_layer()?;
-    let dir = worker.scratch.path().join(format!("run-{}", worker.step.step));
+    let dir = worker
+        .scratch
+        .path()
+        .join(format!("run-{}", worker.step.step));
     fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
     let mut spec_mounts: Vec<Mount> = Vec::new();
     let mut held = Vec::new();
@@ -181,7 +186,7 @@ pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, E
         dir: &dir,
         args: prepared.args,
         env: prepared.env,
-        cwd: worker.image.config.working_dir.clone(),
+        cwd: config::absolute("", &worker.image.config.working_dir),
         user: worker.image.config.user.clone(),
         hostname: HOSTNAME,
         mounts: spec_mounts,
@@ -202,6 +207,8 @@ pub fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, E
     }
     let code = follow(worker, &started.running, &mut streams)?;
     drop(held);
+    // Best effort: it goes with the stage at the latest.
+    let _ = remove_tree(&dir);
     if code != 0 {
         return Err(Error::ExitCode { command, code });
     }
@@ -232,7 +239,10 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
             return Ok(code);
         }
         let outputs = [Stream::Stdout, Stream::Stderr].map(|stream| streams.output(stream));
-        let mut fds = vec![PollFd::from_borrowed_fd(running.pidfd.as_fd(), PollFlags::IN)];
+        let mut fds = vec![PollFd::from_borrowed_fd(
+            running.pidfd.as_fd(),
+            PollFlags::IN,
+        )];
         for output in outputs.into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
         }
@@ -251,7 +261,10 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
 fn lowerdirs(worker: &Worker<'_>, stubs: PathBuf) -> Vec<PathBuf> {
     let mut seen = HashSet::new();
     let layers = worker.layers.iter().rev().map(|layer| layer.dir.clone());
-    layers.filter(|dir| seen.insert(dir.clone())).chain([stubs]).collect()
+    layers
+        .filter(|dir| seen.insert(dir.clone()))
+        .chain([stubs])
+        .collect()
 }
 
 /// Makes a directory with all places that something is mounted on.
@@ -270,9 +283,10 @@ fn make_mount_points(root: &Path, mounts: &[Mount]) -> Result<(), Error> {
     for mount in mounts {
         let target = config::absolute(&mount.destination().to_string_lossy(), "/");
         let path = root.join(target.trim_start_matches('/'));
-        let is_file = mount.source().as_ref().is_some_and(|source| {
-            mount.typ().as_deref() == Some("bind") && !source.is_dir()
-        });
+        let is_file = mount
+            .source()
+            .as_ref()
+            .is_some_and(|source| mount.typ().as_deref() == Some("bind") && !source.is_dir());
         match (is_file, path.parent()) {
             (true, Some(parent)) => {
                 make_dir(parent)?;

@@ -16,7 +16,7 @@ const TIME: Timespec = Timespec {
 };
 
 /// Returns what the step depends on.
-pub fn key(worker: &Worker<'_>) -> Digest {
+pub(crate) fn key(worker: &Worker<'_>) -> Digest {
     let mut key = worker.key("workdir");
     key.field("path", &worker.image.config.working_dir);
     key.finish()
@@ -27,7 +27,7 @@ pub fn key(worker: &Worker<'_>) -> Digest {
 /// # Errors
 ///
 /// [`Error::Invalid`] where something else is in the way; [`Error::Io`].
-pub fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
+pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
     let lower = worker.lower()?;
     let stage = worker.engine.store.stage_layer()?;
     let mut target = Target::new(stage.dir(), lower, worker.owners)?;

@@ -20,7 +20,7 @@ const BUFFER: usize = 256 << 10;
 
 /// What becomes of the files.
 #[derive(Debug, Clone)]
-pub struct CopyOptions {
+pub(crate) struct CopyOptions {
     /// Owner and group; `None` keeps the source's.
     pub owner: Option<(u32, u32)>,
     /// `--chmod`.
@@ -33,7 +33,7 @@ pub struct CopyOptions {
 /// # Errors
 ///
 /// [`Error::Invalid`] where something is in the way; [`Error::Io`].
-pub fn copy(
+pub(crate) fn copy(
     items: &[Item],
     target: &mut Target,
     place: &Path,
@@ -241,7 +241,8 @@ impl Copier<'_> {
         to: BorrowedFd<'_>,
         path: &Path,
     ) -> Result<(), Error> {
-        let list = (item.xattrs(source.as_fd())).map_err(refused("read the attributes of", path))?;
+        let list =
+            (item.xattrs(source.as_fd())).map_err(refused("read the attributes of", path))?;
         for (name, value) in list {
             let Some(name) = name_on_disk(&name) else {
                 continue;

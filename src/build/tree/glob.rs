@@ -4,12 +4,12 @@
 //! `--parents` and `--exclude`) any number of components.
 
 /// Returns whether a component has to be matched rather than looked up.
-pub fn is_pattern(component: &str) -> bool {
+pub(super) fn is_pattern(component: &str) -> bool {
     component.contains(['*', '?', '[', '\\'])
 }
 
 /// Returns whether `name` matches `pattern`; `None` for a malformed pattern.
-pub fn matches(pattern: &str, name: &str) -> Option<bool> {
+pub(super) fn matches(pattern: &str, name: &str) -> Option<bool> {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     // Where the last star was, and how much of the name it has taken: with one star to go back to, the time is bounded by

@@ -16,7 +16,7 @@ use crate::build::error::{Error, refused};
 /// # Errors
 ///
 /// [`Error::Io`].
-pub fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
+pub(crate) fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
     if layers.is_empty() {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         return rustix::fs::open(empty, flags, Mode::empty()).map_err(refused("open", empty));

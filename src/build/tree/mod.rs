@@ -10,11 +10,11 @@
 
 mod copy;
 mod glob;
-pub mod merged;
+pub(super) mod merged;
 mod source;
 mod target;
 
-pub use copy::{CopyOptions, copy};
 pub(crate) use copy::implicit;
-pub use source::{Item, Selection, Source};
-pub use target::{Implicit, Target};
+pub(super) use copy::{CopyOptions, copy};
+pub(super) use source::{Item, Source};
+pub(super) use target::{Implicit, Target};

@@ -27,14 +27,14 @@ const MAX_DEPTH: usize = 1024;
 
 /// Where files come from.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     root: OwnedFd,
     ignore: Ignore,
 }
 
 /// A path that a source means.
 #[derive(Debug)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Below the source's root, clean; empty for the root itself.
     pub path: PathBuf,
     /// The file or directory itself, links followed.
@@ -45,7 +45,7 @@ pub struct Selection {
 
 /// One file to copy.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     base: Rc<OwnedFd>,
     /// Below `base`; empty for `base` itself.
     below: PathBuf,
@@ -57,14 +57,14 @@ pub struct Item {
 
 impl Selection {
     /// Returns whether it is a directory, whose content is copied rather than itself.
-    pub fn is_dir(&self) -> bool {
+    pub(crate) fn is_dir(&self) -> bool {
         kind(&self.stat) == FileType::Directory
     }
 }
 
 impl Source {
     /// Takes files from `root`, without those that `ignore` takes away.
-    pub fn new(root: OwnedFd, ignore: Ignore) -> Source {
+    pub(crate) fn new(root: OwnedFd, ignore: Ignore) -> Source {
         Source { root, ignore }
     }
 
@@ -73,7 +73,7 @@ impl Source {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn directory(path: &Path, ignore: Ignore) -> Result<Source, Error> {
+    pub(crate) fn directory(path: &Path, ignore: Ignore) -> Result<Source, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(path, flags, Mode::empty()).map_err(refused("open", path))?;
         Ok(Source::new(root, ignore))
@@ -84,7 +84,7 @@ impl Source {
     /// # Errors
     ///
     /// [`Error::SourceNotFound`] for a path without wildcards; [`Error::Invalid`] for a malformed pattern.
-    pub fn select(&self, pattern: &str) -> Result<Vec<Selection>, Error> {
+    pub(crate) fn select(&self, pattern: &str) -> Result<Vec<Selection>, Error> {
         let clean = clean(Path::new(pattern));
         if !clean.to_string_lossy().split('/').any(glob::is_pattern) {
             return match self.open(&clean, pattern)? {
@@ -104,8 +104,8 @@ impl Source {
                     "**" => self.descend(&path, 0, &mut next)?,
                     text if glob::is_pattern(text) => {
                         for name in self.names(&path)? {
-                            let matched = glob::matches(text, &name.to_string_lossy())
-                                .ok_or_else(|| {
+                            let matched =
+                                glob::matches(text, &name.to_string_lossy()).ok_or_else(|| {
                                     Error::Invalid(format!("syntax error in pattern: {pattern:?}"))
                                 })?;
                             if matched {
@@ -182,7 +182,13 @@ impl Source {
             true => Path::new("."),
             false => path,
         };
-        rustix::fs::openat2(&self.root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+        rustix::fs::openat2(
+            &self.root,
+            path,
+            flags,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT,
+        )
     }
 
     /// Lists what a selection consists of: for a directory, itself (with an empty place) and all below it, a directory
@@ -191,7 +197,7 @@ impl Source {
     /// # Errors
     ///
     /// [`Error::Io`]; [`Error::Invalid`] beyond the bounds.
-    pub fn list(&self, selection: &Selection, exclude: &Ignore) -> Result<Vec<Item>, Error> {
+    pub(crate) fn list(&self, selection: &Selection, exclude: &Ignore) -> Result<Vec<Item>, Error> {
         let mut items = vec![Item {
             base: selection.base.clone(),
             below: PathBuf::new(),
@@ -257,10 +263,7 @@ impl Walk<'_> {
                 stat,
             });
             if is_dir {
-                let flags = OFlags::RDONLY
-                    | OFlags::DIRECTORY
-                    | OFlags::NOFOLLOW
-                    | OFlags::CLOEXEC;
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let inner = rustix::fs::openat(fd, &name, flags, Mode::empty())
                     .map_err(refused("read", &path))?;
                 self.directory(inner.as_fd(), &place, depth + 1)?;
@@ -276,7 +279,7 @@ impl Walk<'_> {
 
 impl Item {
     /// Returns what it is.
-    pub fn kind(&self) -> FileType {
+    pub(crate) fn kind(&self) -> FileType {
         kind(&self.stat)
     }
 
@@ -285,7 +288,7 @@ impl Item {
     /// # Errors
     ///
     /// Those of `openat2(2)`.
-    pub fn open(&self) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open(&self) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         if self.below.as_os_str().is_empty() {
             let path = format!("/proc/self/fd/{}", self.base.as_raw_fd());
@@ -305,7 +308,7 @@ impl Item {
     /// # Errors
     ///
     /// Those of `readlinkat(2)`.
-    pub fn link(&self) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn link(&self) -> Result<Vec<u8>, Errno> {
         rustix::fs::readlinkat(&*self.base, &self.below, Vec::new())
             .map(std::ffi::CString::into_bytes)
     }
@@ -315,7 +318,7 @@ impl Item {
     /// # Errors
     ///
     /// Those of `flistxattr(2)` and `fgetxattr(2)`.
-    pub fn xattrs(&self, fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+    pub(crate) fn xattrs(&self, fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
         let mut list = Vec::new();
         for name in xattr::list(fd)? {
             let Some(in_tar) = name_in_tar(name.to_bytes()) else {
@@ -337,7 +340,12 @@ impl Item {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn add_to(&self, key: &mut Key, hashes: &mut FileHashes, owners: bool) -> Result<(), Error> {
+    pub(crate) fn add_to(
+        &self,
+        key: &mut Key,
+        hashes: &mut FileHashes,
+        owners: bool,
+    ) -> Result<(), Error> {
         let failed = || refused("read", &self.place);
         key.field("path", self.place.as_os_str().as_bytes());
         key.field("mode", self.stat.st_mode.to_le_bytes());

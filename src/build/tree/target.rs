@@ -23,7 +23,7 @@ const MAX_LINKS: usize = 40;
 
 /// A layer that is being written.
 #[derive(Debug)]
-pub struct Target {
+pub(crate) struct Target {
     upper: Rc<OwnedFd>,
     dir: PathBuf,
     lower: Option<OwnedFd>,
@@ -44,7 +44,7 @@ pub(super) struct Directory {
 
 /// What directories get that nobody describes.
 #[derive(Debug, Clone, Copy)]
-pub struct Implicit {
+pub(crate) struct Implicit {
     /// Owner.
     pub uid: u32,
     /// Group.
@@ -59,7 +59,7 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn new(dir: &Path, lower: Option<OwnedFd>, owners: Owners) -> Result<Target, Error> {
+    pub(crate) fn new(dir: &Path, lower: Option<OwnedFd>, owners: Owners) -> Result<Target, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let upper = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
         let mut times = HashMap::new();
@@ -82,7 +82,7 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::Io`]; `ELOOP` for links that lead nowhere.
-    pub fn resolve(&self, path: &Path) -> Result<PathBuf, Error> {
+    pub(crate) fn resolve(&self, path: &Path) -> Result<PathBuf, Error> {
         let mut todo: Vec<OsString> = components(path);
         todo.reverse();
         let mut resolved = PathBuf::new();
@@ -93,7 +93,9 @@ impl Target {
                 continue;
             }
             let next = resolved.join(&name);
-            let is_link = self.find(&next)?.is_some_and(|stat| kind(&stat) == FileType::Symlink);
+            let is_link = self
+                .find(&next)?
+                .is_some_and(|stat| kind(&stat) == FileType::Symlink);
             if !is_link {
                 resolved = next;
                 continue;
@@ -119,9 +121,11 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub fn find(&self, path: &Path) -> Result<Option<Stat>, Error> {
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<Stat>, Error> {
         if path.as_os_str().is_empty() {
-            return rustix::fs::fstat(&*self.upper).map(Some).map_err(refused("read", path));
+            return rustix::fs::fstat(&*self.upper)
+                .map(Some)
+                .map_err(refused("read", path));
         }
         match rustix::fs::statat(&*self.upper, path, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => return Ok(Some(stat)),
@@ -144,7 +148,10 @@ impl Target {
     }
 
     fn read_link(&self, path: &Path) -> Result<Vec<u8>, Errno> {
-        let read = match (rustix::fs::readlinkat(&*self.upper, path, Vec::new()), &self.lower) {
+        let read = match (
+            rustix::fs::readlinkat(&*self.upper, path, Vec::new()),
+            &self.lower,
+        ) {
             (Err(Errno::NOENT), Some(lower)) => rustix::fs::readlinkat(lower, path, Vec::new()),
             (read, _) => read,
         };
@@ -156,11 +163,19 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::Invalid`] where something else is in the way; [`Error::Io`].
-    pub fn ensure_directory(&mut self, path: &Path, implicit: Implicit) -> Result<(), Error> {
+    pub(crate) fn ensure_directory(
+        &mut self,
+        path: &Path,
+        implicit: Implicit,
+    ) -> Result<(), Error> {
         self.directory(path, implicit).map(drop)
     }
 
-    pub(super) fn directory(&mut self, path: &Path, implicit: Implicit) -> Result<Directory, Error> {
+    pub(super) fn directory(
+        &mut self,
+        path: &Path,
+        implicit: Implicit,
+    ) -> Result<Directory, Error> {
         if let Some((last, directory)) = &self.last
             && last == path
         {
@@ -180,7 +195,12 @@ impl Target {
     }
 
     /// Opens the directory `at`, whose parent is `parent`, or makes it.
-    fn enter(&mut self, parent: &Directory, at: &Path, implicit: Implicit) -> Result<Directory, Error> {
+    fn enter(
+        &mut self,
+        parent: &Directory,
+        at: &Path,
+        implicit: Implicit,
+    ) -> Result<Directory, Error> {
         let name = name_of(at);
         let below = match parent.in_lower {
             true => self.find_below(at)?,
@@ -232,8 +252,8 @@ impl Target {
         rustix::fs::mkdirat(parent, &name, Mode::from_raw_mode(0o700))
             .map_err(refused("create", at))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(parent, &name, flags, Mode::empty())
-            .map_err(refused("open", at))?;
+        let fd =
+            rustix::fs::openat(parent, &name, flags, Mode::empty()).map_err(refused("open", at))?;
         rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode)).map_err(refused("change", at))?;
         Ok(fd)
     }
@@ -244,7 +264,8 @@ impl Target {
             return Ok(());
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let old = rustix::fs::openat(lower, at, flags, Mode::empty()).map_err(refused("open", at))?;
+        let old =
+            rustix::fs::openat(lower, at, flags, Mode::empty()).map_err(refused("open", at))?;
         let stat = rustix::fs::fstat(&old).map_err(refused("read", at))?;
         let new = self.make_directory(parent, at, 0o700)?;
         let failed = || refused("copy the attributes of", at);
@@ -310,7 +331,7 @@ impl Target {
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Layer`].
-    pub fn finish(mut self, implicit: Timespec) -> Result<(), Error> {
+    pub(crate) fn finish(mut self, implicit: Timespec) -> Result<(), Error> {
         let root = Timestamps {
             last_access: implicit,
             last_modification: implicit,

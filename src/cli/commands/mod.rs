@@ -1,6 +1,8 @@
 //! The commands, one file each, and the table of them.
 
 mod attach;
+mod build;
+mod build_flags;
 mod check;
 mod complete;
 mod create;
@@ -41,6 +43,7 @@ use super::command::{Entry, Group};
 
 /// Management commands: the first of two words.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("builder", "Manage builds"),
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("system", "Manage ctr"),
@@ -55,6 +58,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Group::Common,
         &["ps", "container ls", "container list", "container ps"],
     ),
+    Entry::of::<build::Build>(Group::Common, &["build", "image build", "builder build"]),
     Entry::of::<pull::Pull>(Group::Common, &["pull", "image pull"]),
     Entry::of::<push::Push>(Group::Common, &["push", "image push"]),
     Entry::of::<images::Images>(Group::Common, &["images", "image ls", "image list"]),

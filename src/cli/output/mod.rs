@@ -1,5 +1,6 @@
 //! What commands print: tables and `--format`, sizes, times.
 
+pub(crate) mod build;
 pub(crate) mod escape;
 pub(crate) mod format;
 pub(crate) mod go;

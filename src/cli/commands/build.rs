@@ -1,0 +1,646 @@
+//! `ctr build`.
+
+use std::io::{self, IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{build_flags, create_flags};
+use crate::build::context::{self, DockerfileText};
+use crate::build::dockerfile::stages::Stages;
+use crate::build::dockerfile::{MAX_DOCKERFILE_BYTES, parse};
+use crate::build::lint;
+use crate::build::request::{CachePolicy, Context as BuildContext, NamedContext};
+use crate::build::{self, Built, Plan, Request};
+use crate::cli::command::{Command, Example, Flag, Outcome};
+use crate::cli::context::Context;
+use crate::cli::environment;
+use crate::cli::error::Failure;
+use crate::cli::labels::label;
+use crate::cli::output::build::{Style, Watcher, excerpt};
+use crate::container::Engine;
+use crate::image::{self, Reference};
+use crate::network::Mode;
+use crate::registry::Credentials;
+use crate::store::{LayerStage, Store};
+use crate::sys;
+use crate::userns::{self, IdMap};
+
+/// Bytes looked at to tell an archive from a Dockerfile.
+const HEAD: usize = 512;
+
+/// Build an image from a Dockerfile
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// Add a custom host-to-IP mapping
+    #[arg(long, value_name = "HOST:IP")]
+    add_host: Vec<String>,
+    /// Allow what the Dockerfile may not do by itself: network.host, security.insecure
+    #[arg(long, value_name = "ENTITLEMENT")]
+    allow: Vec<String>,
+    /// Set values for ARGs; NAME alone takes the value from your own environment
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    build_arg: Vec<String>,
+    /// Give a name to further files or an image, for COPY --from and FROM
+    #[arg(long, value_name = "NAME=DIR|docker-image://IMAGE")]
+    build_context: Vec<String>,
+    /// Check the Dockerfile and build nothing
+    #[arg(long)]
+    check: bool,
+    /// Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<String>,
+    /// Write the image ID to a file
+    #[arg(long, value_name = "FILE")]
+    iidfile: Option<PathBuf>,
+    /// Set metadata for the image
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    label: Vec<(String, String)>,
+    /// Write what was built to a JSON file
+    #[arg(long, value_name = "FILE")]
+    metadata_file: Option<PathBuf>,
+    /// Set the network of RUN: default, none or host
+    #[arg(long, value_name = "MODE")]
+    network: Option<String>,
+    /// Do not use results of earlier builds
+    #[arg(long)]
+    no_cache: bool,
+    /// Do not use results of earlier builds for these stages
+    #[arg(long, value_name = "STAGE")]
+    no_cache_filter: Vec<String>,
+    /// Set the platform of base images and of the result (default: this machine's)
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<String>,
+    /// Set the kind of progress output: auto, plain, tty, quiet
+    #[arg(long, value_name = "KIND")]
+    progress: Option<String>,
+    /// Ask registries for newer base images
+    #[arg(long)]
+    pull: bool,
+    /// Suppress progress and print the image ID
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show a secret to RUN --mount=type=secret
+    #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]")]
+    secret: Vec<String>,
+    /// Size of /dev/shm (default: 64m)
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<String>,
+    /// Show an agent's socket to RUN --mount=type=ssh
+    #[arg(long, value_name = "default|ID[=SOCKET]")]
+    ssh: Vec<String>,
+    /// Name the image
+    #[arg(short, long, value_name = "NAME[:TAG]")]
+    tag: Vec<String>,
+    /// Build this stage (default: the last one)
+    #[arg(long, value_name = "STAGE")]
+    target: Option<String>,
+    /// Set the time of the build and the latest time of files, in seconds since 1970
+    #[arg(long, value_name = "SECONDS", alias = "source-date-epoch")]
+    timestamp: Option<String>,
+    /// Directory with the files that the Dockerfile copies; "-" for an archive or a Dockerfile on stdin
+    #[arg(value_name = "PATH", hide = true)]
+    path: String,
+}
+
+/// The Dockerfile and the directory, and what keeps that directory there.
+struct Input {
+    dockerfile: DockerfileText,
+    context: BuildContext,
+    _unpacked: Option<LayerStage>,
+}
+
+impl Command for Build {
+    const USAGE: &'static str = "[OPTIONS] PATH | -";
+    const EXAMPLES: &'static [Example] = &[
+        (
+            "build -t web .",
+            "Build ./Dockerfile with the files of this directory",
+        ),
+        (
+            "build --target test --build-arg VERSION=1.2 -f ci/Dockerfile .",
+            "Build one stage of another Dockerfile",
+        ),
+        (
+            "build --secret id=token,src=token.txt -q .",
+            "Let RUN --mount=type=secret,id=token see a file, and print the image ID alone",
+        ),
+    ];
+    const UNBUILT: &'static [Flag] = &[
+        Flag::value("output").short('o'),
+        Flag::value("cache-from"),
+        Flag::value("cache-to"),
+        Flag::switch("push"),
+        Flag::value("call"),
+        Flag::value("annotation"),
+        Flag::value("attest"),
+        Flag::value("provenance"),
+        Flag::value("sbom"),
+        Flag::value("policy"),
+        Flag::value("resource"),
+        Flag::value("ulimit"),
+        Flag::value("cgroup-parent"),
+        Flag::switch("squash"),
+        Flag::value("memory").short('m'),
+        Flag::value("memory-swap"),
+        Flag::value("cpu-shares").short('c'),
+        Flag::value("cpu-period"),
+        Flag::value("cpu-quota"),
+        Flag::value("cpuset-cpus"),
+        Flag::value("cpuset-mems"),
+        Flag::value("security-opt"),
+        Flag::value("isolation"),
+        Flag::value("format"),
+        Flag::value("volume").short('v'),
+        Flag::value("jobs"),
+        Flag::value("ignorefile"),
+        Flag::value("authfile"),
+        Flag::value("creds"),
+    ];
+    const IGNORED: &'static [Flag] = &[
+        Flag::switch("rm"),
+        Flag::switch("force-rm"),
+        Flag::switch("compress"),
+        Flag::switch("load"),
+        Flag::switch("disable-content-trust"),
+        Flag::switch("layers"),
+        Flag::value("builder"),
+    ];
+
+    fn run(self, context: &Context) -> Outcome {
+        let names = (self.tag.iter())
+            .map(|text| {
+                let name: Reference = text.parse()?;
+                match name.digest() {
+                    Some(_) => Err(Failure::message(format!(
+                        "invalid tag {text:?}: it has a digest"
+                    ))),
+                    None => Ok(name.with_default_tag()),
+                }
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let style = self.style()?;
+        let mut inside = None;
+        let input = self.input(context, &mut inside)?;
+        if self.check {
+            return self.lint(context, &input);
+        }
+        let request = self.request(context, &input, inside.is_some());
+        let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
+        let (store, map) = match inside {
+            Some(inside) => inside,
+            None => enter(context)?,
+        };
+        let engine = engine(context, store, &map)?;
+        self.warn(context, &input)?;
+        let mut watcher = Watcher::new(style);
+        let built = build::build(&request, &plan, &engine, &map, &names, &mut watcher);
+        let built = built.map_err(|error| located(error).at(context, &input.dockerfile))?;
+        self.report(context, &built, &names, style)?;
+        Ok(0)
+    }
+}
+
+impl Build {
+    fn style(&self) -> Result<Style, Failure> {
+        if self.quiet {
+            return Ok(Style::Quiet);
+        }
+        let wanted = self
+            .progress
+            .clone()
+            .or_else(|| environment::set("BUILDKIT_PROGRESS"));
+        match wanted.as_deref().unwrap_or("auto") {
+            "auto" | "" if io::stderr().is_terminal() => Ok(Style::Terminal),
+            "auto" | "" | "plain" => Ok(Style::Plain),
+            "tty" => Ok(Style::Terminal),
+            "quiet" | "none" => Ok(Style::Quiet),
+            other => Err(Failure::message(format!("invalid progress mode {other:?}"))),
+        }
+    }
+
+    /// Reads the Dockerfile and finds the files. An archive can only be unpacked inside the id map: what that gives is
+    /// left in `inside`.
+    fn input(
+        &self,
+        context: &Context,
+        inside: &mut Option<(Store, IdMap)>,
+    ) -> Result<Input, Failure> {
+        let stdin_dockerfile = self.file.as_deref() == Some("-");
+        if self.path == "-" {
+            if stdin_dockerfile {
+                return Err(Failure::message(
+                    "invalid argument: can't use stdin for both build context and dockerfile",
+                ));
+            }
+            return self.input_of_stdin(context, inside);
+        }
+        if is_remote(&self.path) {
+            return Err(Failure::message(format!(
+                "building from a URL is not supported yet: {}",
+                self.path
+            ))
+            .with_hint("git clone or download it, and build the directory"));
+        }
+        let dir = Path::new(&self.path);
+        if !dir.is_dir() {
+            let problem = match dir.exists() {
+                true => "is not a directory",
+                false => "not found",
+            };
+            return Err(Failure::message(format!(
+                "unable to prepare context: path {:?} {problem}",
+                self.path
+            )));
+        }
+        let dir = dir.canonicalize().map_err(|error| {
+            Failure::message(format!("unable to prepare context: {}: {error}", self.path))
+        })?;
+        let dockerfile = match stdin_dockerfile {
+            true => read_stdin(Vec::new())?,
+            false => context::dockerfile(&dir, self.file.as_deref().map(Path::new))?,
+        };
+        let ignore = context::ignore(&dir, dockerfile.path.as_deref())?;
+        Ok(Input {
+            dockerfile,
+            context: BuildContext {
+                dir: Some(dir),
+                ignore,
+            },
+            _unpacked: None,
+        })
+    }
+
+    fn input_of_stdin(
+        &self,
+        context: &Context,
+        inside: &mut Option<(Store, IdMap)>,
+    ) -> Result<Input, Failure> {
+        let mut head = Vec::new();
+        let mut stdin = io::stdin().lock();
+        (&mut stdin)
+            .take(HEAD as u64)
+            .read_to_end(&mut head)
+            .map_err(|error| Failure::message(format!("failed to read stdin: {error}")))?;
+        if !context::is_archive(&head) {
+            if self.file.is_some() {
+                return Err(Failure::message(
+                    "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
+                ));
+            }
+            return Ok(Input {
+                dockerfile: read_stdin(head)?,
+                context: BuildContext::default(),
+                _unpacked: None,
+            });
+        }
+        let (store, map) = enter(context)?;
+        let unpacked = context::unpack(&store, &map, head.as_slice().chain(stdin))?;
+        let dir = unpacked.dir().to_owned();
+        let file = self
+            .file
+            .as_deref()
+            .map(|file| dir.join(file.trim_start_matches('/')));
+        let dockerfile = context::dockerfile(&dir, file.as_deref())?;
+        let ignore = context::ignore(&dir, dockerfile.path.as_deref())?;
+        *inside = Some((store, map));
+        Ok(Input {
+            dockerfile,
+            context: BuildContext {
+                dir: Some(dir),
+                ignore,
+            },
+            _unpacked: Some(unpacked),
+        })
+    }
+
+    /// Makes the request, and finds out what it needs.
+    fn request(
+        &self,
+        context: &Context,
+        input: &Input,
+        is_inside: bool,
+    ) -> Result<(Request, Plan), Located> {
+        let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
+        let escape = parsed.directives.escape;
+        let stages = Stages::of(parsed).map_err(build::Error::from)?;
+        let target = stages.target(self.target.as_deref()).ok_or_else(|| {
+            let target = self.target.as_deref().unwrap_or_default();
+            Failure::message(format!("target stage {target:?} could not be found"))
+        })?;
+        let mut build_args = build_flags::build_args(&self.build_arg);
+        for (name, value) in &context.settings.proxies {
+            build_args
+                .entry(name.clone())
+                .or_insert_with(|| value.clone());
+        }
+        let mut allowed = [false, false];
+        for entitlement in self.allow.iter().flat_map(|text| text.split(',')) {
+            match entitlement {
+                "security.insecure" => allowed[0] = true,
+                "network.host" => allowed[1] = true,
+                other => {
+                    return Err(Failure::message(format!("unknown entitlement {other:?}")).into());
+                }
+            }
+        }
+        let cache = match (self.no_cache, self.no_cache_filter.is_empty()) {
+            (true, _) => CachePolicy::Never,
+            (false, true) => CachePolicy::Use,
+            (false, false) => CachePolicy::NotFor(self.no_cache_filter.clone()),
+        };
+        let network = match self.network.as_deref() {
+            None | Some("" | "default") => Mode::User,
+            Some("none") => Mode::None,
+            Some("host") => Mode::Host,
+            Some(other) => {
+                return Err(Failure::message(format!(
+                    "network mode {other:?} not supported by build: use default, none or host"
+                ))
+                .into());
+            }
+        };
+        let mut request = Request {
+            stages,
+            escape,
+            context: input.context.clone(),
+            contexts: self.contexts()?.into_iter().collect(),
+            target,
+            epoch: build_flags::epoch(self.timestamp.as_deref(), &build_args)?,
+            build_args,
+            labels: self.label.clone(),
+            platform: create_flags::platform(self.platform.as_deref())
+                .map_err(|failure| failure.with_code(1))?,
+            cache,
+            pull: self.pull,
+            network,
+            hosts: build_flags::hosts(&self.add_host)?,
+            shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
+            secrets: build_flags::secrets(&self.secret)?,
+            agents: build_flags::agents(&self.ssh)?,
+            allow_insecure: allowed[0],
+            allow_host_network: allowed[1],
+            logins: Vec::new(),
+        };
+        let plan = request.plan()?;
+        // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
+        if !is_inside {
+            request.logins = self.logins(context, &request, &plan)?;
+        }
+        Ok((request, plan))
+    }
+
+    fn logins(
+        &self,
+        context: &Context,
+        request: &Request,
+        plan: &Plan,
+    ) -> Result<Vec<(Reference, Credentials)>, Failure> {
+        let store = context.store()?;
+        let mut logins = Vec::new();
+        for name in plan.images() {
+            let here = image::resolve(&store, name, request.platform.as_ref()).is_ok();
+            if here && !request.pull {
+                continue;
+            }
+            sys::names::use_files_and_dns();
+            let reference = name.parse::<Reference>()?.with_default_tag();
+            let credentials = Credentials::find(&context.settings, &reference)?;
+            logins.push((reference, credentials));
+        }
+        Ok(logins)
+    }
+
+    fn contexts(&self) -> Result<Vec<(String, NamedContext)>, Failure> {
+        let mut contexts = Vec::new();
+        for flag in &self.build_context {
+            let Some((name, value)) = flag.split_once('=') else {
+                return Err(Failure::message(format!(
+                    "invalid context value: {flag}, expected key=value"
+                )));
+            };
+            let named = match value.strip_prefix("docker-image://") {
+                Some(image) => NamedContext::Image(image.to_owned()),
+                None if is_remote(value) || value.contains("://") => {
+                    return Err(Failure::message(format!(
+                        "build context {name}: {value} is not supported yet"
+                    )));
+                }
+                None => {
+                    let dir = Path::new(value).canonicalize().map_err(|error| {
+                        Failure::message(format!(
+                            "failed to get build context {name}: {value}: {error}"
+                        ))
+                    })?;
+                    let ignore = context::ignore(&dir, None)?;
+                    NamedContext::Files(BuildContext {
+                        dir: Some(dir),
+                        ignore,
+                    })
+                }
+            };
+            contexts.push((name.to_owned(), named));
+        }
+        Ok(contexts)
+    }
+
+    fn findings(&self, input: &Input) -> Result<lint::Report, Failure> {
+        let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
+        let build_args = build_flags::build_args(&self.build_arg);
+        Ok(lint::check(
+            &parsed,
+            &lint::Input {
+                build_args: &build_args,
+                platform_args: &Default::default(),
+                options: build_args
+                    .get("BUILDKIT_DOCKERFILE_CHECK")
+                    .map(String::as_str),
+                ignore: Some(&input.context.ignore),
+                image_variables: &|_| None,
+                stages: None,
+            },
+        )?)
+    }
+
+    /// `--check`.
+    fn lint(&self, context: &Context, input: &Input) -> Outcome {
+        let report = self.findings(input)?;
+        let text = String::from_utf8_lossy(&input.dockerfile.bytes);
+        for warning in &report.warnings {
+            context.print(&format!(
+                "\nWARNING: {}\n{}\n{}",
+                warning.rule.name(),
+                warning.detail,
+                excerpt(
+                    &input.dockerfile.name,
+                    &text,
+                    (warning.span.first, warning.span.last)
+                )
+            ))?;
+        }
+        if let Some(error) = report.failed {
+            return Err(located(error.into()).at(context, &input.dockerfile));
+        }
+        let count = report.warnings.len();
+        context.println(&match count {
+            0 => "Check complete, no warnings found.".to_owned(),
+            1 => "\nCheck complete, 1 warning has been found!".to_owned(),
+            count => format!("\nCheck complete, {count} warnings have been found!"),
+        })?;
+        // buildx: warnings of a check fail it.
+        Ok(i32::from(count > 0))
+    }
+
+    /// Warnings of the linter before a build; with `# check=error=true` they end it.
+    fn warn(&self, context: &Context, input: &Input) -> Result<(), Failure> {
+        let Ok(report) = self.findings(input) else {
+            return Ok(());
+        };
+        if let Some(verdict) = report.verdict() {
+            return Err(Failure::message(verdict));
+        }
+        if !self.quiet {
+            for warning in &report.warnings {
+                context.warn(&format!(
+                    "{}: {} (line {})",
+                    warning.rule.name(),
+                    warning.detail,
+                    warning.span.first
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn report(
+        &self,
+        context: &Context,
+        built: &Built,
+        names: &[Reference],
+        style: Style,
+    ) -> Result<(), Failure> {
+        if let Some(path) = &self.iidfile {
+            std::fs::write(path, built.id.to_string())
+                .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
+        }
+        if let Some(path) = &self.metadata_file {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let metadata = serde_json::json!({
+                "containerimage.config.digest": built.id,
+                "containerimage.digest": built.manifest,
+                "image.name": names.join(","),
+            });
+            let text = format!("{metadata:#}\n");
+            std::fs::write(path, text)
+                .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
+        }
+        if self.quiet {
+            return context.println(&built.id.to_string());
+        }
+        if style != Style::Quiet {
+            context.eprintln(&format!("writing image {}", built.id));
+            for name in names {
+                context.eprintln(&format!("naming to {name}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A failure, and the lines of the Dockerfile that it is about.
+struct Located {
+    failure: Failure,
+    lines: Option<(usize, usize)>,
+}
+
+impl Located {
+    /// Shows the lines.
+    fn at(self, context: &Context, dockerfile: &DockerfileText) -> Failure {
+        if let Some(lines) = self.lines {
+            let text = String::from_utf8_lossy(&dockerfile.bytes);
+            for line in excerpt(&dockerfile.name, &text, lines).lines() {
+                context.eprintln(line);
+            }
+        }
+        self.failure
+    }
+}
+
+impl From<Failure> for Located {
+    fn from(failure: Failure) -> Located {
+        Located {
+            failure,
+            lines: None,
+        }
+    }
+}
+
+impl From<build::Error> for Located {
+    fn from(error: build::Error) -> Located {
+        located(error)
+    }
+}
+
+fn located(error: build::Error) -> Located {
+    let lines = error.lines();
+    let code = match error {
+        build::Error::Interrupted => 130,
+        _ => 1,
+    };
+    // The words of BuildKit's client, which scripts look for.
+    let failure = match &error {
+        build::Error::Interrupted => Failure::of(error),
+        _ => Failure::of(error).about("failed to build: failed to solve"),
+    };
+    Located {
+        failure: failure.with_code(code),
+        lines,
+    }
+}
+
+fn enter(context: &Context) -> Result<(Store, IdMap), Failure> {
+    context.store_for_content()
+}
+
+/// Opens the containers from inside the user's id map, where this process is root.
+fn engine(context: &Context, store: Store, map: &IdMap) -> Result<Engine, Failure> {
+    let mut settings = context.settings.clone();
+    if map.tier != userns::Tier::Identity {
+        (settings.uid, settings.gid) = (0, 0);
+    }
+    let id_map = match map.tier {
+        userns::Tier::Single => IdMap::single(&settings, 0, 0),
+        _ => IdMap::detect(&settings)?,
+    };
+    Ok(Engine {
+        settings,
+        store,
+        id_map,
+    })
+}
+
+fn is_remote(path: &str) -> bool {
+    [
+        "http://",
+        "https://",
+        "git://",
+        "git@",
+        "ssh://",
+        "github.com/",
+    ]
+    .iter()
+    .any(|prefix| path.starts_with(prefix))
+}
+
+/// Reads a Dockerfile from standard input, of which `head` has been read.
+fn read_stdin(head: Vec<u8>) -> Result<DockerfileText, Failure> {
+    let rest = io::stdin().lock().take(MAX_DOCKERFILE_BYTES as u64 + 1);
+    let mut bytes = head;
+    (rest.chain(io::empty()).read_to_end(&mut bytes))
+        .map_err(|error| Failure::message(format!("failed to read stdin: {error}")))?;
+    Ok(DockerfileText {
+        name: "Dockerfile".to_owned(),
+        bytes,
+        path: None,
+    })
+}

@@ -1,0 +1,201 @@
+//! The values of `build`'s flags.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::cli::environment;
+use crate::cli::error::Failure;
+use crate::units;
+
+/// Bytes of a secret. Source: BuildKit, session/secrets, `MaxSecretSize`.
+const MAX_SECRET_BYTES: u64 = 500 << 10;
+
+/// `--build-arg NAME[=VALUE]`; a name alone takes the value from the environment, or is none at all.
+pub(super) fn build_args(flags: &[String]) -> BTreeMap<String, String> {
+    let mut args = BTreeMap::new();
+    for flag in flags {
+        match flag.split_once('=') {
+            Some((name, value)) => drop(args.insert(name.to_owned(), value.to_owned())),
+            None => args.extend(environment::set(flag).map(|value| (flag.clone(), value))),
+        }
+    }
+    args
+}
+
+/// `--secret id=ID[,src=FILE|,env=NAME]`, or `--secret ID`-less forms that buildx knows: `type=file|env`.
+pub(super) fn secrets(flags: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut secrets = BTreeMap::new();
+    for flag in flags {
+        let (mut id, mut src, mut env, mut kind) = (None, None, None, None);
+        for option in flag.split(',') {
+            let Some((key, value)) = option.split_once('=') else {
+                return Err(Failure::message(format!(
+                    "invalid field '{option}' must be a key=value pair"
+                )));
+            };
+            match key {
+                "id" => id = Some(value),
+                "src" | "source" => src = Some(value),
+                "env" => env = Some(value),
+                "type" if matches!(value, "file" | "env") => kind = Some(value),
+                "type" => {
+                    return Err(Failure::message(format!(
+                        "unsupported secret type {value:?}"
+                    )));
+                }
+                _ => {
+                    return Err(Failure::message(format!(
+                        "unexpected key '{key}' in '{option}'"
+                    )));
+                }
+            }
+        }
+        let id = id.ok_or_else(|| Failure::message(format!("secret {flag:?} has no id")))?;
+        // As buildx: without more, the variable of that name if there is one, else the file of that name.
+        let from_env = match (env, src, kind) {
+            (Some(name), _, _) => Some(name),
+            (None, Some(name), Some("env")) => Some(name),
+            (None, None, Some("env")) => Some(id),
+            (None, None, None) if environment::set(id).is_some() => Some(id),
+            _ => None,
+        };
+        let value = match from_env {
+            Some(name) => environment::set(name).unwrap_or_default().into_bytes(),
+            None => {
+                let path = PathBuf::from(src.unwrap_or(id));
+                let read = crate::bounded::read_file(&path, MAX_SECRET_BYTES);
+                let missing = || {
+                    Failure::message(format!(
+                        "failed to stat {}: no such file or directory",
+                        path.display()
+                    ))
+                };
+                read.map_err(|error| {
+                    Failure::message(format!("secret {id}: {}: {error}", path.display()))
+                })?
+                .ok_or_else(missing)?
+            }
+        };
+        secrets.insert(id.to_owned(), value);
+    }
+    Ok(secrets)
+}
+
+/// `--ssh default|ID[=SOCKET]`.
+pub(super) fn agents(flags: &[String]) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let mut agents = BTreeMap::new();
+    for flag in flags {
+        let (id, path) = match flag.split_once('=') {
+            Some((id, path)) => (id, Some(PathBuf::from(path))),
+            None => (
+                flag.as_str(),
+                environment::set("SSH_AUTH_SOCK").map(PathBuf::from),
+            ),
+        };
+        let path = path.ok_or_else(|| {
+            Failure::message("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set")
+        })?;
+        let is_socket = path
+            .metadata()
+            .is_ok_and(|meta| meta.file_type().is_socket());
+        if !is_socket {
+            return Err(Failure::message(format!(
+                "--ssh {id}: {} is not the socket of an agent",
+                path.display()
+            ))
+            .with_hint(
+                "keys are not read by ctr: start an agent, ssh-add the key, and use --ssh default",
+            ));
+        }
+        agents.insert(id.to_owned(), path);
+    }
+    Ok(agents)
+}
+
+/// `--add-host NAME:ADDRESS` or `NAME=ADDRESS`.
+pub(super) fn hosts(flags: &[String]) -> Result<Vec<(String, IpAddr)>, Failure> {
+    let mut hosts = Vec::new();
+    for flag in flags {
+        let bad = || Failure::message(format!("bad format for add-host: {flag:?}"));
+        let (name, address) = flag.split_once(['=', ':']).ok_or_else(bad)?;
+        let address = address.trim_matches(['[', ']']);
+        let address = address.parse().map_err(|_| {
+            Failure::message(format!("invalid IP address in add-host: {address:?}"))
+        })?;
+        if name.is_empty() {
+            return Err(bad());
+        }
+        hosts.push((name.to_owned(), address));
+    }
+    Ok(hosts)
+}
+
+/// `--shm-size 64m`.
+pub(super) fn shm_size(flag: Option<&str>) -> Result<Option<u64>, Failure> {
+    let Some(text) = flag else {
+        return Ok(None);
+    };
+    units::parse_ram_bytes(text)
+        .map(Some)
+        .ok_or_else(|| Failure::message(format!("invalid size: {text:?}")))
+}
+
+/// `--timestamp`, `--source-date-epoch`, `SOURCE_DATE_EPOCH`: seconds since 1970.
+pub(super) fn epoch(
+    flag: Option<&str>,
+    build_args: &BTreeMap<String, String>,
+) -> Result<Option<i64>, Failure> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let text = flag
+        .map(str::to_owned)
+        .or_else(|| build_args.get(NAME).cloned())
+        .or_else(|| environment::set(NAME))
+        .filter(|text| !text.is_empty());
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let seconds: Option<i64> = text.parse().ok().filter(|seconds| *seconds >= 0);
+    seconds.map(Some).ok_or_else(|| {
+        Failure::message(format!(
+            "invalid {NAME}: {text:?} is no number of seconds since 1970"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn secrets_from_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "hunter2").unwrap();
+        let flag = format!("id=a,src={}", file.display());
+        assert_eq!(secrets(&[flag]).unwrap()["a"], b"hunter2");
+        for bad in [
+            "",
+            "src=x",
+            "id=a,x=y",
+            "id=a,type=vault",
+            "id=a,src=/nonexistent",
+        ] {
+            assert!(secrets(&strings(&[bad])).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_by_colon_or_equals_sign() {
+        let got = hosts(&strings(&["a:1.2.3.4", "b=[::1]"])).unwrap();
+        assert_eq!(got[0], ("a".to_owned(), "1.2.3.4".parse().unwrap()));
+        assert_eq!(got[1], ("b".to_owned(), "::1".parse().unwrap()));
+        assert!(hosts(&strings(&["a"])).is_err());
+        assert!(hosts(&strings(&["a:b"])).is_err());
+    }
+}
