@@ -405,6 +405,11 @@ fn a_rootfs_of_somebody_else_s(env: &TestEnv) {
     };
     let shown = "box\nfile\n/var/d\n/etc/passwd\n";
     run(&format!("{path}:O")).exits(0).stdout(shown);
+    // The one that has the store in it cannot be covered.
+    let above = env.data();
+    run(&format!("{}:O", above.display()))
+        .exits(125)
+        .stderr_has("cannot be covered by an overlay");
     assert!(!directory.join("made").exists());
     let owner = std::os::unix::fs::MetadataExt::uid(&directory.metadata().unwrap());
     if env.user().uid == owner {

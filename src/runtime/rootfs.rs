@@ -74,7 +74,11 @@ impl Overlay {
         );
         let relative = |path: &Path| -> Result<Vec<u8>, Error> {
             let path = path.strip_prefix(&ancestor).unwrap_or(path);
-            Ok(path.as_os_str().as_bytes().to_vec())
+            Ok(match path.as_os_str().as_bytes() {
+                // The ancestor itself.
+                b"" => b".".to_vec(),
+                path => path.to_vec(),
+            })
         };
         let lowers: Vec<Vec<u8>> = lowerdirs
             .iter()
@@ -390,6 +394,14 @@ mod tests {
             "lowerdir=layers/b\\:c/diff:layers/a/diff,upperdir=containers/x\\,y/upper,\
              workdir=containers/x\\,y/work,userxattr,volatile"
         );
+    }
+
+    #[test]
+    fn a_layer_may_be_above_the_others() {
+        let upper = Path::new("/home/me/upper");
+        let overlay = Overlay::new(&["/".into()], upper, upper, false, false).unwrap();
+        assert_eq!(overlay.ancestor.as_c_str(), c"/");
+        assert_eq!(overlay.lowerdirs, [c".".to_owned()]);
     }
 
     #[test]
