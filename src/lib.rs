@@ -9,12 +9,13 @@
 //! container    the container record and its life: create, start, exec, attach, logs, stop, rm, …
 //! monitor      the process beside each running container: log, terminal, attach, exit status
 //! runtime      an OCI runtime: runtime-spec in, process out; parent half and child half of the boundary
-//! network      none, host, container:NAME, user-mode; published ports
 //! volume       named and anonymous volumes; every kind of mount argument → a runtime-spec mount
-//! image        image-spec: reference, digest, platform, config; pull and import; layer tar ↔ directory
+//! network      none, host, container:NAME, user-mode; published ports
+//! image        image-spec: platform, manifest, config; pull and import; layer tar ↔ directory
 //! registry     distribution-spec client: credentials, authentication, manifests, blobs. All async code lives here
-//! store        content-addressed store: blobs, references, layers, leases, prune, check
 //! rootfs       one root directory from a stack of layers: overlay, copy – behind one trait, as data
+//! store        content-addressed store: blobs, references, layers, leases, prune, check
+//! content      how content is named: digest, reference, media type, whiteout; bounds of what comes from outside
 //! userns       the user's id map: found, written, entered
 //! settings     what the command line and the environment decided, as data
 //! units        sizes as people write them
@@ -22,16 +23,21 @@
 //! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
 //! ```
 //!
+//! A test (`arrows`) holds every `crate::…` of the sources against this map.
+//!
 //! Nothing below [`cli`] prints, exits, or reads the environment: what it needs arrives as arguments.
 
 // The fuzz targets, which the unit tests run as well, know the library by its name.
 #[cfg(test)]
 extern crate self as ctr;
 
+#[cfg(test)]
+mod arrows;
 pub mod bounded;
 pub mod build;
 pub mod cli;
 pub mod container;
+pub mod content;
 pub mod image;
 pub mod monitor;
 pub mod network;

@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use ctr::content::{Digest, Reference};
+use ctr::image::Platform;
 use ctr::image::config::ImageConfiguration;
 use ctr::image::decompress::Decompress;
 use ctr::image::layer::{self, Owners, UnpackOptions};
 use ctr::image::manifest::Document;
-use ctr::image::{Digest, Platform, Reference};
 
 /// References, digests and platforms: what is accepted can be printed and read again, and stays the same.
 pub fn reference(data: &[u8]) {

@@ -7,9 +7,9 @@ use super::dockerfile::MAX_DOCKERFILE_BYTES;
 use super::error::{Error, failed};
 use super::ignore::Ignore;
 use crate::bounded;
+use crate::content::limits;
 use crate::image::decompress::Decompress;
 use crate::image::layer::{self, UnpackOptions};
-use crate::image::limits;
 use crate::store::{LayerStage, Store};
 use crate::userns::IdMap;
 

@@ -6,8 +6,8 @@ use super::error::Error;
 use super::message::StageResult;
 use super::request::Request;
 use crate::container::Engine;
-use crate::image::manifest::{OCI_CONFIG, OCI_MANIFEST};
-use crate::image::{Digest, Reference};
+use crate::content::media_type::{OCI_CONFIG, OCI_MANIFEST};
+use crate::content::{Digest, Reference};
 use crate::store::Lease;
 
 /// A new image.

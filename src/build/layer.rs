@@ -8,9 +8,10 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, refused};
-use crate::image::Digest;
+use crate::content::Digest;
+use crate::content::media_type::OCI_LAYER;
 use crate::image::layer::{self, Owners};
-use crate::image::manifest::{Descriptor, OCI_LAYER};
+use crate::image::manifest::Descriptor;
 use crate::store::{LayerStage, Verified};
 
 /// One layer of a stage.

@@ -49,8 +49,9 @@ pub use request::Request;
 pub use variables::Globals;
 
 use crate::container::Engine;
+use crate::content::Reference;
+use crate::image::Platform;
 use crate::image::layer::UnpackOptions;
-use crate::image::{Platform, Reference};
 use crate::userns::IdMap;
 
 use event::Observer;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
-use crate::image::{Platform, Reference};
+use crate::content::Reference;
+use crate::image::Platform;
 use crate::network::Mode;
 use crate::registry::Credentials;
 

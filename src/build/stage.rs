@@ -263,7 +263,7 @@ impl<'a> Worker<'a> {
         node: &Node,
         description: String,
         cacheable: bool,
-        key: &crate::image::Digest,
+        key: &crate::content::Digest,
         work: impl FnOnce(&mut Self) -> Result<Outcome, Error>,
     ) -> Result<(), Error> {
         let name = self.step_name(node);
@@ -484,7 +484,7 @@ impl<'a> Worker<'a> {
         Ok(path)
     }
 
-    fn lease(&mut self, digest: &crate::image::Digest) -> Result<(), Error> {
+    fn lease(&mut self, digest: &crate::content::Digest) -> Result<(), Error> {
         Ok(self.lease.add(digest)?)
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::image::Digest;
+use crate::content::Digest;
 pub use crate::volume::MountPoint;
 
 /// Version of the record's format.

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::limits;
-use super::{Digest, Platform};
+use super::Platform;
+use crate::content::{Digest, limits};
 
 /// An image config as a whole; its digest is the image ID.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::config::{ConfigError, ImageConfiguration};
 use super::manifest::{Document, Manifest, ManifestError};
-use super::{Digest, limits};
+use crate::content::{Digest, limits};
 
 /// Why the documents of an image are none.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! `history`: how an image came to be, one line per instruction.
 
-use super::{Digest, Error, Image};
+use super::{Error, Image};
+use crate::content::Digest;
 use crate::store::Store;
 
 /// One instruction of an image, and what it added.

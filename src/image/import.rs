@@ -7,12 +7,13 @@ use std::io::Read;
 
 use serde_json::json;
 
+use super::Platform;
 use super::change::{self, ChangeError};
 use super::config::{Config, History, ImageConfiguration, RootFs};
 use super::decompress::Decompress;
 use super::layer::{self, UnpackOptions};
-use super::manifest::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
-use super::{Digest, Platform, Reference};
+use crate::content::media_type::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
+use crate::content::{Digest, Reference};
 use crate::store::{self, Store};
 use crate::userns::IdMap;
 

@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::list::Listed;
-use super::{Digest, Error, Image, list};
+use super::{Error, Image, list};
+use crate::content::Digest;
 use crate::store::Store;
 
 /// Returns what `image inspect` shows of `image`.

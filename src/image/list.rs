@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Digest, Error, Image, Reference};
+use super::{Error, Image};
+use crate::content::{Digest, Reference};
 use crate::store::{RefEntry, Store};
 
 /// Docker's word for "never".

@@ -8,26 +8,11 @@
 
 use serde_json::{Map, Value};
 
-use super::limits;
-use super::{Digest, Platform};
-
-/// Media type of an OCI manifest.
-pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// Media type of an OCI index.
-pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// Media type of an OCI image config.
-pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// Media type of a layer as a plain tar.
-pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-/// Media type of Docker's manifest, schema 2.
-pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-/// Media type of Docker's index.
-pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-/// Media type of Docker's image config.
-pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-
-/// What an `Accept` header asks for, best first.
-pub const ACCEPTED: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST];
+use super::Platform;
+use crate::content::media_type::{
+    ACCEPTED, DOCKER_CONFIG, DOCKER_INDEX, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST,
+};
+use crate::content::{Digest, limits};
 
 /// Names content: image-spec's descriptor, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -439,6 +424,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::media_type::OCI_LAYER;
 
     fn digest(c: char) -> String {
         format!("sha256:{}", c.to_string().repeat(64))

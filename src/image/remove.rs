@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use super::layer::chain_ids;
 use super::list::Listed;
-use super::{Digest, Error as ImageError, Reference, list, resolve};
+use super::{Error as ImageError, list, resolve};
+use crate::content::{Digest, Reference};
 use crate::store::{RefEntry, Store};
 
 /// A container that was made from an image.

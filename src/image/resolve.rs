@@ -1,9 +1,10 @@
 //! From what a user types to an image of the store.
 
+use super::Platform;
 use super::config::ImageConfiguration;
 use super::document::{self, DocumentError};
 use super::manifest::{Descriptor, Document, Manifest};
-use super::{Digest, Platform, Reference, ReferenceError, limits};
+use crate::content::{Digest, Reference, ReferenceError, limits};
 use crate::store::{self, Store};
 
 /// One image of the store, for one platform.

@@ -1,6 +1,7 @@
 //! Images in a real store: imported, found, listed, tagged, removed.
 
 use super::*;
+use crate::content::{Digest, Reference};
 use crate::store::Store;
 use crate::userns::{Extent, IdMap, Tier};
 

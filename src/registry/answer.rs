@@ -9,7 +9,7 @@ use super::authorizer::Access;
 use super::error::{Error, RegistryWords, TransportError, printable};
 use super::limits;
 use super::retry::{Failure, Retry, is_transient, retry_after};
-use crate::image::Reference;
+use crate::content::Reference;
 
 /// Sends a request and waits for the head of its answer.
 pub(super) async fn send(

@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use super::limits;
 use crate::bounded;
-use crate::image::Reference;
+use crate::content::Reference;
 use crate::settings::{Settings, find_program};
 
 /// Under which docker.io's login is kept.

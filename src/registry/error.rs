@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::credentials::CredentialError;
 use super::limits;
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// Why the registry did not give what was asked for.
 ///

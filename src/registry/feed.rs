@@ -22,7 +22,7 @@ use super::error::Error;
 use super::limits;
 use super::link::Link;
 use super::retry::{Failure, Patience, Retry};
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// Bytes after which earlier failures are forgotten: the connection works after all.
 const PROGRESS_BYTES: u64 = 1 << 20;

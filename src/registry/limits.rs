@@ -1,4 +1,4 @@
-//! How much a registry may send, beside the bounds of manifests and configs in `image::limits`.
+//! How much a registry may send, beside the bounds of manifests and configs in [`content::limits`](crate::content::limits).
 
 /// Largest answer of a token service, in bytes.
 pub const TOKEN_BYTES: u64 = 1 << 20;

@@ -13,7 +13,7 @@ use super::authorizer::{Access, Authorizer, Outcome};
 use super::error::Error;
 use super::retry::{Failure, Retry};
 use super::{Credentials, Timing, transport};
-use crate::image::Reference;
+use crate::content::Reference;
 use crate::settings::Settings;
 
 /// How long a loopback registry that broke off plain HTTP is given to answer a TLS greeting.

@@ -11,8 +11,9 @@ use super::feed::{self, Feed, Wanted};
 use super::link::{Ask, Link, To};
 use super::retry::{Failure, Patience, Retry};
 use super::{Credentials, Timing};
-use crate::image::limits::{MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES};
-use crate::image::{Digest, Reference, manifest};
+use crate::content::limits::{MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES};
+use crate::content::media_type;
+use crate::content::{Digest, Reference};
 use crate::settings::Settings;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -181,7 +182,7 @@ impl Link {
 
     async fn manifest_request(&self, method: Method, which: &str) -> Result<Response, Failure> {
         let mut headers = HeaderMap::new();
-        for media_type in manifest::ACCEPTED {
+        for media_type in media_type::ACCEPTED {
             headers.append(ACCEPT, HeaderValue::from_static(media_type));
         }
         let path = self.in_repository(&format!("manifests/{which}"));

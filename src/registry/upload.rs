@@ -29,7 +29,7 @@ use super::error::Error;
 use super::limits;
 use super::link::{Ask, Link, To};
 use super::retry::{Failure, Patience, Retry};
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// Between two looks at how far an upload is.
 const LOOK: Duration = Duration::from_millis(100);

@@ -18,8 +18,9 @@ use rustix::io::Errno;
 use super::overlay::sum_sizes;
 use super::worker::speaking_child;
 use super::{Driver, Error, Plan, ROOT_MODE, Root, failed};
-use crate::image::layer::{OPAQUE, WHITEOUT, remove_entry, xattr};
-use crate::store::{ContainerDir, remove_tree};
+use crate::content::whiteout::{self, OPAQUE_VALUE, OPAQUE_XATTR, OVERLAY_ESCAPE, OVERLAY_XATTRS};
+use crate::store::{ContainerDir, remove_at, remove_tree};
+use crate::sys::xattr;
 use crate::userns;
 
 /// The copy, below the container's directory.
@@ -119,18 +120,20 @@ impl Copier<'_> {
     /// Copies what is in `from` into `to`, then the directory's own attributes.
     fn directory(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<(), Errno> {
         let entries = names(from)?;
-        if xattr::get(from, c"user.overlay.opaque")?.as_deref() == Some(b"y")
-            || entries.iter().any(|name| name.to_bytes() == OPAQUE)
+        if xattr::get(from, OPAQUE_XATTR)?.as_deref() == Some(OPAQUE_VALUE)
+            || entries
+                .iter()
+                .any(|name| name.to_bytes() == whiteout::OPAQUE)
         {
             for name in names(to)? {
-                remove_entry(to, &name)?;
+                remove_at(to, &*name)?;
             }
         }
         for name in entries {
             self.path.push(as_path(&name));
-            match name.to_bytes().strip_prefix(WHITEOUT) {
+            match name.to_bytes().strip_prefix(whiteout::PREFIX) {
                 Some(hidden) => {
-                    remove_entry(to, &CString::new(hidden).unwrap_or_default())?;
+                    remove_at(to, &*CString::new(hidden).unwrap_or_default())?;
                 }
                 None => self.entry(from, to, &name)?,
             }
@@ -155,7 +158,7 @@ impl Copier<'_> {
         };
         let merges = kind == FileType::Directory && there == Some(FileType::Directory);
         if there.is_some() && !merges {
-            remove_entry(to, name)?;
+            remove_at(to, name)?;
         }
         let open = OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match kind {
@@ -172,7 +175,7 @@ impl Copier<'_> {
             FileType::RegularFile => {
                 let source = rustix::fs::openat(from, name, open | OFlags::RDONLY, Mode::empty())?;
                 if stat.st_size == 0
-                    && xattr::get(source.as_fd(), c"user.overlay.whiteout")?.is_some()
+                    && xattr::get(source.as_fd(), whiteout::WHITEOUT_XATTR)?.is_some()
                 {
                     return Ok(());
                 }
@@ -283,11 +286,11 @@ fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, stat: &Stat) -> Res
     rustix::fs::fchmod(to, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
     for name in xattr::list(from)? {
         // The overlay's own marks have been followed; what it would show without the mark's escape is shown so.
-        let shown = match name.to_bytes().strip_prefix(b"user.overlay.") {
+        let shown = match name.to_bytes().strip_prefix(OVERLAY_XATTRS) {
             None => name.clone(),
-            Some(rest) => match rest.strip_prefix(b"overlay.") {
+            Some(rest) => match rest.strip_prefix(OVERLAY_ESCAPE) {
                 None => continue,
-                Some(rest) => CString::new([b"user.overlay.", rest].concat()).unwrap_or_default(),
+                Some(rest) => CString::new([OVERLAY_XATTRS, rest].concat()).unwrap_or_default(),
             },
         };
         let Some(value) = xattr::get(from, &name)? else {

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::files::{entries, failed, found, tree_bytes};
 use super::publish::Kind;

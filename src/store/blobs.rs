@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::image::{Algorithm, Digest, Hasher};
+use crate::content::{Algorithm, Digest, Hasher};
 
 use super::files::{entries, exists, failed, private_file, read_bounded};
 use super::lock::{flock_wait, still_names, try_flock};

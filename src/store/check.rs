@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 
-use crate::image::limits::MAX_INDEX_DEPTH;
-use crate::image::{Digest, Hasher};
+use crate::content::limits::MAX_INDEX_DEPTH;
+use crate::content::{Digest, Hasher};
 
 use super::files::{exists, failed};
 use super::marks::read_node;

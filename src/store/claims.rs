@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::files::read_bounded;
 use super::{ContainerDir, Error};

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::files::failed;
 use super::staging::Staged;

@@ -137,7 +137,7 @@ pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::image::Digest;
+    use crate::content::Digest;
 
     use super::*;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::image::Digest;
-use crate::image::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH};
+use crate::content::Digest;
+use crate::content::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH};
 
 use super::files::{entries, failed, found, read_bounded};
 use super::lock::try_flock;

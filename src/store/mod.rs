@@ -55,7 +55,7 @@ mod volumes;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 pub use blobs::BlobWriter;
 pub use check::Problem;

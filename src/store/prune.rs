@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::aside::{Aside, Object};
 use super::marks::{Marks, read_node};
@@ -173,7 +173,7 @@ impl Store {
 mod tests {
     use std::fs;
 
-    use crate::image::Reference;
+    use crate::content::Reference;
 
     use super::*;
 

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 use super::files::{ensure_private_dir, failed};
 use super::staging::Staged;

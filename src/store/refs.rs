@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::image::{Digest, Reference};
+use crate::content::{Digest, Reference};
 
 use super::files::{ensure_private_dir, entries, failed, found, read_bounded};
 use super::lock::flock_wait;

@@ -2,7 +2,7 @@
 //!
 //! Every wrapper makes one call and returns its errno as an [`std::io::Error`], without a word of its own: the caller
 //! knows what was attempted. Unless its doc says otherwise, none of them allocates, so the child half of
-//! [`crate::runtime`] may use it.
+//! the runtime may use it.
 #![allow(
     unsafe_code,
     reason = "the one place for it; every block says why it is sound"
@@ -22,3 +22,4 @@ pub mod random;
 pub mod seccomp;
 pub mod signal;
 pub mod stub;
+pub mod xattr;

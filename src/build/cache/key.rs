@@ -1,6 +1,6 @@
 //! What identifies a step's input.
 
-use crate::image::{Algorithm, Digest, Hasher};
+use crate::content::{Algorithm, Digest, Hasher};
 
 /// Bump it when steps come to mean something else: no result of an earlier version is taken then.
 const VERSION: &str = "ctr build 1";

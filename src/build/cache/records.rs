@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::build::error::{Error, failed};
-use crate::image::Digest;
+use crate::content::Digest;
 use crate::store::Store;
 
 /// Bytes of a record's file.

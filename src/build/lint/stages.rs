@@ -9,7 +9,7 @@ use super::super::dockerfile::words::Expander;
 use super::super::dockerfile::{Argument, Error, Node};
 use super::watched::Watched;
 use super::{Findings, Input, Rule};
-use crate::image::Reference;
+use crate::content::Reference;
 
 /// Names that mean something else after FROM and in `--from`.
 const RESERVED: [&str; 2] = ["context", "scratch"];

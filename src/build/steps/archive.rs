@@ -10,9 +10,9 @@ use crate::build::error::{Error, failed, refused};
 use crate::build::ignore::Ignore;
 use crate::build::stage::Worker;
 use crate::build::tree::{self, CopyOptions, Item, Source, Target};
+use crate::content::limits;
 use crate::image::decompress::Decompress;
 use crate::image::layer::{self, UnpackOptions};
-use crate::image::limits;
 
 /// Bytes that tell a tar: its magic is at 257.
 const BLOCK: usize = 512;

@@ -2,9 +2,10 @@
 
 use crate::build::error::Error;
 use crate::build::stage::Worker;
+use crate::content::Reference;
 use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions, Silent};
-use crate::image::{self, Image, Platform, Reference};
+use crate::image::{self, Image, Platform};
 use crate::registry::{Credentials, Timing};
 use crate::sys::process::{Side, exit_now, fork, wait};
 
@@ -56,7 +57,7 @@ fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
                 credentials,
                 unpack: UnpackOptions {
                     owners: worker.owners,
-                    max_bytes: image::limits::MAX_LAYER_BYTES,
+                    max_bytes: crate::content::limits::MAX_LAYER_BYTES,
                 },
                 timing: Timing::default(),
                 settings: &worker.engine.settings,

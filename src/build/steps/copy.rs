@@ -18,7 +18,7 @@ use crate::build::stage::{Outcome, Worker};
 use crate::build::steps::archive;
 use crate::build::tree::{self, CopyOptions, Item, Source, Target};
 use crate::container;
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// A copy that is known well enough to ask the cache.
 pub(crate) struct Prepared {

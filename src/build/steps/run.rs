@@ -20,7 +20,7 @@ use crate::build::error::{Error, failed};
 use crate::build::event::Event;
 use crate::build::stage::{Outcome, Worker};
 use crate::container::{Step, StepNetwork};
-use crate::image::Digest;
+use crate::content::Digest;
 use crate::monitor::{Stream, Streams, exit_code};
 use crate::network::Mode;
 use crate::rootfs::Root;

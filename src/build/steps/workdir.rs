@@ -7,7 +7,7 @@ use rustix::fs::Timespec;
 use crate::build::error::Error;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::tree::{Implicit, Target};
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// The time of a directory that comes from nowhere: always the same, so that its layer is.
 const TIME: Timespec = Timespec {

@@ -17,7 +17,8 @@ use super::glob;
 use crate::build::cache::{FileHashes, Key};
 use crate::build::error::{Error, refused};
 use crate::build::ignore::Ignore;
-use crate::image::layer::{name_in_tar, xattr};
+use crate::image::layer::name_in_tar;
+use crate::sys::xattr;
 
 /// Files and directories that one instruction copies at most.
 const MAX_ITEMS: usize = 10_000_000;

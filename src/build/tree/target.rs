@@ -16,7 +16,8 @@ use rustix::io::Errno;
 
 use super::source::kind;
 use crate::build::error::{Error, refused};
-use crate::image::layer::{OwnerWriter, Owners, xattr};
+use crate::image::layer::{OwnerWriter, Owners};
+use crate::sys::xattr;
 
 /// Symbolic links followed for one path, as in the kernel.
 const MAX_LINKS: usize = 40;

@@ -3,7 +3,8 @@
 use super::glob;
 use crate::cli::error::Failure;
 use crate::cli::output::time;
-use crate::image::{self, Digest, Image, Listed};
+use crate::content::Digest;
+use crate::image::{self, Image, Listed};
 use crate::store::Store;
 
 /// An image under one of its names.

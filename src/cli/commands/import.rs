@@ -10,7 +10,8 @@ use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, words};
 use crate::cli::output::time;
-use crate::image::{self, ImportOptions, Reference};
+use crate::content::Reference;
+use crate::image::{self, ImportOptions};
 
 /// Import the contents from a tarball to create a filesystem image
 #[derive(Debug, Args)]

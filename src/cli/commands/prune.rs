@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::cli::output::size;
 use crate::container::record::Status;
 use crate::container::{Engine, RemoveOptions};
-use crate::image::Digest;
+use crate::content::Digest;
 use crate::store::{self, Store};
 use crate::volume::Volumes;
 

@@ -31,7 +31,7 @@ pub(super) struct Filters {
 #[derive(Debug)]
 enum Ancestor {
     /// There is such an image: its layers are below the container's.
-    Layers(Vec<image::Digest>),
+    Layers(Vec<crate::content::Digest>),
     /// There is none: nothing comes from it.
     Nothing,
 }

@@ -8,9 +8,10 @@ use crate::cli::context::Context;
 use crate::cli::error::{ENGINE_ERROR, Failure};
 use crate::cli::output::progress::Watcher;
 use crate::container::{CreateOptions, CreatedContainer, Engine, Error};
+use crate::content::Reference;
 use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions};
-use crate::image::{self, Platform, Reference};
+use crate::image::{self, Platform};
 use crate::registry::{Credentials, Timing};
 use crate::sys;
 

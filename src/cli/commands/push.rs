@@ -11,11 +11,11 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::output::progress::Watcher;
+use crate::content::{Digest, Reference};
 use crate::image::compress::Packing;
 use crate::image::layer::UnpackOptions;
 use crate::image::manifest::Compression;
 use crate::image::push::{self, PushOptions};
-use crate::image::{Digest, Reference};
 use crate::registry::{Credentials, Timing};
 use crate::store::Store;
 

@@ -5,7 +5,8 @@ use clap::Args;
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
-use crate::image::{self, Reference};
+use crate::content::Reference;
+use crate::image::{self};
 
 /// Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE
 #[derive(Debug, Args)]

@@ -12,7 +12,8 @@ use super::owner;
 use super::pax::Time;
 use super::tree::write_error;
 use super::unpack::{Unpacker, mark_file};
-use super::{Error, OPAQUE, Unpacked};
+use super::{Error, Unpacked};
+use crate::content::whiteout;
 
 /// What a directory gets at the end.
 #[derive(Debug)]
@@ -63,11 +64,12 @@ impl Unpacker {
                 chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
             }
             if let Some(value) = pending.opaque {
-                let mark = "user.overlay.opaque";
+                let mark = whiteout::OPAQUE_XATTR;
                 match rustix::fs::fsetxattr(&fd, mark, value, XattrFlags::empty()) {
                     Ok(()) => {}
                     Err(Errno::OPNOTSUPP) if value == b"y" => {
-                        mark_file(fd.as_fd(), OPAQUE).map_err(|errno| failed("mark", errno))?;
+                        mark_file(fd.as_fd(), whiteout::OPAQUE)
+                            .map_err(|errno| failed("mark", errno))?;
                     }
                     Err(errno) => return Err(failed("set attributes of", errno)),
                 }

@@ -23,23 +23,17 @@ mod tests;
 mod tree;
 mod unpack;
 mod write;
-pub(crate) mod xattr;
+mod xattr;
 
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::Digest;
+use crate::content::{Digest, limits};
 use crate::userns::IdMap;
 
 pub use owner::Owners;
 pub use owner_writer::{OwnerWriter, remembered_owner};
-pub(crate) use tree::remove as remove_entry;
 pub(crate) use xattr::{name_in_tar, name_on_disk};
-
-/// What the name of a whiteout begins with.
-pub(crate) const WHITEOUT: &[u8] = b".wh.";
-/// The whiteout of everything below a directory.
-pub(crate) const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// What an extractor may do here.
 #[derive(Debug, Clone)]
@@ -106,13 +100,12 @@ impl UnpackOptions {
         };
         UnpackOptions {
             owners,
-            max_bytes: super::limits::MAX_LAYER_BYTES,
+            max_bytes: limits::MAX_LAYER_BYTES,
         }
     }
 
     /// Returns the same with the bound for a layer that came as a blob of `bytes` bytes: more is a decompression bomb.
     pub fn max_bytes_for_blob(mut self, bytes: u64) -> Self {
-        use super::limits;
         self.max_bytes = bytes
             .saturating_mul(limits::MAX_EXPANSION)
             .saturating_add(limits::FREE_LAYER_BYTES)

@@ -8,11 +8,12 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, XattrFlags};
 use rustix::io::Errno;
 
+use super::Error;
 use super::attributes::chown;
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
 use super::pax::Time;
 use super::tree::write_error;
-use super::{Error, xattr};
+use crate::sys::xattr;
 
 /// [`OWNER_XATTR`] for system calls.
 const OWNER_NAME: &CStr = c"user.ctr.owner";

@@ -5,7 +5,7 @@
 //!
 //! Spec: pax(1), "pax Extended Header"; GNU tar, "Storing Sparse Files".
 
-use super::super::limits;
+use crate::content::limits;
 
 /// What a pax header says about the next entry. An empty value means "as if it were not here".
 #[derive(Debug, Default, PartialEq, Eq)]

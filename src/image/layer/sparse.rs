@@ -4,11 +4,11 @@
 
 use std::io::Read;
 
-use super::super::limits;
 use super::Error;
 use super::number::number;
 use super::pax::decimal;
 use super::stream::{BLOCK, Entry, Segment, Stream, truncated};
+use crate::content::limits;
 
 impl<R: Read> Stream<R> {
     /// Old GNU format: four segments in the header, more in blocks before the data.

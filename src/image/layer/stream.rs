@@ -7,10 +7,10 @@
 
 use std::io::{self, Read};
 
-use super::super::limits;
 use super::Error;
 use super::number::{number, signed};
 use super::pax::{Pax, Time};
+use crate::content::limits;
 
 pub(super) const BLOCK: usize = 512;
 /// Large enough that most small files need one `write(2)`, small enough for the second-level cache.

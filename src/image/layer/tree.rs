@@ -12,9 +12,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::super::limits;
 use super::Error;
 use super::stream::shown;
+use crate::content::limits;
 
 /// Parents that stay open.
 const CACHED: usize = 8;
@@ -206,11 +206,6 @@ pub(super) fn write_error(action: &'static str, path: &[u8], errno: Errno) -> Er
         path: shown(path),
         source: io::Error::from(errno),
     }
-}
-
-/// Removes `name` in `parent`, whatever it is.
-pub(crate) fn remove(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
-    crate::store::remove_at(parent, name)
 }
 
 /// Returns what `name` in `parent` is, without following it.

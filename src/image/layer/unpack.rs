@@ -18,8 +18,9 @@ use super::finish::{Pending, Warned};
 use super::owner::{Owners, Unapplied};
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
-use super::{Error, OPAQUE, UnpackOptions, Unpacked, WHITEOUT};
-use crate::image::limits;
+use super::{Error, UnpackOptions, Unpacked};
+use crate::content::{limits, whiteout};
+use crate::store;
 
 /// What aufs kept in the root of its layers; Docker ignores it as well.
 const AUFS: &[u8] = b".wh..wh.";
@@ -93,7 +94,7 @@ impl Unpacker {
             self.note_directory(Vec::new(), entry);
             return Ok(());
         };
-        if at.parent.is_empty() && at.name.starts_with(AUFS) && at.name != OPAQUE
+        if at.parent.is_empty() && at.name.starts_with(AUFS) && at.name != whiteout::OPAQUE
             || at.parent.starts_with(AUFS)
         {
             return Ok(());
@@ -101,7 +102,7 @@ impl Unpacker {
         if at
             .parent
             .split(|b| *b == b'/')
-            .any(|c| c.starts_with(WHITEOUT))
+            .any(|c| c.starts_with(whiteout::PREFIX))
         {
             return Err(Error::entry(
                 &entry.path,
@@ -114,13 +115,13 @@ impl Unpacker {
             // `split` has refused every NUL.
             name: CString::new(name).unwrap_or_default(),
         };
-        if name == OPAQUE {
+        if name == whiteout::OPAQUE {
             self.parent_fd(&at.parent)?;
             self.directories.entry(at.parent).or_default().opaque = Some(b"y");
             return Ok(());
         }
-        if let Some(hidden) = name.strip_prefix(WHITEOUT) {
-            if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(WHITEOUT) {
+        if let Some(hidden) = name.strip_prefix(whiteout::PREFIX) {
+            if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(whiteout::PREFIX) {
                 return Err(Error::entry(
                     &entry.path,
                     "the whiteout hides nothing a layer can have",
@@ -156,7 +157,7 @@ impl Unpacker {
         if !matches!(first, Err(Errno::EXIST)) {
             return Ok(first);
         }
-        tree::remove(parent, &place.name)
+        store::remove_at(parent, &place.name)
             .map_err(|errno| write_error("replace", &place.path(), errno))?;
         self.tree.forget();
         let parent = self.parent_fd(&place.parent)?;
@@ -233,7 +234,7 @@ impl Unpacker {
                 if found != Found::Directory {
                     // A whiteout and a directory of one name: what is below stays hidden.
                     opaque = found == Found::Whiteout;
-                    tree::remove(parent, &place.name).map_err(failed)?;
+                    store::remove_at(parent, &place.name).map_err(failed)?;
                     rustix::fs::mkdirat(parent, &place.name, mode).map_err(failed)?;
                 }
             }
@@ -430,11 +431,11 @@ impl Unpacker {
         let failed = |errno| write_error("create", &place.path(), errno);
         let parent = self.parent_fd(&place.parent)?;
         let fd = mark_file(parent, &place.name).map_err(failed)?;
-        let mark = "user.overlay.whiteout";
+        let mark = whiteout::WHITEOUT_XATTR;
         match rustix::fs::fsetxattr(&fd, mark, b"y", XattrFlags::empty()) {
             Ok(()) => {}
             Err(Errno::OPNOTSUPP) => {
-                let name = [WHITEOUT, place.name.to_bytes()].concat();
+                let name = [whiteout::PREFIX, place.name.to_bytes()].concat();
                 mark_file(parent, &*name).map_err(failed)?;
                 return rustix::fs::unlinkat(parent, &place.name, AtFlags::empty()).map_err(failed);
             }

@@ -14,8 +14,9 @@ use rustix::io::Errno;
 
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
 use super::tree::write_error;
-use super::{Error, WHITEOUT, Written, xattr};
-use crate::image::{Algorithm, Digest};
+use super::{Error, Written, xattr};
+use crate::content::{Algorithm, Digest, whiteout};
+use crate::sys;
 
 const BLOCK: usize = 512;
 const BUFFER: usize = 256 << 10;
@@ -122,7 +123,7 @@ impl Meta {
 /// A whiteout says nothing but its name.
 fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
     Entry {
-        path: [parent, WHITEOUT, name].concat(),
+        path: [parent, whiteout::PREFIX, name].concat(),
         kind: b'0',
         link: Vec::new(),
         size: 0,
@@ -192,7 +193,7 @@ impl<W: Write> Writer<W> {
         name: &CStr,
         record: Option<Unapplied>,
     ) -> Result<(), Error> {
-        if let Some(hidden) = name.to_bytes().strip_prefix(WHITEOUT) {
+        if let Some(hidden) = name.to_bytes().strip_prefix(whiteout::PREFIX) {
             return self.header(&whiteout(prefix, hidden));
         }
         let path = [prefix, name.to_bytes()].concat();
@@ -280,13 +281,15 @@ impl<W: Write> Writer<W> {
     fn meta(&self, fd: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> Result<Meta, Error> {
         let failed = |errno| write_error("read attributes of", path, errno);
         let mut meta = self.node_meta(stat, None);
-        for name in xattr::list(fd).map_err(failed)? {
-            let Some(value) = xattr::get(fd, &name).map_err(failed)? else {
+        for name in sys::xattr::list(fd).map_err(failed)? {
+            let Some(value) = sys::xattr::get(fd, &name).map_err(failed)? else {
                 continue;
             };
             match name.to_bytes() {
-                b"user.overlay.opaque" => meta.opaque = value == b"y",
-                b"user.overlay.whiteout" => meta.whiteout = true,
+                _ if *name == *whiteout::OPAQUE_XATTR => {
+                    meta.opaque = value == whiteout::OPAQUE_VALUE
+                }
+                _ if *name == *whiteout::WHITEOUT_XATTR => meta.whiteout = true,
                 bytes if bytes == OWNER_XATTR.as_bytes() => {
                     if let Some((uid, gid)) = owner::decode(&value)
                         && self.still_holds(stat, uid, gid)

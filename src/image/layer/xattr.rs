@@ -1,14 +1,13 @@
 //! Which extended attributes pass between a tar and a layer directory, and under which name.
 
-use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::ffi::CString;
 
-use rustix::io::Errno;
+use crate::content::whiteout::{OVERLAY_ESCAPE, OVERLAY_XATTRS};
 
 /// Prefixes that have a meaning on disk here. An attribute that comes from outside under such a name gets the last word of
 /// the prefix once more (`user.overlay.x` → `user.overlay.overlay.x`), which overlayfs itself undoes when it shows the
 /// file (overlayfs.rst, "Nesting overlayfs mounts"), and which it never obeys.
-const ESCAPED: [(&[u8], &[u8]); 2] = [(b"user.overlay.", b"overlay."), (b"user.ctr.", b"ctr.")];
+const ESCAPED: [(&[u8], &[u8]); 2] = [(OVERLAY_XATTRS, OVERLAY_ESCAPE), (b"user.ctr.", b"ctr.")];
 
 /// File capabilities. See `capabilities(7)`, "File capability extended attribute versioning".
 const CAPABILITY: &[u8] = b"security.capability";
@@ -59,40 +58,6 @@ pub(super) fn value_on_disk(name: &[u8], value: &[u8]) -> Vec<u8> {
         }
     }
     value
-}
-
-/// Returns the value of an attribute; `None` if the file has no such one, or can have none.
-pub(crate) fn get(fd: BorrowedFd<'_>, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
-    let mut buffer = vec![0; 256];
-    loop {
-        match rustix::fs::fgetxattr(fd, name, &mut buffer[..]) {
-            Ok(size) => {
-                buffer.truncate(size);
-                return Ok(Some(buffer));
-            }
-            Err(Errno::NODATA | Errno::OPNOTSUPP) => return Ok(None),
-            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Returns the names of a file's attributes.
-pub(crate) fn list(fd: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
-    let mut buffer = vec![0_u8; 1 << 10];
-    let size = loop {
-        match rustix::fs::flistxattr(fd, &mut buffer[..]) {
-            Ok(size) => break size,
-            Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(64 << 10, 0),
-            Err(errno) => return Err(errno),
-        }
-    };
-    Ok(buffer[..size]
-        .split(|b| *b == 0)
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| CString::new(name).ok())
-        .collect())
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Error, asked};
+use crate::content::{Digest, Reference, limits};
+use crate::image::Platform;
 use crate::image::config::ImageConfiguration;
 use crate::image::document::{self, DocumentError};
 use crate::image::manifest::{Descriptor, Document, Index, Manifest};
-use crate::image::{Digest, Platform, Reference, limits};
 use crate::registry::{self, FetchedManifest, Session};
 
 /// An image of the registry, before its layers.
@@ -193,7 +194,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::image::manifest::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
+    use crate::content::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 
     /// Documents in memory, and how many manifests were asked for.
     #[derive(Default)]

@@ -1,6 +1,7 @@
 //! Why a pull failed.
 
-use crate::image::{Digest, DocumentError, Platform, layer, limits};
+use crate::content::{Digest, limits};
+use crate::image::{DocumentError, Platform, layer};
 use crate::{registry, store};
 
 /// Why an image could not be pulled. The words are Docker's where it has any.

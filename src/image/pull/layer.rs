@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use super::progress::{Event, LayerState, Progress};
 use super::{Error, PullOptions};
+use crate::content::{Digest, Hasher};
 use crate::image::decompress::Decompress;
 use crate::image::layer::{self, Unpacked};
-use crate::image::{Digest, Hasher};
 use crate::registry::{Feed, Piece};
 use crate::store::{self, BlobWriter, Store, Verified};
 

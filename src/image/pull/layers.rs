@@ -10,7 +10,7 @@ use super::Error;
 use super::documents::Remote;
 use super::layer::{Context, Job, Outcome};
 use super::progress::{Event, LayerState};
-use crate::image::Algorithm;
+use crate::content::Algorithm;
 use crate::registry::{self, Feed, Session, Wanted};
 use crate::store::{Store, Verified};
 

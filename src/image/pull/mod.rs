@@ -23,7 +23,8 @@ pub use progress::{Event, LayerState, Progress, Silent};
 
 use self::layer::Context;
 use super::layer::UnpackOptions;
-use super::{Digest, Image, Platform, Reference};
+use super::{Image, Platform};
+use crate::content::{Digest, Reference};
 use crate::registry::{Access, Credentials, Session, Timing};
 use crate::settings::Settings;
 use crate::store::Store;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::image::Digest;
+use crate::content::Digest;
 
 /// Watches a pull. Called from several threads.
 pub trait Progress: Sync {

@@ -1,6 +1,7 @@
 //! Why a push failed.
 
-use crate::image::{self, Digest, layer};
+use crate::content::Digest;
+use crate::image::{self, layer};
 use crate::{registry, store};
 
 /// Why an image could not be pushed.

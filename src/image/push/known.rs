@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Error;
+use crate::content::{Digest, Reference};
 use crate::image::manifest::Descriptor;
-use crate::image::{Digest, Image, Reference, variants};
+use crate::image::{Image, variants};
 use crate::store::Store;
 
 /// Repositories of one registry that are asked for one blob.

@@ -1,8 +1,9 @@
 //! What is to be pushed: an image, or an index with all of its images.
 
+use crate::content::{Digest, limits};
 use crate::image::document;
 use crate::image::manifest::{Document, Index};
-use crate::image::{Digest, Error, Image, Platform, limits};
+use crate::image::{Error, Image, Platform};
 use crate::store::Store;
 
 use super::rewrite::IndexPlan;

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::Document;
 use super::plan::ImagePlan;
-use crate::image::manifest::{
-    Compression, DOCKER_CONFIG, DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, Manifest, ManifestError,
-    OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST,
+use crate::content::Digest;
+use crate::content::media_type::{
+    DOCKER_CONFIG, DOCKER_INDEX, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST,
 };
-use crate::image::{Digest, DocumentError, Error};
+use crate::image::manifest::{Compression, Descriptor, Manifest, ManifestError};
+use crate::image::{DocumentError, Error};
 
 /// Returns the media type of a layer in the family of a manifest. Docker's has none for zstd.
 pub(super) fn layer_type(manifest: &str, compression: Compression) -> String {
