@@ -55,6 +55,9 @@ _ctr() {
             ctr,kill)
                 cmd="ctr__subcmd__kill"
                 ;;
+            ctr,load)
+                cmd="ctr__subcmd__load"
+                ;;
             ctr,logs)
                 cmd="ctr__subcmd__logs"
                 ;;
@@ -81,6 +84,9 @@ _ctr() {
                 ;;
             ctr,run)
                 cmd="ctr__subcmd__run"
+                ;;
+            ctr,save)
+                cmd="ctr__subcmd__save"
                 ;;
             ctr,start)
                 cmd="ctr__subcmd__start"
@@ -181,6 +187,9 @@ _ctr() {
             ctr__subcmd__image,list)
                 cmd="ctr__subcmd__image__subcmd__list"
                 ;;
+            ctr__subcmd__image,load)
+                cmd="ctr__subcmd__image__subcmd__load"
+                ;;
             ctr__subcmd__image,ls)
                 cmd="ctr__subcmd__image__subcmd__ls"
                 ;;
@@ -198,6 +207,9 @@ _ctr() {
                 ;;
             ctr__subcmd__image,rm)
                 cmd="ctr__subcmd__image__subcmd__rm"
+                ;;
+            ctr__subcmd__image,save)
+                cmd="ctr__subcmd__image__subcmd__save"
                 ;;
             ctr__subcmd__image,tag)
                 cmd="ctr__subcmd__image__subcmd__tag"
@@ -239,7 +251,7 @@ _ctr() {
 
     case "${cmd}" in
         ctr)
-            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps build pull push images version info attach create history import inspect kill logs port restart rm rmi start stop tag top wait builder container image system volume"
+            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps build pull push images version info attach create history import inspect kill load logs port restart rm rmi save start stop tag top wait builder container image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1407,7 +1419,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image)
-            opts="build pull push ls list history import rm remove tag inspect prune"
+            opts="build pull push ls list history import load rm remove save tag inspect prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1618,6 +1630,32 @@ _ctr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        ctr__subcmd__image__subcmd__load)
+            opts="-i -q --help --input --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         ctr__subcmd__image__subcmd__ls)
             opts="-a -f -q --help --all --digests --filter --format --no-trunc --quiet"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1727,6 +1765,36 @@ _ctr() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__image__subcmd__save)
+            opts="-o --help --format --output --platform"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1868,6 +1936,32 @@ _ctr() {
                     return 0
                     ;;
                 -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__load)
+            opts="-i -q --help --input --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2198,6 +2292,36 @@ _ctr() {
                     return 0
                     ;;
                 -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__save)
+            opts="-o --help --format --output --platform"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2562,7 +2686,7 @@ _ctr_with_names() {
         break
     done
     case "${words}" in
-        "run"|"container run"|"pull"|"image pull"|"push"|"image push"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"tag"|"image tag"|"image inspect") kinds="images" ;;
+        "run"|"container run"|"pull"|"image pull"|"push"|"image push"|"images"|"image ls"|"image list"|"create"|"container create"|"history"|"image history"|"rmi"|"image rm"|"image remove"|"save"|"image save"|"tag"|"image tag"|"image inspect") kinds="images" ;;
         "exec"|"container exec"|"attach"|"container attach"|"kill"|"container kill"|"port"|"container port"|"stop"|"container stop"|"top"|"container top") kinds="running" ;;
         "inspect") kinds="containers images volumes" ;;
         "logs"|"container logs"|"restart"|"container restart"|"rm"|"container rm"|"container remove"|"start"|"container start"|"wait"|"container wait"|"container inspect") kinds="containers" ;;

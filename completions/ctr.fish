@@ -50,11 +50,13 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "history" -d 'Show the histo
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "kill" -d 'Kill one or more running containers'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "load" -d 'Load an image from a tar archive or STDIN'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "port" -d 'List port mappings or a specific mapping for the container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "restart" -d 'Restart one or more containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "rm" -d 'Remove one or more containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "rmi" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "start" -d 'Start one or more stopped containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "stop" -d 'Stop one or more running containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
@@ -213,6 +215,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand inspect" -l help -d 'Print usage
 complete -c ctr -n "__fish_ctr_using_subcommand inspect" -s s -l size -d 'Display total file sizes if the type is container'
 complete -c ctr -n "__fish_ctr_using_subcommand kill" -s s -l signal -d 'Signal to send to the container' -r
 complete -c ctr -n "__fish_ctr_using_subcommand kill" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand load" -s i -l input -d 'Read from tar archive file, instead of STDIN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand load" -l platform -d 'Load only the image of this platform (default: all that are there)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand load" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand load" -s q -l quiet -d 'Suppress the load output'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l since -d 'Show logs since a time (2013-01-02T13:23:37Z) or for as long (42m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
@@ -228,6 +234,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand rm" -s f -l force -d 'Force the 
 complete -c ctr -n "__fish_ctr_using_subcommand rm" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
 complete -c ctr -n "__fish_ctr_using_subcommand rmi" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand rmi" -s f -l force -d 'Force removal of the image'
+complete -c ctr -n "__fish_ctr_using_subcommand save" -l format -d 'What to make: "docker-archive" (default), which every engine reads and is an OCI layout as well, "oci-archive", or "oci-dir", a directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand save" -s o -l output -d 'Write to a file, instead of STDOUT' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand save" -l platform -d 'Save only the image of this platform (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand save" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand start" -l detach-keys -d 'Override the key sequence for detaching a container (default: ctrl-p,ctrl-q)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand start" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals'
@@ -419,18 +429,20 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "build" -d 'Build an image from a Dockerfile'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "ls" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "list" -d 'List images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "history" -d 'Show the history of an image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import rm remove tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "ls" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "list" -d 'List images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
@@ -488,10 +500,18 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -s m -l message -d 'Set commit message for imported image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -l platform -d 'Set the platform of the image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from import" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read from tar archive file, instead of STDIN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from load" -l platform -d 'Load only the image of this platform (default: all that are there)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from load" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Suppress the load output'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force removal of the image'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force removal of the image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from save" -l format -d 'What to make: "docker-archive" (default), which every engine reads and is an OCI layout as well, "oci-archive", or "oci-dir", a directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to a file, instead of STDOUT' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from save" -l platform -d 'Save only the image of this platform (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from save" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from tag" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a Go template, or "json" (default: indented JSON)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from inspect" -l help -d 'Print usage'
@@ -570,6 +590,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand rmi" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from rm" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from remove" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand save" -f -a "(ctr __complete images)"
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from save" -f -a "(ctr __complete images)"
 complete -c ctr -n "__fish_ctr_using_subcommand start" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from start" -f -a "(ctr __complete containers)"
 complete -c ctr -n "__fish_ctr_using_subcommand stop" -f -a "(ctr __complete running)"

@@ -15,6 +15,7 @@
 //!
 //! A new file goes into [`FILES`], and as a `mod` above it; `layout` fails when one is forgotten.
 
+mod archive;
 mod build;
 mod crash;
 mod escapes;
@@ -45,6 +46,7 @@ use support::File;
 
 /// The scenarios of each file.
 const FILES: &[File] = &[
+    ("archive", archive::scenarios),
     ("build", build::scenarios),
     ("crash", crash::scenarios),
     ("escapes", escapes::scenarios),

@@ -55,6 +55,9 @@ pub(super) fn sort(error: &(dyn Error + 'static)) -> Sorted {
     if let Some(error) = error.downcast_ref::<store::Error>() {
         return store(error);
     }
+    if let Some(image::archive::Error::NoImages) = error.downcast_ref() {
+        return Sorted::hint("a tar of a root file system becomes an image with \"ctr import\"");
+    }
     Sorted::default()
 }
 
@@ -89,6 +92,12 @@ fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) 
         return inner;
     }
     if let Some(image::push::Error::Image(inner)) = error.downcast_ref() {
+        return innermost(inner);
+    }
+    if let Some(image::archive::Error::Store(inner)) = error.downcast_ref() {
+        return inner;
+    }
+    if let Some(image::archive::Error::Image(inner)) = error.downcast_ref() {
         return innermost(inner);
     }
     if let Some(runtime::Error::Userns(inner)) = error.downcast_ref() {

@@ -41,6 +41,11 @@ pub(crate) fn stdin_is_terminal() -> bool {
     isatty(stdio::stdin())
 }
 
+/// Returns whether stdout is a terminal.
+pub(crate) fn stdout_is_terminal() -> bool {
+    isatty(stdio::stdout())
+}
+
 /// Returns whether stderr, where progress goes, is a terminal.
 pub(crate) fn stderr_is_terminal() -> bool {
     isatty(stdio::stderr())

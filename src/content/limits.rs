@@ -54,3 +54,12 @@ pub const MAX_EXPANSION: u64 = 1100;
 
 /// Bytes a layer may have whatever the size of its blob: 1 GiB.
 pub const FREE_LAYER_BYTES: u64 = 1 << 30;
+
+/// Files in an archive of images. One of a hundred images with a hundred layers each has ten thousand.
+pub const MAX_ARCHIVE_MEMBERS: usize = 100_000;
+
+/// Images in an archive.
+pub const MAX_ARCHIVE_IMAGES: usize = 1024;
+
+/// Links that are followed to a file of an archive. Docker wrote one where images shared a layer.
+pub const MAX_ARCHIVE_LINKS: usize = 8;

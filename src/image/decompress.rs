@@ -79,7 +79,7 @@ impl<R: Read> Decompress<R> {
         match magic(reader.fill_buf()?) {
             Magic::Known(compression) => Self::with(reader, compression),
             Magic::Other(format) => Err(invalid(format!(
-                "{format} archives cannot be read; unpack it first, e.g. {format} -dc FILE | ctr import -"
+                "{format} archives cannot be read; unpack it first, e.g. with {format} -dc"
             ))),
         }
     }
@@ -105,6 +105,14 @@ impl<R: Read> Read for Decompress<R> {
             Inner::Gzip(reader) => reader.read(buffer),
             Inner::Zstd(reader) => reader.read(buffer),
         }
+    }
+}
+
+/// Returns how a file is packed that begins so; what is not known here counts as not packed.
+pub(super) fn compression_of(start: &[u8]) -> Compression {
+    match magic(start) {
+        Magic::Known(compression) => compression,
+        Magic::Other(_) => Compression::None,
     }
 }
 

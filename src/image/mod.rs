@@ -1,5 +1,6 @@
 //! Images as the image-spec has them: platforms, manifests, configs, layers.
 
+pub mod archive;
 pub mod change;
 pub mod compress;
 pub mod config;
@@ -11,6 +12,7 @@ mod inspect;
 pub mod layer;
 mod list;
 pub mod manifest;
+mod outgoing;
 mod platform;
 pub mod pull;
 pub mod push;

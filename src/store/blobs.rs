@@ -237,13 +237,16 @@ impl BlobWriter {
         }
     }
 
-    /// Appends. More bytes than the size announced are refused at once. A full disk ends the download, and what was
+    /// Appends; does nothing where the blob is present. More bytes than the size announced are refused at once. A full disk ends the download, and what was
     /// written is removed.
     ///
     /// # Errors
     ///
     /// [`Error::Mismatch`], [`Error::Io`].
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.is_present() {
+            return Ok(());
+        }
         let total = self.written.saturating_add(bytes.len() as u64);
         if total > self.size {
             return Err(Error::Mismatch {

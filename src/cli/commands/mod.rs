@@ -17,6 +17,7 @@ mod import;
 mod info;
 mod inspect;
 mod kill;
+mod load;
 mod logs;
 mod pattern;
 mod port;
@@ -29,6 +30,7 @@ mod push;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod start;
 mod stop;
 mod tag;
@@ -70,11 +72,13 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<import::Import>(Group::Other, &["import", "image import"]),
     Entry::of::<inspect::Inspect>(Group::Other, &["inspect"]),
     Entry::of::<kill::Kill>(Group::Other, &["kill", "container kill"]),
+    Entry::of::<load::Load>(Group::Other, &["load", "image load"]),
     Entry::of::<logs::Logs>(Group::Other, &["logs", "container logs"]),
     Entry::of::<port::Port>(Group::Other, &["port", "container port"]),
     Entry::of::<stop::Restart>(Group::Other, &["restart", "container restart"]),
     Entry::of::<rm::Rm>(Group::Other, &["rm", "container rm", "container remove"]),
     Entry::of::<rmi::Rmi>(Group::Other, &["rmi", "image rm", "image remove"]),
+    Entry::of::<save::Save>(Group::Other, &["save", "image save"]),
     Entry::of::<start::Start>(Group::Other, &["start", "container start"]),
     Entry::of::<stop::Stop>(Group::Other, &["stop", "container stop"]),
     Entry::of::<tag::Tag>(Group::Other, &["tag", "image tag"]),
@@ -118,9 +122,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "events",
     "export",
     "image build",
-    "image load",
-    "image save",
-    "load",
     "login",
     "logout",
     "manifest",
@@ -129,7 +130,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "pause",
     "plugin",
     "rename",
-    "save",
     "search",
     "secret",
     "service",

@@ -1,10 +1,12 @@
-//! How a pull and a push look. Everything goes to stderr.
+//! How a pull, a push and a load look. Everything goes to stderr.
 
 use super::escape;
 use super::layers::{Layers, Line};
-use crate::image::{pull, push};
+use crate::cli::streams;
+use crate::content::Digest;
+use crate::image::{archive, pull, push};
 
-/// Watches pulls and pushes.
+/// Watches pulls, pushes and loads.
 #[derive(Debug)]
 pub(crate) struct Watcher(Layers);
 
@@ -12,6 +14,11 @@ impl Watcher {
     /// Watches in the way that stderr allows; where `quiet`, nothing is shown but warnings.
     pub(crate) fn new(quiet: bool) -> Watcher {
         Watcher(Layers::new(quiet))
+    }
+
+    /// Watches a load, of which Docker shows nothing but bars on a terminal.
+    pub(crate) fn of_load(quiet: bool) -> Watcher {
+        Watcher::new(quiet || !streams::stderr_is_terminal())
     }
 
     /// Ends the bars of one pull or push: what they say last stays as lines.
@@ -76,5 +83,17 @@ impl push::Progress for Watcher {
             }
             Event::Done => self.finish(),
         }
+    }
+}
+
+impl archive::Progress for Watcher {
+    fn loading(&self, diff_id: &Digest, current: u64, total: u64) {
+        let numbers = (current < total).then_some((current, total));
+        let words = match numbers {
+            Some(_) => "Loading layer",
+            None => "Loaded layer",
+        }
+        .to_owned();
+        self.0.layer(diff_id.short(), &Line { words, numbers });
     }
 }

@@ -12,6 +12,7 @@
 
 mod attributes;
 mod finish;
+mod members;
 mod number;
 mod owner;
 mod owner_writer;
@@ -31,6 +32,7 @@ use std::path::Path;
 use crate::content::{Digest, limits};
 use crate::userns::IdMap;
 
+pub(super) use members::{Content, members};
 pub use owner::Owners;
 pub use owner_writer::{OwnerWriter, remembered_owner};
 pub(crate) use xattr::{name_in_tar, name_on_disk};

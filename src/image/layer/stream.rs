@@ -159,6 +159,11 @@ impl<R: Read> Stream<R> {
         Ok(count)
     }
 
+    /// Bytes of the stream that have been taken: where the data of the entry begins that has just come.
+    pub(super) fn position(&self) -> u64 {
+        self.taken
+    }
+
     /// Reads what follows the archive, so that a digest over the stream covers all of it.
     pub(super) fn drain(&mut self) -> Result<(), Error> {
         while self.fill()? {

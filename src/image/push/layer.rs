@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::known::Known;
-use super::plan::ImagePlan;
 use super::progress::{Event, LayerState, Progress};
-use super::{Error, PushOptions, rewrite};
+use super::{Error, PushOptions};
 use crate::content::{Algorithm, Digest, Hasher, limits};
 use crate::image::compress::Packing;
 use crate::image::decompress::Decompress;
 use crate::image::manifest::Descriptor;
+use crate::image::outgoing::{self, ImagePlan, Known};
 use crate::image::{Image, layer};
 use crate::registry::limits::PARALLEL_UPLOADS;
 use crate::registry::{self, Content, Mounted, Place, Session, Upload, UploadEvent};
@@ -285,7 +284,7 @@ impl Batch<'_> {
         }
         let packed = self.pack(diff_id, packing, fill)?;
         let sent = Descriptor {
-            media_type: rewrite::layer_type(self.family, packing.compression()),
+            media_type: outgoing::layer_type(self.family, packing.compression()),
             digest: packed.digest,
             size: packed.size,
             ..layer.clone()

@@ -14,22 +14,18 @@
 //! Call it inside the user's id map (`userns::enter`), from a process with one thread; it has one again afterwards.
 
 mod error;
-mod known;
 mod layer;
-mod plan;
 mod progress;
-mod rewrite;
 
 use std::num::NonZeroUsize;
 
 pub use self::error::Error;
-use self::known::Known;
 use self::layer::Context;
-use self::plan::{ImagePlan, Plan};
 pub use self::progress::{Event, LayerState, Progress, Silent};
 use super::Platform;
 use super::compress::Packing;
 use super::layer::Owners;
+use super::outgoing::{self, Document, ImagePlan, Known, Plan};
 use crate::content::{Digest, Reference};
 use crate::registry::{Access, Credentials, Session, Timing};
 use crate::settings::Settings;
@@ -92,7 +88,7 @@ pub fn push(
         options.settings,
         options.timing.clone(),
     )?;
-    let known = Known::collect(store, reference)?;
+    let known = Known::collect(store, Some(reference))?;
     let context = Context {
         store,
         session: &session,
@@ -127,14 +123,6 @@ pub fn push(
     })
 }
 
-/// A manifest or index as the registry gets it.
-#[derive(Debug, Clone)]
-struct Document {
-    digest: Digest,
-    media_type: String,
-    bytes: Vec<u8>,
-}
-
 /// Sends layers and config; returns the manifest that names them.
 fn send_image(context: &Context<'_>, image: &ImagePlan) -> Result<Document, Error> {
     let layers = layer::send_all(context, image)?;
@@ -146,7 +134,11 @@ fn send_image(context: &Context<'_>, image: &ImagePlan) -> Result<Document, Erro
             bytes: image.bytes.clone(),
         });
     }
-    rewrite::manifest(&image.bytes, &image.image.manifest, &layers)
+    Ok(outgoing::manifest(
+        &image.bytes,
+        &image.image.manifest,
+        &layers,
+    )?)
 }
 
 /// Remembers what the image is there.

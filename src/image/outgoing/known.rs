@@ -4,10 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::Error;
 use crate::content::{Digest, Reference};
 use crate::image::manifest::Descriptor;
-use crate::image::{Image, variants};
+use crate::image::{Error, Image, variants};
 use crate::store::Store;
 
 /// Repositories of one registry that are asked for one blob.
@@ -17,19 +16,19 @@ const MAX_BLOBS: usize = 4;
 
 /// A blob that a layer is, somewhere.
 #[derive(Debug, Clone)]
-pub(super) struct KnownBlob {
-    pub(super) descriptor: Descriptor,
+pub(in crate::image) struct KnownBlob {
+    pub(in crate::image) descriptor: Descriptor,
     /// Other repositories of the registry that is pushed to.
-    pub(super) sources: Vec<Reference>,
+    pub(in crate::image) sources: Vec<Reference>,
 }
 
 /// By diff_id.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<Digest, Vec<KnownBlob>>);
+pub(in crate::image) struct Known(HashMap<Digest, Vec<KnownBlob>>);
 
 impl Known {
-    /// Collects what is of use for a push to the repository of `to`.
-    pub(super) fn collect(store: &Store, to: &Reference) -> Result<Known, Error> {
+    /// Collects what there is; `to` is the repository of a push.
+    pub(in crate::image) fn collect(store: &Store, to: Option<&Reference>) -> Result<Known, Error> {
         let mut known = Known::default();
         // Each document once, with all its names.
         let mut targets: BTreeMap<Digest, Vec<Reference>> = BTreeMap::new();
@@ -42,7 +41,9 @@ impl Known {
             // One broken image must not stand in the way of others.
             for (manifest, _) in variants(store, target).unwrap_or_default() {
                 let is_other = |name: &&Reference| {
-                    name.registry() == to.registry() && name.repository() != to.repository()
+                    to.is_some_and(|to| {
+                        name.registry() == to.registry() && name.repository() != to.repository()
+                    })
                 };
                 let sources: Vec<Reference> = names.iter().filter(is_other).cloned().collect();
                 if !seen.insert(manifest.clone()) && sources.is_empty() {
@@ -85,12 +86,12 @@ impl Known {
     }
 
     /// The blobs that a layer is known to be.
-    pub(super) fn blobs(&self, diff_id: &Digest) -> &[KnownBlob] {
+    pub(in crate::image) fn blobs(&self, diff_id: &Digest) -> &[KnownBlob] {
         self.0.get(diff_id).map_or(&[], Vec::as_slice)
     }
 
     /// The repositories that have one of them.
-    pub(super) fn sources(&self, diff_id: &Digest, blob: &Digest) -> &[Reference] {
+    pub(in crate::image) fn sources(&self, diff_id: &Digest, blob: &Digest) -> &[Reference] {
         let mut blobs = self.blobs(diff_id).iter();
         let found = blobs.find(|known| known.descriptor.digest == *blob);
         found.map_or(&[], |known| &known.sources)

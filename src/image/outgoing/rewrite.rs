@@ -12,7 +12,7 @@ use crate::image::manifest::{Compression, Descriptor, Manifest, ManifestError};
 use crate::image::{DocumentError, Error};
 
 /// Returns the media type of a layer in the family of a manifest. Docker's has none for zstd.
-pub(super) fn layer_type(manifest: &str, compression: Compression) -> String {
+pub(in crate::image) fn layer_type(manifest: &str, compression: Compression) -> String {
     if manifest == DOCKER_MANIFEST && compression == Compression::Gzip {
         return "application/vnd.docker.image.rootfs.diff.tar.gzip".to_owned();
     }
@@ -25,11 +25,11 @@ pub(super) fn layer_type(manifest: &str, compression: Compression) -> String {
 }
 
 /// Returns the manifest in `bytes` with these layers in place of its own.
-pub(super) fn manifest(
+pub(in crate::image) fn manifest(
     bytes: &[u8],
     parsed: &Manifest,
     layers: &[Descriptor],
-) -> Result<Document, super::Error> {
+) -> Result<Document, Error> {
     let mut value = parse(bytes)?;
     for (at, layer) in layers.iter().enumerate() {
         let entry = &mut value["layers"][at];
@@ -57,14 +57,18 @@ pub(super) fn manifest(
 
 /// An index to be pushed.
 #[derive(Debug)]
-pub(super) struct IndexPlan {
+pub(in crate::image) struct IndexPlan {
     digest: Digest,
     media_type: &'static str,
     bytes: Vec<u8>,
 }
 
 impl IndexPlan {
-    pub(super) fn new(digest: Digest, media_type: &'static str, bytes: Vec<u8>) -> IndexPlan {
+    pub(in crate::image) fn new(
+        digest: Digest,
+        media_type: &'static str,
+        bytes: Vec<u8>,
+    ) -> IndexPlan {
         IndexPlan {
             digest,
             media_type,
@@ -73,11 +77,11 @@ impl IndexPlan {
     }
 
     /// Returns the index with what its images have become.
-    pub(super) fn with(
+    pub(in crate::image) fn with(
         &self,
         images: &[ImagePlan],
         sent: &[Document],
-    ) -> Result<Document, super::Error> {
+    ) -> Result<Document, Error> {
         let same = |(image, document): (&ImagePlan, &Document)| {
             image.image.manifest_digest == document.digest
         };
@@ -119,12 +123,12 @@ impl Document {
 }
 
 /// They have been parsed before, so this is about a disk that changes its mind.
-fn parse(bytes: &[u8]) -> Result<Value, super::Error> {
+fn parse(bytes: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(bytes).map_err(|source| {
-        super::Error::Image(Error::Document(DocumentError::Manifest {
+        Error::Document(DocumentError::Manifest {
             digest: Digest::sha256_of(bytes),
             source: ManifestError::Json(source),
-        }))
+        })
     })
 }
 

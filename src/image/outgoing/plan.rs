@@ -1,4 +1,4 @@
-//! What is to be pushed: an image, or an index with all of its images.
+//! What is to leave: an image, or an index with all of its images.
 
 use crate::content::{Digest, limits};
 use crate::image::document;
@@ -10,29 +10,29 @@ use super::rewrite::IndexPlan;
 
 /// An image, and its manifest as it is.
 #[derive(Debug)]
-pub(super) struct ImagePlan {
-    pub(super) image: Image,
-    pub(super) bytes: Vec<u8>,
+pub(in crate::image) struct ImagePlan {
+    pub(in crate::image) image: Image,
+    pub(in crate::image) bytes: Vec<u8>,
 }
 
-/// Everything to be pushed.
+/// Everything that leaves.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) images: Vec<ImagePlan>,
-    /// What names them, where it is to be pushed.
-    pub(super) index: Option<IndexPlan>,
-    /// An index that is not pushed, because not all of it is here.
-    pub(super) left_out: Option<Digest>,
+pub(in crate::image) struct Plan {
+    pub(in crate::image) images: Vec<ImagePlan>,
+    /// What names them, where it leaves as well.
+    pub(in crate::image) index: Option<IndexPlan>,
+    /// An index that stays, because not all of it is here.
+    pub(in crate::image) left_out: Option<Digest>,
     target: Digest,
 }
 
 impl Plan {
-    /// Plans the push of `target`.
+    /// Plans for `target`.
     ///
     /// # Errors
     ///
     /// All of [`Error`].
-    pub(super) fn make(
+    pub(in crate::image) fn make(
         store: &Store,
         target: &Digest,
         platform: Option<&Platform>,
@@ -63,7 +63,7 @@ impl Plan {
     }
 
     /// The manifest or index that the name will lead to, if nothing has to be packed anew.
-    pub(super) fn target(&self) -> &Digest {
+    pub(in crate::image) fn target(&self) -> &Digest {
         &self.target
     }
 }
