@@ -10,8 +10,9 @@ use serde_json::json;
 use super::Platform;
 use super::change::{self, ChangeError};
 use super::config::{Config, History, ImageConfiguration, RootFs};
-use super::decompress::Decompress;
+use super::expansion::Bounded;
 use super::layer::{self, UnpackOptions};
+use crate::content::limits::FREE_LAYER_BYTES;
 use crate::content::media_type::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use crate::content::{Digest, Reference};
 use crate::store::{self, Store};
@@ -83,7 +84,7 @@ pub fn import(
     }
     let mut lease = store.lease()?;
     let stage = store.stage_layer()?;
-    let tar = Decompress::detect(reader).map_err(ImportError::Read)?;
+    let tar = Bounded::detect(reader, FREE_LAYER_BYTES).map_err(ImportError::Read)?;
     let unpack_options = UnpackOptions::new(options.id_map);
     let unpacked = layer::unpack(tar, stage.dir(), &unpack_options)?;
     let written = layer::write(stage.dir(), unpack_options.owners, std::io::sink())?;

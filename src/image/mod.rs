@@ -6,6 +6,7 @@ pub mod compress;
 pub mod config;
 pub mod decompress;
 mod document;
+mod expansion;
 mod history;
 mod import;
 mod inspect;
