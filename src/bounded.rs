@@ -11,7 +11,11 @@ use std::path::Path;
 /// Those of opening and reading; [`ErrorKind::FileTooLarge`] for a longer one.
 pub fn read_file(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     match File::open(path) {
-        Ok(file) => read(file, limit).map(Some),
+        Ok(file) => {
+            let size = file.metadata()?.len().min(limit);
+            let bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+            read_into(bytes, file, limit).map(Some)
+        }
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)
         }
@@ -25,7 +29,10 @@ pub fn read_file(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 ///
 /// Those of the reader; [`ErrorKind::FileTooLarge`] where there is more.
 pub fn read(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    read_into(Vec::new(), reader, limit)
+}
+
+fn read_into(mut bytes: Vec<u8>, reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     reader
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;

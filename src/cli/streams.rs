@@ -1,12 +1,12 @@
 //! ctr's own standard streams, as the library wants them.
 
 use rustix::stdio;
-use rustix::termios::{isatty, tcgetwinsize};
+use rustix::termios::isatty;
 
 use super::command;
 use super::context::eprint;
 use super::error::Failure;
-use crate::container::stream::{Outcome, Streams};
+use crate::container::stream::{self, Outcome, Streams};
 
 /// Returns the three streams; stdin only where it feeds the container.
 pub(crate) fn own(stdin: bool) -> Streams<'static> {
@@ -53,8 +53,5 @@ pub(crate) fn stderr_is_terminal() -> bool {
 
 /// Returns rows and columns of the terminal, if there is one.
 pub(crate) fn terminal_size() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(stdio::stdout())
-        .or_else(|_| tcgetwinsize(stdio::stdin()))
-        .ok()?;
-    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+    stream::terminal_size(stdio::stdout()).or_else(|| stream::terminal_size(stdio::stdin()))
 }

@@ -1,10 +1,17 @@
-//! What a container's `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` hold.
+//! What a container's `/etc/hosts`, `/etc/hostname` and `/etc/resolv.conf` hold, and how they are written.
 //!
 //! Docker's lines: moby, daemon/libnetwork/etchosts and daemon/libnetwork/internal/resolvconf. With the host's network the
 //! container sees the host's own files.
 
+use std::fs::{self, File, Permissions};
+use std::io::{ErrorKind, Write as _};
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
+use super::Error;
+use super::error::failed;
+use crate::bounded;
 use crate::network::{Mode, ResolvConf};
 
 /// Docker's first lines of `/etc/hosts`.
@@ -23,6 +30,9 @@ const PUBLIC_NAMESERVERS: [IpAddr; 2] = [
     IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8)),
     IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 4, 4)),
 ];
+
+/// Bytes of a file of the host's that is copied for a container in the host's network.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Returns the text of `/etc/hosts` for a container called `hostname` (and `hostname.domainname`) with these addresses.
 pub fn hosts(hostname: &str, domainname: &str, addresses: &[IpAddr]) -> String {
@@ -58,6 +68,44 @@ pub fn resolv_conf(host: &ResolvConf, mode: &Mode, dns: &[IpAddr]) -> String {
         return host.render(&PUBLIC_NAMESERVERS);
     }
     host.render(&outside)
+}
+
+/// Returns the host's own file; empty where it has none.
+///
+/// # Errors
+///
+/// [`Error::Io`], also for one of more than [`MAX_BYTES`].
+pub(super) fn of_host(path: &Path) -> Result<Vec<u8>, Error> {
+    let text = bounded::read_file(path, MAX_BYTES).map_err(failed("read", path))?;
+    Ok(text.unwrap_or_default())
+}
+
+/// Writes a file anew: the container may have given the last one to another of its users.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => write(path, text),
+    }
+}
+
+/// Writes a file in place: it may be bound already.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), Error> {
+    let mut options = File::options();
+    let open = options.write(true).create(true).truncate(true).open(path);
+    open.and_then(|mut file| {
+        // Readable in the container for everybody, whatever the umask.
+        file.set_permissions(Permissions::from_mode(0o644))?;
+        file.write_all(text)
+    })
+    .map_err(failed("write", path))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
 use super::remove::anonymous_volumes;
 use super::spec::ETC_FILES;
-use super::start::write_etc_file;
 use super::{Engine, Error, clock, hosts, lookup, process};
 use crate::monitor::{Keeper, StartError, StartFailure};
 use crate::network::{Attached, Mode, ResolvConf};
@@ -77,7 +76,7 @@ impl Keeper for Warden<'_> {
                 }
                 _ => continue,
             };
-            write_etc_file(&self.dir.path().join(name), text.as_bytes())
+            hosts::write(&self.dir.path().join(name), text.as_bytes())
                 .map_err(|error| StartError::from_error(StartFailure::Engine, &error))?;
         }
         Ok(())

@@ -4,19 +4,19 @@
 //! the machine went down; the first who notices kills what may be left of the process (by boot, number *and* start time)
 //! and writes down that it is over, as exit code 137: a killed monitor takes its container with it by SIGKILL.
 
-use std::io;
-
 use super::error::failed;
 use super::record::{Record, State, Status, ZERO_TIME};
 use super::{Container, Engine, Error, clock};
+use crate::bounded;
+use crate::content::{is_full_id, is_lower_hex};
 use crate::monitor::StartError;
 use crate::store::{ContainerDir, ContainerLock, replace_file};
 
 /// What a container's exit code is when nobody saw it end.
 const UNSEEN_EXIT_CODE: i32 = 137;
 
-/// Digits of a full ID.
-const ID_LENGTH: usize = 64;
+/// Bytes of a record or state. They hold what the command line and the image's config say, both of which have bounds.
+const MAX_RECORD_BYTES: u64 = 32 << 20;
 
 impl State {
     /// The state of a container that was never started.
@@ -80,10 +80,8 @@ impl Engine {
         if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
             return Err(missing());
         }
-        let is_hex = query
-            .bytes()
-            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if query.len() == ID_LENGTH && is_hex && self.store.container(query).is_complete() {
+        let is_hex = is_lower_hex(query);
+        if is_full_id(query) && self.store.container(query).is_complete() {
             return Ok(query.to_owned());
         }
         if let Some(id) = self.store.find_name(name)?
@@ -225,9 +223,9 @@ pub(super) fn write_state(dir: &ContainerDir, state: &State) -> Result<(), Error
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &std::path::Path) -> Result<Option<T>, Error> {
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(failed("read", path))?,
+    let read = bounded::read_file(path, MAX_RECORD_BYTES).map_err(failed("read", path))?;
+    let Some(bytes) = read else {
+        return Ok(None);
     };
     let value = serde_json::from_slice(&bytes).map_err(|source| Error::Record {
         path: path.to_owned(),

@@ -264,8 +264,6 @@ pub enum Status {
     Running,
     /// Its process has ended.
     Exited,
-    /// Its monitor died without writing how it ended.
-    Dead,
 }
 
 /// What changes: `state.json`.

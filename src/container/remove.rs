@@ -12,7 +12,7 @@ use super::record::{Record, Status};
 use super::start::Held;
 use super::{Container, Engine, Error};
 use crate::store::{self, remove_tree};
-use crate::sys::process::{Side, exit_now, fork, wait};
+use crate::sys::child::in_child;
 use crate::userns::{self, Tier};
 use crate::volume::Volumes;
 
@@ -69,13 +69,8 @@ impl Engine {
     ) -> Result<(), Error> {
         self.remove_files_with(id, name, volumes, |work| {
             // A map costs two processes; a child that enters it, a third. Only for those who have such files.
-            match fork().map_err(system("fork"))? {
-                Side::Child => {
-                    let entered = userns::enter(&self.id_map, &self.settings);
-                    exit_now(entered.map_or(1, |()| work()))
-                }
-                Side::Parent(pid) => wait(pid).map_err(system("wait for a child")),
-            }
+            let entered = || userns::enter(&self.id_map, &self.settings);
+            in_child(|| entered().map_or(1, |()| work())).map_err(system("run a child process"))
         })
     }
 

@@ -34,9 +34,6 @@ use crate::volume::{Volumes, spec_mounts};
 const HOLD_PATIENCE: Duration = Duration::from_secs(30);
 const HOLD_INTERVAL: Duration = Duration::from_millis(2);
 
-/// The largest file of the host's that is copied for a container in the host's network.
-const MAX_ETC_FILE: u64 = 1 << 20;
-
 /// Who holds a container.
 pub(super) enum Held {
     /// The caller, from now on.
@@ -351,45 +348,11 @@ fn write_etc_files(dir: &Path, record: &Record, network: &Mode) -> Result<(), Er
         let text = match name {
             "hostname" => hosts::hostname(&config.hostname).into_bytes(),
             // The host's own, by content: the container's is a file of its own, as in Docker.
-            _ if of_host => host_file(Path::new(place)),
+            _ if of_host => hosts::of_host(Path::new(place))?,
             "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[]).into_bytes(),
             _ => hosts::resolv_conf(&ResolvConf::of_host(), network, &[]).into_bytes(),
         };
-        // A new one each time: the container may have given the last one to another of its users.
-        let path = dir.join(name);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed("remove", &path)(error));
-            }
-            _ => write_etc_file(&path, &text)?,
-        }
+        hosts::replace(&dir.join(name), &text)?;
     }
     Ok(())
-}
-
-/// Writes one of them in place: it may be bound already.
-pub(super) fn write_etc_file(path: &Path, text: &[u8]) -> Result<(), Error> {
-    use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let open = std::fs::File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path);
-    open.and_then(|mut file| {
-        // Readable in the container for everybody, whatever the umask.
-        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        file.write_all(text)
-    })
-    .map_err(failed("write", path))
-}
-
-/// Reads a file of the host; empty where there is none.
-fn host_file(path: &Path) -> Vec<u8> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
-        let _ = file.take(MAX_ETC_FILE).read_to_end(&mut text);
-    }
-    text
 }

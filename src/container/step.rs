@@ -17,18 +17,13 @@ use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
 use super::security::Security;
 use super::spec::{self, ETC_FILES, Ingredients};
-use super::start::write_etc_file;
 use super::view::View;
 use super::{Engine, Error, capabilities, clock, configure, hosts, user};
-use crate::bounded;
 use crate::image;
 use crate::monitor::{StartError, StartFailure};
 use crate::network::{self, Attached, Mode, ResolvConf};
 use crate::rootfs::Root;
 use crate::runtime::{self, Launch, Running, Stdio};
-
-/// The largest file of the host's that is copied for a step in the host's network.
-const MAX_ETC_FILE: u64 = 1 << 20;
 
 /// What to run, and in what.
 #[derive(Debug)]
@@ -158,7 +153,7 @@ impl Engine {
                 })?;
             warnings.extend(attached.warning.clone());
             let text = hosts::resolv_conf(&ResolvConf::of_host(), &network.mode, &attached.dns);
-            write_etc_file(&step.dir.join("resolv.conf"), text.as_bytes())?;
+            hosts::write(&step.dir.join("resolv.conf"), text.as_bytes())?;
             let path = PathBuf::from(format!("/proc/{}/ns/net", created.pid()));
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
             let namespace = rustix::fs::open(&path, flags, FileMode::empty())
@@ -219,10 +214,7 @@ fn write_etc_files(step: &Step<'_>, mode: &Mode, dns: &[IpAddr]) -> Result<(), E
             "hostname" => hosts::hostname(step.hostname),
             // The host's own, by content.
             _ if matches!(mode, Mode::Host) => {
-                let text = bounded::read_file(Path::new(place), MAX_ETC_FILE)
-                    .ok()
-                    .flatten();
-                let text = text.unwrap_or_default();
+                let text = hosts::of_host(Path::new(place))?;
                 String::from_utf8_lossy(&text).into_owned()
                     + &extra.values().cloned().collect::<String>()
             }
@@ -233,13 +225,7 @@ fn write_etc_files(step: &Step<'_>, mode: &Mode, dns: &[IpAddr]) -> Result<(), E
             }
             _ => hosts::resolv_conf(&ResolvConf::of_host(), mode, dns),
         };
-        let path = step.dir.join(name);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed("remove", &path)(error));
-            }
-            _ => write_etc_file(&path, text.as_bytes())?,
-        }
+        hosts::replace(&step.dir.join(name), text.as_bytes())?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_lower_hex;
+
 /// The hash functions that image-spec registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
@@ -162,8 +164,7 @@ impl FromStr for Digest {
             "" => return Err(DigestError::Format(quoted())),
             _ => return Err(DigestError::Algorithm(quoted())),
         };
-        let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if hex.len() != algorithm.hex_len() || !hex.bytes().all(lower_hex) {
+        if hex.len() != algorithm.hex_len() || !is_lower_hex(hex) {
             return Err(DigestError::Hex(quoted()));
         }
         Ok(Digest(text.to_owned()))

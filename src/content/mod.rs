@@ -6,10 +6,12 @@
 //! Spec: image-spec, descriptor.md, media-types.md, layer.md; distribution/reference.
 
 mod digest;
+mod id;
 pub mod limits;
 pub mod media_type;
 mod reference;
 pub mod whiteout;
 
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
+pub use id::{is_full_id, is_lower_hex};
 pub use reference::{Reference, ReferenceError};

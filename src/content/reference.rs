@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Digest;
+use super::{Digest, is_full_id};
 
 const DEFAULT_REGISTRY: &str = "docker.io";
 /// The host that serves docker.io's distribution API.
@@ -116,7 +116,7 @@ impl Reference {
         };
         let misread = match short.split_once('/') {
             Some((first, _)) => is_registry_word(first),
-            None => looks_like_id(short),
+            None => is_full_id(short),
         };
         if misread { full() } else { short.to_owned() }
     }
@@ -147,7 +147,7 @@ impl FromStr for Reference {
     ///
     /// Spec: distribution/reference, `ParseNormalizedNamed`.
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        if looks_like_id(text) {
+        if is_full_id(text) {
             return Err(ReferenceError::LooksLikeId(text.to_owned()));
         }
         let (rest, digest) = match text.split_once('@') {
@@ -212,12 +212,6 @@ impl fmt::Display for Reference {
         self.push_suffix(&mut text);
         f.write_str(&text)
     }
-}
-
-/// 64 hexadecimal digits: an image ID without its algorithm.
-fn looks_like_id(text: &str) -> bool {
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    text.len() == 64 && text.bytes().all(hex)
 }
 
 /// Whether the word before the first slash names a registry rather than a part of a docker.io repository.

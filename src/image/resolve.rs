@@ -4,7 +4,7 @@ use super::Platform;
 use super::config::ImageConfiguration;
 use super::document::{self, DocumentError};
 use super::manifest::{Descriptor, Document, Manifest};
-use crate::content::{Digest, Reference, ReferenceError, limits};
+use crate::content::{Digest, Reference, ReferenceError, is_lower_hex, limits};
 use crate::store::{self, Store};
 
 /// One image of the store, for one platform.
@@ -150,10 +150,7 @@ pub fn resolve(store: &Store, query: &str, platform: Option<&Platform>) -> Resul
         Some(hex) => (hex, true),
         None => (query, query.len() == 64),
     };
-    let hex = rest
-        .bytes()
-        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        && (1..=64).contains(&rest.len());
+    let hex = is_lower_hex(rest) && (1..=64).contains(&rest.len());
     if exact_id && hex {
         return by_id(store, rest, platform)?.ok_or_else(|| Error::NotFound(query.to_owned()));
     }

@@ -5,12 +5,6 @@ use crate::content::{Digest, Reference};
 use crate::store::Store;
 use crate::userns::{Extent, IdMap, Tier};
 
-fn store() -> (tempfile::TempDir, Store) {
-    let temp = tempfile::tempdir().unwrap();
-    let store = Store::open(&temp.path().join("store")).unwrap();
-    (temp, store)
-}
-
 fn single() -> IdMap {
     let one = Extent {
         container_id: 0,
@@ -55,7 +49,7 @@ fn lines(removed: Vec<Removed>) -> Vec<String> {
 
 #[test]
 fn imports_and_resolves() {
-    let (_temp, store) = store();
+    let (_temp, store) = Store::for_test();
     let id = import_as(&store, Some("demo"), "hello");
     for query in [
         "demo",
@@ -94,7 +88,7 @@ fn imports_and_resolves() {
 
 #[test]
 fn the_same_import_is_the_same_image_whoever_makes_it() {
-    let (_temp, store) = store();
+    let (_temp, store) = Store::for_test();
     assert_eq!(
         import_as(&store, Some("a"), "x"),
         import_as(&store, Some("b"), "x")
@@ -104,7 +98,7 @@ fn the_same_import_is_the_same_image_whoever_makes_it() {
 
 #[test]
 fn ambiguous_prefixes_are_refused() {
-    let (_temp, store) = store();
+    let (_temp, store) = Store::for_test();
     let ids: Vec<Digest> = (0..17)
         .map(|n| import_as(&store, None, &n.to_string()))
         .collect();
@@ -121,7 +115,7 @@ fn ambiguous_prefixes_are_refused() {
 
 #[test]
 fn removes_as_docker_does() {
-    let (_temp, store) = store();
+    let (_temp, store) = Store::for_test();
     let id = import_as(&store, Some("demo"), "hello");
     tag(&store, "demo", &"other/name:v1".parse().unwrap()).unwrap();
     let users = |running| {
@@ -184,7 +178,7 @@ fn removes_as_docker_does() {
 
 #[test]
 fn inspects_in_dockers_shape() {
-    let (_temp, store) = store();
+    let (_temp, store) = Store::for_test();
     import_as(&store, Some("demo"), "hello");
     let image = resolve(&store, "demo", None).unwrap();
     let value = inspect(&store, &image).unwrap();

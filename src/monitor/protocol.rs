@@ -91,11 +91,6 @@ impl Wants {
         stdout: true,
         stderr: true,
     };
-    /// All three.
-    pub const ALL: Wants = Wants {
-        stdin: true,
-        ..Wants::OUTPUT
-    };
 
     /// As the payload of [`Kind::Hello`].
     pub fn to_byte(self) -> u8 {

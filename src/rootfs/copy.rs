@@ -16,10 +16,10 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, Xa
 use rustix::io::Errno;
 
 use super::overlay::sum_sizes;
-use super::worker::speaking_child;
 use super::{Driver, Error, Plan, ROOT_MODE, Root, failed};
 use crate::content::whiteout::{self, OPAQUE_VALUE, OPAQUE_XATTR, OVERLAY_ESCAPE, OVERLAY_XATTRS};
 use crate::store::{ContainerDir, remove_at, remove_tree};
+use crate::sys::child::speaking_child;
 use crate::sys::xattr;
 use crate::userns;
 

@@ -17,7 +17,6 @@
 mod copy;
 mod overlay;
 mod select;
-mod worker;
 
 use std::fmt;
 use std::io;
@@ -31,7 +30,6 @@ pub use copy::Copy;
 pub(crate) use copy::copy_tree;
 pub use overlay::Overlay;
 pub use select::select;
-pub(crate) use worker::speaking_child;
 
 /// Mode of a container's root directory, as in Docker.
 const ROOT_MODE: u32 = 0o755;

@@ -7,10 +7,10 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 use rustix::mount::{MountFlags, UnmountFlags};
 
-use super::worker::in_child;
 use super::{Copy, Driver, Error, Overlay, failed};
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::sys::child::in_child;
 use crate::sys::namespace::unshare;
 
 /// Where the answer is kept, below the store's root.
@@ -76,7 +76,7 @@ fn try_overlay(store: &Store, settings: &Settings) -> Result<Attempt, Error> {
         }
     })
     .map_err(failed("try overlayfs in", dir))?;
-    Ok(match code.code {
+    Ok(match code {
         0 => Attempt::Works,
         2 => Attempt::Unknown,
         _ => Attempt::Refused,

@@ -91,14 +91,6 @@ impl Namespaces {
         self.join.iter().any(|join| join.kind == kind)
     }
 
-    /// The user namespace that is joined.
-    pub(super) fn joined_user(&self) -> Option<&OwnedFd> {
-        self.join
-            .iter()
-            .find(|join| join.kind == LinuxNamespaceType::User)
-            .map(|join| &join.namespace)
-    }
-
     fn add_join(
         &mut self,
         kind: LinuxNamespaceType,

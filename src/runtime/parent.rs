@@ -26,7 +26,6 @@ const FAILED_CHILD: u8 = 127;
 pub struct Created {
     waiting: Waiting,
     limits: Limits,
-    user_namespace: Option<OwnedFd>,
 }
 
 /// Makes a container up to the point where its process would be executed.
@@ -46,10 +45,6 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
     )?;
     let plan = container::plan(&launch, &namespaces)?;
     let limits = Limits::new(container::process(launch.spec)?);
-    let user_namespace = match namespaces.joined_user() {
-        Some(user) => Some(user.try_clone().map_err(preparing)?),
-        None => None,
-    };
     let entry = match launch.init {
         true => Entry::Init,
         false => Entry::Exec,
@@ -74,34 +69,13 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         waiting.sync.go();
     }
     waiting.await_ready()?;
-    Ok(Created {
-        waiting,
-        limits,
-        user_namespace,
-    })
+    Ok(Created { waiting, limits })
 }
 
 impl Created {
     /// Pid of the container's process 1, as this namespace sees it. Its `/proc/PID/ns/net` is what a network joins.
     pub fn pid(&self) -> u32 {
         self.waiting.child.pid
-    }
-
-    /// Returns the container's user namespace, for [`crate::userns::run_joined`] after the container has ended. It is
-    /// this process's own where the container has none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Step`] where `/proc` does not have it.
-    pub fn user_namespace(&self) -> Result<OwnedFd, Error> {
-        let opened = match &self.user_namespace {
-            Some(user) => user.try_clone(),
-            None => self.open_namespace(LinuxNamespaceType::User),
-        };
-        opened.map_err(|source| Error::Step {
-            step: "error opening the container's user namespace".to_owned(),
-            source,
-        })
     }
 
     /// Lets the process go, and returns when its `execve` has succeeded or failed.

@@ -358,19 +358,13 @@ impl Drop for BlobWriter {
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("s")).unwrap();
-        (dir, store)
-    }
-
     fn staged(store: &Store) -> usize {
         std::fs::read_dir(store.root().join("tmp")).unwrap().count()
     }
 
     #[test]
     fn puts_and_reads() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let digest = store.put_blob(b"hello").unwrap();
         assert_eq!(digest, store.put_blob(b"hello").unwrap());
         assert_eq!(store.read_blob(&digest, 5).unwrap(), b"hello");
@@ -385,7 +379,7 @@ mod tests {
 
     #[test]
     fn resumes_what_a_dropped_writer_left() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let digest = Digest::sha256_of(b"hello world");
         let mut writer = store.stage_blob(&digest, 11).unwrap();
         writer.write(b"hello ").unwrap();
@@ -406,7 +400,7 @@ mod tests {
 
     #[test]
     fn refuses_wrong_content() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let digest = Digest::sha256_of(b"right");
         let mut writer = store.stage_blob(&digest, 5).unwrap();
         assert!(writer.write(b"too long").is_err());
@@ -428,7 +422,7 @@ mod tests {
 
     #[test]
     fn forgets_a_partial_that_is_too_long() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let digest = Digest::sha256_of(b"x");
         let mut writer = store.stage_blob(&digest, 100).unwrap();
         writer.write(b"yyyy").unwrap();
@@ -438,7 +432,7 @@ mod tests {
 
     #[test]
     fn the_second_writer_waits_and_finds_it() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let digest = Digest::sha256_of(b"shared");
         let mut first = store.stage_blob(&digest, 6).unwrap();
         let (other, name) = (store.clone(), digest.clone());
@@ -450,7 +444,7 @@ mod tests {
 
     #[test]
     fn sha512_has_its_own_directory() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let bytes = b"long";
         let hash = ring::digest::digest(&ring::digest::SHA512, bytes);
         let digest = Digest::from_bytes(Algorithm::Sha512, hash.as_ref());

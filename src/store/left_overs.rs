@@ -11,6 +11,7 @@ use super::prune::Pruned;
 use super::removal::remove_tree;
 use super::staging::fresh_path;
 use super::{Error, Store};
+use crate::content::is_full_id;
 
 impl Store {
     /// Removes what crashes left: things in `tmp/` that nobody holds, containers without a record, names of containers
@@ -117,8 +118,7 @@ fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Error> {
 pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
     for (name, is_dir) in entries(run_dir)? {
         let Some(id) = name.to_str() else { continue };
-        let is_id = id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_dir && is_id && !exists(store.container(id).path()) {
+        if is_dir && is_full_id(id) && !exists(store.container(id).path()) {
             remove_tree(&run_dir.join(id))?;
         }
         // Secrets of a build that was killed: the name ends with the number of its process.

@@ -171,6 +171,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens an empty store in a directory that goes with the first of the two.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        (dir, store)
+    }
+
     /// Returns the store's directory.
     pub fn root(&self) -> &Path {
         &self.root

@@ -184,12 +184,6 @@ mod tests {
         diff_id: Digest,
     }
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("s")).unwrap();
-        (dir, store)
-    }
-
     /// An image of one layer, whose content is `text`.
     fn add_image(store: &Store, text: &str) -> Image {
         let blob = store.put_blob(text.as_bytes()).unwrap();
@@ -227,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_named_stays() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let [tagged, indexed, used, leased, nameless, lost] =
             ["tagged", "indexed", "used", "leased", "nameless", "lost"]
                 .map(|text| add_image(&store, text));
@@ -274,7 +268,7 @@ mod tests {
 
     #[test]
     fn shared_content_outlives_one_of_its_images() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let (one, two) = (add_image(&store, "one"), add_image(&store, "two"));
         let both = format!(
             r#"{{"config":{{"digest":"{}"}},"layers":[{{"digest":"{}"}},{{"digest":"{}"}}]}}"#,
@@ -291,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_lease_taken_in_between_brings_content_back() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let image = add_image(&store, "wanted");
         let mut aside = Aside::new(&store).unwrap();
         aside.take(Kind::Blob, image.manifest.clone()).unwrap();
@@ -310,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_record_that_cannot_be_understood_stops_it() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let image = add_image(&store, "x");
         let (container, lock) = store.create_container(&"1".repeat(64)).unwrap();
         drop(lock);

@@ -205,12 +205,6 @@ fn collect(
 mod tests {
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("s")).unwrap();
-        (dir, store)
-    }
-
     fn names(store: &Store) -> Vec<String> {
         let show = |entry: RefEntry| match entry.reference {
             Some(reference) => reference.familiar(),
@@ -221,7 +215,7 @@ mod tests {
 
     #[test]
     fn tags_and_repositories_of_one_name_live_side_by_side() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let target = Digest::sha256_of(b"t");
         for text in [
             "a/b:c",
@@ -249,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_last_name_leaves_a_nameless_image() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let (old, new) = (Digest::sha256_of(b"old"), Digest::sha256_of(b"new"));
         let tag: Reference = "x:1".parse().unwrap();
         store.set_ref(Some(&tag), &old).unwrap();
@@ -271,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_torn_reference_is_none() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let tag: Reference = "x:1".parse().unwrap();
         let target = Digest::sha256_of(b"t");
         store.set_ref(Some(&tag), &target).unwrap();

@@ -1,28 +1,40 @@
-//! Work that needs another namespace, done by a forked child.
+//! Work that needs another namespace, or threads that shall end with it, done by a forked child. These allocate.
 
 use std::io::{self, Read, Write};
 
-use crate::sys::process::{Side, exit_now, fork, wait};
+use super::process::{Side, exit_now, fork, wait};
 
 /// What became of a child.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// What its work returned; 128+n where a signal ended it.
-    pub(crate) code: u8,
+    pub code: u8,
     /// What it had to say.
-    pub(crate) words: String,
+    pub words: String,
 }
 
 /// Bytes of words that are read from a child.
 const MAX_WORDS: u64 = 8 << 10;
 
-/// Runs `work` in a child process. The calling process must have one thread.
-pub(super) fn in_child(work: impl FnOnce() -> u8) -> io::Result<Ended> {
-    speaking_child(|_| work())
+/// Runs `work` in a child process and returns its exit code: what `work` returned, 128+n where signal n ended it. The
+/// calling process must have one thread.
+///
+/// # Errors
+///
+/// The errno of `fork(2)` or `waitpid(2)`.
+pub fn in_child(work: impl FnOnce() -> u8) -> io::Result<u8> {
+    match fork()? {
+        Side::Child => exit_now(work()),
+        Side::Parent(pid) => wait(pid),
+    }
 }
 
 /// As [`in_child`], for work that has words for its failure.
-pub(crate) fn speaking_child(work: impl FnOnce(&mut dyn Write) -> u8) -> io::Result<Ended> {
+///
+/// # Errors
+///
+/// Those of [`in_child`], `pipe(2)` and `read(2)`.
+pub fn speaking_child(work: impl FnOnce(&mut dyn Write) -> u8) -> io::Result<Ended> {
     let (listen, speak) = io::pipe()?;
     match fork()? {
         Side::Child => {

@@ -8,6 +8,7 @@
     reason = "the one place for it; every block says why it is sound"
 )]
 
+pub mod child;
 pub mod exec;
 pub mod file;
 pub mod helper;

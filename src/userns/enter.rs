@@ -1,12 +1,13 @@
 //! Moving a whole process into a user namespace: a new one, or one that is there.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::process::{Gid, Uid};
 
 use super::{Error, IdMap, Tier, write_maps};
 use crate::settings::Settings;
+use crate::sys::child::speaking_child;
 use crate::sys::namespace::{setns, unshare};
 use crate::sys::process::{Side, exit_now, fork, wait};
 
@@ -133,30 +134,21 @@ fn unpack(words: &str) -> Error {
 ///
 /// [`Error::Unshare`] where joining or forking fails.
 pub fn run_joined(userns: BorrowedFd<'_>, work: impl FnOnce() -> u8) -> Result<u8, Error> {
-    let (failure, report) = io::pipe().map_err(Error::Unshare)?;
-    match fork().map_err(Error::Unshare)? {
-        Side::Child => {
-            drop(failure);
-            let joined = setns(userns, libc::CLONE_NEWUSER).and_then(|()| become_root());
-            if let Err(error) = joined {
+    let ended = speaking_child(|words| {
+        match setns(userns, libc::CLONE_NEWUSER).and_then(|()| become_root()) {
+            Ok(()) => work(),
+            Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                let _ = rustix::io::write(report.as_fd(), &errno.to_ne_bytes());
-                exit_now(1);
+                // A parent that is gone has no use for it.
+                let _ = write!(words, "{errno}");
+                1
             }
-            drop(report);
-            exit_now(work())
         }
-        Side::Parent(pid) => {
-            drop(report);
-            let mut errno = [0; 4];
-            let read = io::Read::read(&mut &failure, &mut errno).unwrap_or(0);
-            let code = wait(pid).map_err(Error::Unshare)?;
-            if read == errno.len() {
-                let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
-                return Err(Error::Unshare(source));
-            }
-            Ok(code)
-        }
+    })
+    .map_err(Error::Unshare)?;
+    match ended.words.parse() {
+        Ok(errno) => Err(Error::Unshare(io::Error::from_raw_os_error(errno))),
+        Err(_) => Ok(ended.code),
     }
 }
 

@@ -16,8 +16,9 @@ use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 
-use crate::rootfs::{Root, copy_tree, speaking_child};
+use crate::rootfs::{Root, copy_tree};
 use crate::settings::Settings;
+use crate::sys::child::speaking_child;
 use crate::sys::namespace;
 use crate::userns::{self, IdMap, Tier};
 

@@ -276,15 +276,9 @@ mod tests {
 
     use super::*;
 
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("s")).unwrap();
-        (dir, store)
-    }
-
     #[test]
     fn lives() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let volumes = Volumes::new(&store);
         let labels = [("a".to_owned(), "b".to_owned())];
         let (made, new) = volumes.create(Some("data"), &labels).unwrap();
@@ -312,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_torn_label_does_not_lose_the_data() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let volumes = Volumes::new(&store);
         volumes.create(Some("data"), &[]).unwrap();
         fs::write(store.root().join("volumes/data/volume.json"), "").unwrap();
@@ -321,7 +315,7 @@ mod tests {
 
     #[test]
     fn used_volumes_stay() {
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         let volumes = Volumes::new(&store);
         volumes.create(Some("data"), &[]).unwrap();
         let id = "1".repeat(64);
@@ -350,7 +344,7 @@ mod tests {
         for bad in ["", "a", ".a", "a/b", "..", "a b", "-a"] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
-        let (_dir, store) = store();
+        let (_dir, store) = Store::for_test();
         assert!(Volumes::new(&store).get("../containers").is_err());
     }
 }

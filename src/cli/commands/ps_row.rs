@@ -8,6 +8,7 @@ use crate::cli::output::{ellipsis, go, ports, size, time};
 use crate::cli::template::Object;
 use crate::container::record::{Record, Status};
 use crate::container::{Container, Sizes};
+use crate::content::is_full_id;
 
 /// What stands above each column.
 pub(super) const HEADERS: Headers = &[
@@ -124,8 +125,7 @@ impl Row {
                 .map_or("<no image>".to_owned(), |rootfs| rootfs.path.clone());
         }
         let hex = image.strip_prefix("sha256:").unwrap_or(image);
-        let is_id = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if self.truncate && is_id {
+        if self.truncate && is_full_id(hex) {
             return hex[..12].to_owned();
         }
         image.clone()
@@ -164,7 +164,6 @@ impl Row {
                 state.exit_code,
                 time::ago(&state.finished_at, self.now)
             ),
-            Status::Dead => "Dead".to_owned(),
         }
     }
 
@@ -220,7 +219,6 @@ pub(super) fn state_word(status: Status) -> &'static str {
         Status::Created => "created",
         Status::Running => "running",
         Status::Exited => "exited",
-        Status::Dead => "dead",
     }
 }
 

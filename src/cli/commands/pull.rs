@@ -13,7 +13,7 @@ use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Platform};
 use crate::registry::{Credentials, Timing};
-use crate::sys;
+use crate::sys::child::in_child;
 
 /// Download an image from a registry
 #[derive(Debug, Args)]
@@ -133,18 +133,15 @@ pub(super) fn create_pulling(
 fn pull_beside(context: &Context, options: &CreateOptions, quiet: bool) -> Result<(), Failure> {
     let reference = options.image.parse::<Reference>()?.with_default_tag();
     let cannot = |error| Failure::message(format!("cannot start a process for the pull: {error}"));
-    let child = match sys::process::fork().map_err(cannot)? {
-        sys::process::Side::Parent(child) => child,
-        sys::process::Side::Child => {
-            let watcher = Watcher::new(quiet);
-            let pulled = fetch(context, &[reference], options.platform.clone(), &watcher);
-            if let Err(failure) = &pulled {
-                context.report(failure);
-            }
-            sys::process::exit_now(u8::from(pulled.is_err()))
+    let pull = || {
+        let watcher = Watcher::new(quiet);
+        let pulled = fetch(context, &[reference], options.platform.clone(), &watcher);
+        if let Err(failure) = &pulled {
+            context.report(failure);
         }
+        u8::from(pulled.is_err())
     };
-    match sys::process::wait(child).map_err(cannot)? {
+    match in_child(pull).map_err(cannot)? {
         0 => Ok(()),
         // The child has said why.
         1 => Err(Failure::Quiet(ENGINE_ERROR)),

@@ -60,7 +60,6 @@ fn state_json(state: &State) -> Json {
         Status::Created => "created",
         Status::Running => "running",
         Status::Exited => "exited",
-        Status::Dead => "dead",
     };
     let running = state.status == Status::Running;
     json!({
@@ -69,7 +68,8 @@ fn state_json(state: &State) -> Json {
         "Paused": false,
         "Restarting": false,
         "OOMKilled": state.oom_killed,
-        "Dead": state.status == Status::Dead,
+        // A container that could not be removed; here it is gone from the list all the same.
+        "Dead": false,
         "Pid": if running { state.pid } else { 0 },
         "ExitCode": state.exit_code,
         "Error": state.error,

@@ -38,7 +38,7 @@ impl Drop for RawMode<'_> {
 }
 
 /// Returns rows and columns of a terminal; `None` for what is none, or has no size.
-pub(super) fn size(fd: BorrowedFd<'_>) -> Option<(u16, u16)> {
+pub fn size(fd: BorrowedFd<'_>) -> Option<(u16, u16)> {
     let size = tcgetwinsize(fd).ok()?;
     (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::build::event::{Event, Observer, StepId};
 use crate::cli::context::eprint;
 use crate::cli::output::escape;
+use crate::container::stream::terminal_size;
 
 /// Lines of a running step's output that are shown.
 const TAIL: usize = 6;
@@ -209,10 +210,6 @@ fn beside(left: &str, right: &str, columns: usize) -> String {
 
 /// Rows and columns of the terminal.
 fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(rustix::stdio::stderr()) {
-        Ok(size) if size.ws_row > 0 && size.ws_col > 0 => {
-            (usize::from(size.ws_row), usize::from(size.ws_col))
-        }
-        _ => (24, 80),
-    }
+    let (rows, columns) = terminal_size(rustix::stdio::stderr()).unwrap_or((24, 80));
+    (usize::from(rows), usize::from(columns))
 }
