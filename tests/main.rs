@@ -18,6 +18,7 @@
 mod archive;
 mod build;
 mod crash;
+mod distribution;
 mod escapes;
 mod exec;
 mod harness;
@@ -49,6 +50,7 @@ const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
     ("crash", crash::scenarios),
+    ("distribution", distribution::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),
