@@ -58,6 +58,12 @@ _ctr() {
             ctr,load)
                 cmd="ctr__subcmd__load"
                 ;;
+            ctr,login)
+                cmd="ctr__subcmd__login"
+                ;;
+            ctr,logout)
+                cmd="ctr__subcmd__logout"
+                ;;
             ctr,logs)
                 cmd="ctr__subcmd__logs"
                 ;;
@@ -251,7 +257,7 @@ _ctr() {
 
     case "${cmd}" in
         ctr)
-            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps build pull push images version info attach create history import inspect kill load logs port restart rm rmi save start stop tag top wait builder container image system volume"
+            opts="-D -l -v --config --debug --log-level --root --runroot --version --help run exec ps build pull push images version info attach create history import inspect kill load login logout logs port restart rm rmi save start stop tag top wait builder container image system volume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1965,6 +1971,50 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__login)
+            opts="-p -u --help --password --password-stdin --username"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__logout)
+            opts="--help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -51,6 +51,8 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "import" -d 'Import the cont
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "inspect" -d 'Return low-level information on containers, images and volumes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "kill" -d 'Kill one or more running containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "login" -d 'Authenticate to a registry'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "logout" -d 'Log out from a registry'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "port" -d 'List port mappings or a specific mapping for the container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "restart" -d 'Restart one or more containers'
@@ -219,6 +221,11 @@ complete -c ctr -n "__fish_ctr_using_subcommand load" -s i -l input -d 'Read fro
 complete -c ctr -n "__fish_ctr_using_subcommand load" -l platform -d 'Load only the image of this platform (default: all that are there)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand load" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand load" -s q -l quiet -d 'Suppress the load output'
+complete -c ctr -n "__fish_ctr_using_subcommand login" -s p -l password -d 'Password or token' -r
+complete -c ctr -n "__fish_ctr_using_subcommand login" -s u -l username -d 'Username' -r
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l password-stdin -d 'Take the password or token from stdin'
+complete -c ctr -n "__fish_ctr_using_subcommand logout" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l since -d 'Show logs since a time (2013-01-02T13:23:37Z) or for as long (42m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r

@@ -26,6 +26,7 @@ mod images;
 mod inspect;
 mod layout;
 mod life;
+mod login;
 mod logs;
 mod monitor;
 mod network;
@@ -58,6 +59,7 @@ const FILES: &[File] = &[
     ("inspect", inspect::scenarios),
     ("layout", layout::scenarios),
     ("life", life::scenarios),
+    ("login", login::scenarios),
     ("logs", logs::scenarios),
     ("monitor", monitor::scenarios),
     ("network", network::scenarios),

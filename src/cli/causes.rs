@@ -175,7 +175,7 @@ fn registry(error: &registry::Error) -> Sorted {
     match error {
         Error::Denied { .. } | Error::Unauthorized { .. } | Error::NoCredentials { .. } => {
             Sorted::hint(
-                "check the name; if the image is private, log in first with \"docker login\" or \"podman login\"",
+                "check the name; if the image is private, log in first: \"ctr login SERVER\"",
             )
         }
         Error::PushDenied { .. } => Sorted::hint(

@@ -26,6 +26,7 @@ mod generated;
 mod inspect;
 mod labels;
 mod output;
+mod secret;
 mod streams;
 mod template;
 mod usage;

@@ -5,29 +5,27 @@
 //! docker/cli `cli/config/configfile`, `GetAuthConfig`). Keys of `auths` may carry a scheme or a path; podman's may name
 //! a repository, and the longest match wins (containers-auth.json(5)).
 //!
-//! Helpers are programs `docker-credential-NAME` that are asked on stdin and answer in JSON (docker-credential-helpers).
-//! They talk to the user's key ring, so they must be asked before the process enters a user namespace, where it would
-//! seem to be root.
+//! Helpers (see `helper`) talk to the user's key ring, so they must be asked before the process enters a user namespace,
+//! where it would seem to be root.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
-use super::limits;
+use super::{helper, limits};
 use crate::bounded;
 use crate::content::Reference;
-use crate::settings::{Settings, find_program};
+use crate::settings::Settings;
 
 /// Under which docker.io's login is kept.
-const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
+pub(super) const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
 /// User name by which a helper says that its secret is an identity token.
-const TOKEN_USER: &str = "<token>";
+pub(super) const TOKEN_USER: &str = "<token>";
 
 /// A password or token. Neither `Debug` nor `Display` shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +89,23 @@ pub enum CredentialError {
         #[source]
         source: serde_json::Error,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that holds something else than an object where there should be one.
+    #[error("{field} in {} is no object", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// `auths`, or the whole.
+        field: &'static str,
+    },
     /// An `auth` field that is not base64 of `user:password`.
     #[error("invalid auth for {key:?} in {}", path.display())]
     Auth {
@@ -100,8 +115,10 @@ pub enum CredentialError {
         key: String,
     },
     /// A helper that is missing or fails.
-    #[error("error getting credentials: {program}: {reason}")]
+    #[error("error {action} credentials: {program}: {reason}")]
     Helper {
+        /// `getting`, `storing`, `erasing`.
+        action: &'static str,
         /// Its name.
         program: String,
         /// Its words, or ours.
@@ -148,12 +165,29 @@ impl Credentials {
             let Some(file) = ConfigFile::read(path)? else {
                 continue;
             };
-            let found = file.find(reference, path, &settings.path)?;
+            let (registry, repository) = (reference.registry(), reference.repository());
+            let found = file.find(registry, repository, path, &settings.path)?;
             if found != Credentials::Anonymous {
                 return Ok(found);
             }
         }
         Ok(Credentials::Anonymous)
+    }
+
+    /// Returns what Docker's own file holds for a registry as a whole: what a login would replace.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CredentialError`].
+    pub fn of_registry(
+        settings: &Settings,
+        registry: &str,
+    ) -> Result<Credentials, CredentialError> {
+        let path = settings.docker_config_dir.join("config.json");
+        match ConfigFile::read(&path)? {
+            Some(file) => file.find(registry, "", &path, &settings.path),
+            None => Ok(Credentials::Anonymous),
+        }
     }
 }
 
@@ -179,11 +213,11 @@ impl ConfigFile {
 
     fn find(
         &self,
-        reference: &Reference,
+        registry: &str,
+        repository: &str,
         path: &Path,
         search_path: &str,
     ) -> Result<Credentials, CredentialError> {
-        let registry = reference.registry();
         let server = if registry == "docker.io" {
             DOCKER_IO_KEY
         } else {
@@ -194,15 +228,15 @@ impl ConfigFile {
             .get(server)
             .or_else(|| self.cred_helpers.get(registry))
         {
-            return ask_helper(helper, server, search_path);
+            return helper::get(helper, server, search_path);
         }
         if let Some(helper) = self.creds_store.as_deref().filter(|name| !name.is_empty()) {
-            let found = ask_helper(helper, server, search_path)?;
+            let found = helper::get(helper, server, search_path)?;
             if found != Credentials::Anonymous {
                 return Ok(found);
             }
         }
-        let Some((key, auth)) = self.best_key(registry, reference.repository()) else {
+        let Some((key, auth)) = self.best_key(registry, repository) else {
             return Ok(Credentials::Anonymous);
         };
         auth.credentials().ok_or_else(|| CredentialError::Auth {
@@ -276,7 +310,7 @@ impl Auth {
 }
 
 impl Credentials {
-    fn from_pair(user: &str, secret: &str) -> Credentials {
+    pub(super) fn from_pair(user: &str, secret: &str) -> Credentials {
         if user == TOKEN_USER {
             Credentials::Identity(Secret::new(secret))
         } else {
@@ -286,60 +320,6 @@ impl Credentials {
             }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct HelperAnswer {
-    #[serde(rename = "Username")]
-    username: String,
-    #[serde(rename = "Secret")]
-    secret: String,
-}
-
-/// Runs `docker-credential-NAME get`.
-fn ask_helper(name: &str, server: &str, search_path: &str) -> Result<Credentials, CredentialError> {
-    let program = format!("docker-credential-{name}");
-    let failed = |reason: String| CredentialError::Helper {
-        program: program.clone(),
-        reason: super::error::printable(&reason),
-    };
-    if name.contains('/') {
-        return Err(failed("invalid name of a credential helper".into()));
-    }
-    let file = find_program(&program, search_path)
-        .ok_or_else(|| failed("executable file not found in $PATH".into()))?;
-    // Written before the helper starts, while both ends are ours: no helper that ends early can cause a SIGPIPE.
-    let (question, mut ask) = io::pipe().map_err(|error| failed(error.to_string()))?;
-    ask.write_all(server.as_bytes())
-        .map_err(|error| failed(error.to_string()))?;
-    drop(ask);
-    let mut child = Command::new(file)
-        .arg("get")
-        .stdin(question)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let read = match child.stdout.take() {
-        Some(stdout) => bounded::read(stdout, limits::CREDENTIAL_BYTES),
-        None => Ok(Vec::new()),
-    };
-    let status = child.wait().map_err(|error| failed(error.to_string()))?;
-    let answer = read.map_err(|error| failed(error.to_string()))?;
-    if !status.success() {
-        let words = String::from_utf8_lossy(&answer);
-        // docker-credential-helpers, credentials/error.go
-        if words.trim() == "credentials not found in native keychain" {
-            return Ok(Credentials::Anonymous);
-        }
-        return Err(failed(format!("{status}: {}", words.trim())));
-    }
-    let answer: HelperAnswer = serde_json::from_slice(&answer)
-        .map_err(|_| failed("its answer is not the JSON of a credential".into()))?;
-    if answer.secret.is_empty() {
-        return Ok(Credentials::Anonymous);
-    }
-    Ok(Credentials::from_pair(&answer.username, &answer.secret))
 }
 
 #[cfg(test)]
@@ -353,8 +333,10 @@ mod tests {
         search_path: &str,
     ) -> Result<Credentials, CredentialError> {
         let file: ConfigFile = serde_json::from_str(json).unwrap();
+        let reference: Reference = reference.parse().unwrap();
         file.find(
-            &reference.parse().unwrap(),
+            reference.registry(),
+            reference.repository(),
             Path::new("config.json"),
             search_path,
         )

@@ -10,7 +10,8 @@
 //!   ├ feed           a blob on its way to the thread that wants it, resumed where it was cut
 //!   └ upload         a blob or manifest on its way there; mounts from other repositories
 //! login            whether a registry takes a user name and a password
-//! credentials        ~/.docker/config.json, podman's auth.json, credential helpers
+//! logins           keeping and forgetting them: ~/.docker/config.json, credential helpers
+//! credentials        ~/.docker/config.json, podman's auth.json, credential helpers: reading
 //! ```
 //!
 //! Everything a registry sends is bounded (see [`limits`]) and made printable before it stands in a message. Credentials
@@ -25,9 +26,11 @@ mod challenge;
 mod credentials;
 mod error;
 mod feed;
+mod helper;
 pub mod limits;
 mod link;
 mod login;
+mod logins;
 mod retry;
 mod session;
 mod token;
@@ -39,6 +42,7 @@ pub use credentials::{CredentialError, Credentials, Secret};
 pub use error::{Error, RegistryWords};
 pub use feed::{Feed, Piece, Wanted};
 pub use login::login;
+pub use logins::{Kept, Server, erase, store};
 pub use retry::Timing;
 pub use session::{FetchedManifest, Session};
 pub use upload::{Content, Mounted, Place, Upload, UploadEvent};

@@ -18,6 +18,7 @@ mod info;
 mod inspect;
 mod kill;
 mod load;
+mod login;
 mod logs;
 mod pattern;
 mod port;
@@ -73,6 +74,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<inspect::Inspect>(Group::Other, &["inspect"]),
     Entry::of::<kill::Kill>(Group::Other, &["kill", "container kill"]),
     Entry::of::<load::Load>(Group::Other, &["load", "image load"]),
+    Entry::of::<login::Login>(Group::Common, &["login"]),
+    Entry::of::<login::Logout>(Group::Common, &["logout"]),
     Entry::of::<logs::Logs>(Group::Other, &["logs", "container logs"]),
     Entry::of::<port::Port>(Group::Other, &["port", "container port"]),
     Entry::of::<stop::Restart>(Group::Other, &["restart", "container restart"]),
@@ -122,8 +125,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "events",
     "export",
     "image build",
-    "login",
-    "logout",
     "manifest",
     "network",
     "node",

@@ -1,0 +1,213 @@
+//! `ctr login` and `ctr logout`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use crate::support::pulling::{docker_config, large, login, user_file};
+use crate::support::registry::{Auth, Registry};
+use crate::support::{Scenario, TestEnv, scenario};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(a_login_is_checked_and_kept),
+        scenario!(a_login_with_a_token_service),
+        scenario!(prompts_do_not_show_the_password),
+        scenario!(a_kept_login_is_tried_first),
+        scenario!(logout_forgets_this_one_only),
+        scenario!(helpers_keep_logins),
+        scenario!(wrong_usage_in_dockers_words),
+    ]
+}
+
+fn config(env: &TestEnv) -> Value {
+    let text = fs::read(env.home().join(".docker/config.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn a_login_is_checked_and_kept(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.push("x", "latest", &large(10));
+    registry.require(Auth::Basic("joe", "secret:word"));
+    let host = registry.host();
+    let path = env.home().join(".docker/config.json");
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .stdin("wrong\n")
+        .run()
+        .exits(1)
+        .stdout("")
+        .stderr_has("unauthorized: authentication required");
+    assert!(!path.exists(), "a wrong login was kept");
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .stdin("secret:word\n")
+        .ok()
+        .stdout("Login Succeeded\n")
+        .stderr_has(&format!(
+            "WARNING! Your credentials are stored unencrypted in '{}'.\n",
+            path.display()
+        ));
+    let kept = config(env);
+    assert_eq!(kept["auths"][&host], login("joe", "secret:word"));
+    let meta = fs::metadata(&path).unwrap();
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+    env.ctr(["pull", &registry.name("x")]).ok();
+    env.ctr(["push", &registry.name("x")]).ok();
+    let shown = env
+        .ctr(["login", "-u", "joe", "-p", "secret:word", &host])
+        .ok()
+        .stdout("Login Succeeded\n")
+        .stderr_has("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
+    assert!(!shown.err().contains("secret:word"), "{shown}");
+}
+
+fn a_login_with_a_token_service(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.require(Auth::Bearer("joe", "word"));
+    let host = registry.host();
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .stdin("wrong")
+        .run()
+        .exits(1)
+        .stderr_has("unauthorized: incorrect username or password");
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .stdin("word\r\n")
+        .ok()
+        .stdout("Login Succeeded\n");
+    assert_eq!(config(env)["auths"][&host], login("joe", "word"));
+}
+
+fn prompts_do_not_show_the_password(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.require(Auth::Basic("joe", "hunter2"));
+    let host = registry.host();
+    let mut terminal = env.ctr(["login", &host]).terminal();
+    terminal.expect("Username: ");
+    terminal.send("joe\n");
+    terminal.expect("Password: ");
+    terminal.send("huntx\u{7f}er2\n");
+    terminal.expect("Login Succeeded");
+    assert_eq!(terminal.wait(), 0);
+    let shown = terminal.shown();
+    assert!(!shown.contains("hunt"), "{shown}");
+    assert_eq!(config(env)["auths"][&host], login("joe", "hunter2"));
+    // Who gives up leaves nothing behind, and the terminal as it was.
+    let mut terminal = env.ctr(["login", "-u", "ann", &host]).terminal();
+    terminal.expect("Password: ");
+    terminal.send("\u{3}");
+    assert_eq!(terminal.wait(), 1);
+    assert!(!terminal.is_raw());
+    assert_eq!(config(env)["auths"][&host], login("joe", "hunter2"));
+}
+
+fn a_kept_login_is_tried_first(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.require(Auth::Basic("joe", "word"));
+    let host = registry.host();
+    docker_config(env, &json!({ "auths": { &host: login("joe", "word") } }));
+    env.ctr(["login", &host])
+        .ok()
+        .stdout_has("Authenticating with existing credentials... [Username: joe]\n")
+        .stdout_has("Login Succeeded\n");
+    docker_config(env, &json!({ "auths": { &host: login("joe", "old") } }));
+    env.ctr(["login", &host])
+        .run()
+        .exits(1)
+        .stderr_has("Login did not succeed with the stored credentials")
+        .stderr_has("Cannot perform an interactive login from a non TTY device");
+}
+
+fn logout_forgets_this_one_only(env: &TestEnv) {
+    docker_config(
+        env,
+        &json!({
+            "HttpHeaders": {"a": "b"},
+            "auths": { "q.io": login("a", "b"), "r.io": login("c", "d"), "https://index.docker.io/v1/": {"auth": ""} },
+        }),
+    );
+    env.ctr("logout q.io")
+        .ok()
+        .stdout("Removing login credentials for q.io\n")
+        .stderr("");
+    env.ctr("logout")
+        .ok()
+        .stdout("Removing login credentials for https://index.docker.io/v1/\n");
+    env.ctr("logout never.io").ok();
+    assert_eq!(
+        config(env),
+        json!({ "HttpHeaders": {"a": "b"}, "auths": { "r.io": login("c", "d") } })
+    );
+}
+
+fn helpers_keep_logins(env: &TestEnv) {
+    let registry = Registry::start();
+    registry.require(Auth::Basic("joe", "word"));
+    let host = registry.host();
+    let ring = env.work().join("ring");
+    let script = format!(
+        "#!/bin/sh\ncase $1 in store) cat > {0};; erase) rm {0};; get) cat {0};; esac\n",
+        ring.display()
+    );
+    let bin = env.home().join("bin");
+    user_file(env, &bin.join("docker-credential-test"), &script, 0o755);
+    docker_config(env, &json!({ "credsStore": "test" }));
+    let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", bin.display());
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .env("PATH", &path)
+        .stdin("word")
+        .ok()
+        .stdout("Login Succeeded\n")
+        .stderr("");
+    assert_eq!(
+        config(env),
+        json!({ "credsStore": "test", "auths": { &host: {} } })
+    );
+    let kept: Value = serde_json::from_slice(&fs::read(&ring).unwrap()).unwrap();
+    assert_eq!(kept["Secret"], "word");
+    env.ctr(["login", &host])
+        .env("PATH", &path)
+        .ok()
+        .stdout_has("[Username: joe]");
+    env.ctr(["logout", &host]).env("PATH", &path).ok();
+    assert!(!ring.exists());
+    assert_eq!(config(env), json!({ "credsStore": "test", "auths": {} }));
+    // A helper that is not there keeps nothing.
+    env.ctr(["login", "-u", "joe", "--password-stdin", &host])
+        .stdin("word")
+        .run()
+        .exits(1)
+        .stderr_has("Error saving credentials")
+        .stderr_has("docker-credential-test");
+}
+
+fn wrong_usage_in_dockers_words(env: &TestEnv) {
+    for (arguments, words) in [
+        (
+            "login -u a q.io",
+            "Cannot perform an interactive login from a non TTY device",
+        ),
+        (
+            "login --password-stdin q.io",
+            "Must provide --username with --password-stdin",
+        ),
+        (
+            "login -u a -p b --password-stdin q.io",
+            "--password and --password-stdin are mutually exclusive",
+        ),
+    ] {
+        env.ctr(arguments)
+            .run()
+            .exits(1)
+            .stdout("")
+            .stderr_has(words);
+    }
+    // The file is somebody else's: what cannot be understood is not replaced.
+    let registry = Registry::start();
+    let path = env.home().join(".docker/config.json");
+    user_file(env, &path, "{ not json", 0o600);
+    env.ctr(["login", "-u", "a", "-p", "b", &registry.host()])
+        .run()
+        .exits(1)
+        .stderr_has("invalid JSON in ");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{ not json");
+}
