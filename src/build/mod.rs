@@ -52,6 +52,7 @@ use crate::container::Engine;
 use crate::content::Reference;
 use crate::image::Platform;
 use crate::image::layer::UnpackOptions;
+use crate::monitor;
 use crate::userns::IdMap;
 
 use event::Observer;
@@ -97,6 +98,17 @@ pub fn build(
 ) -> Result<Built, Error> {
     let owners = UnpackOptions::new(map).owners;
     let mut lease = engine.store.lease()?;
-    let result = schedule::run(request, plan, engine, owners, &mut lease, observer)?;
-    image::put(request, engine, result, names, &mut lease)
+    let result = schedule::run(request, plan, engine, owners, &mut lease, observer);
+    let built = result.and_then(|result| image::put(request, engine, result, names, &mut lease));
+    settle_in_background(engine);
+    built
+}
+
+/// Waits for the disk in a process that nobody waits for. Where it cannot be had the next build's does it, or the layers
+/// are made again after a power cut.
+fn settle_in_background(engine: &Engine) {
+    let _ = monitor::fork_apart(&[], || {
+        let _ = monitor::leave_standard_streams();
+        let _ = engine.store.settle();
+    });
 }

@@ -145,6 +145,9 @@ impl Scheduler<'_> {
     /// Returns the stages that have something to say.
     fn wait(&mut self, observer: &mut dyn Observer) -> Result<Vec<usize>, Error> {
         loop {
+            if observer.is_interrupted() {
+                return Err(Error::Interrupted);
+            }
             let mut fds: Vec<PollFd<'_>> = (self.running.values())
                 .map(|process| PollFd::from_borrowed_fd(process.channel.as_fd(), PollFlags::IN))
                 .collect();
@@ -157,9 +160,6 @@ impl Scheduler<'_> {
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => return Err(failed("wait for", "a stage")(errno.into())),
-            }
-            if observer.is_interrupted() {
-                return Err(Error::Interrupted);
             }
         }
     }

@@ -27,9 +27,6 @@ use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
 use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
 
-/// How long a step may take before its layer is made to last at once: less is not worth a wait for the disk.
-const WORTH_KEEPING: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// A stage that is being built.
 pub(super) struct Worker<'a> {
     pub(super) request: &'a Request,
@@ -287,7 +284,6 @@ impl<'a> Worker<'a> {
                 return self.remember(description, Some((false, record.created)));
             }
         }
-        let begun = std::time::Instant::now();
         let outcome = work(self).and_then(|outcome| self.finish(outcome));
         let error = outcome.as_ref().err().map(ToString::to_string);
         self.send(Event::Ended { step, error })?;
@@ -301,9 +297,7 @@ impl<'a> Worker<'a> {
         };
         let made = layer.is_some();
         self.layers.extend(layer);
-        if begun.elapsed() > WORTH_KEEPING {
-            self.publish()?;
-        }
+        self.publish()?;
         if cacheable {
             // A record whose layer never gets its name is found to be void.
             Records::new(&self.engine.store).put(key, &record)?;
@@ -327,7 +321,7 @@ impl<'a> Worker<'a> {
         if set.is_empty() {
             return Ok(());
         }
-        self.engine.store.publish(set)?;
+        self.engine.store.publish_unsettled(set)?;
         for layer in &mut self.layers {
             layer.dir = self.engine.store.layer_dir(&layer.diff_id);
         }

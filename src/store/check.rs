@@ -86,7 +86,7 @@ impl Store {
             }
         }
         for diff_id in self.layers()? {
-            let is_there = exists(&self.layer_path(&diff_id));
+            let is_there = self.has_layer(&diff_id);
             if is_there && !exists(&self.layer_dir(&diff_id)) {
                 problems.insert(Problem::BrokenLayer { diff_id });
             }

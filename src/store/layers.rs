@@ -9,6 +9,7 @@ use crate::content::Digest;
 use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};
 use super::removal::remove_tree;
+use super::settle;
 use super::staging::Staged;
 use super::{Error, Store};
 
@@ -45,7 +46,8 @@ impl Store {
 
     /// Returns whether the layer is unpacked, whole.
     pub fn has_layer(&self, diff_id: &Digest) -> bool {
-        exists(&self.layer_path(diff_id))
+        let path = self.layer_path(diff_id);
+        exists(&path) && settle::holds(&path)
     }
 
     /// Returns the sum of the bytes of the layer's files; `None` where there is no such layer.

@@ -39,6 +39,10 @@ impl Verified {
         }
     }
 
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(super) fn staged(&self) -> Option<&Staged> {
         self.staged.as_ref()
     }
@@ -82,6 +86,7 @@ impl Store {
             }
             Kind::Layer => {
                 let path = self.layer_path(&object.digest);
+                self.remove_void_layer(&path)?;
                 staged.place_unless_taken(&path).map(drop)
             }
         }
