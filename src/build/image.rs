@@ -76,7 +76,7 @@ pub(super) fn put(
     lease.add(&id)?;
     lease.add(&manifest)?;
     if !store.has_blob(&id) || !store.has_blob(&manifest) {
-        store.publish(vec![config_blob, manifest_blob])?;
+        store.publish_unsettled(vec![config_blob, manifest_blob])?;
     }
     for name in names {
         store.set_ref(Some(name), &manifest)?;

@@ -54,7 +54,7 @@ impl Store {
 
     /// Returns whether the blob is here, whole.
     pub fn has_blob(&self, digest: &Digest) -> bool {
-        exists(&self.blob_path(digest))
+        exists(&self.blob_path(digest)) && self.holds(Kind::Blob, digest)
     }
 
     /// Reads a small blob (manifest, config) of at most `limit` bytes.
@@ -63,6 +63,9 @@ impl Store {
     ///
     /// [`Error::Missing`], [`Error::Mismatch`] where it is larger than `limit`, [`Error::Io`].
     pub fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, Error> {
+        if !self.holds(Kind::Blob, digest) {
+            return Err(Error::Missing(digest.clone()));
+        }
         read_bounded(&self.blob_path(digest), limit)?.ok_or_else(|| Error::Missing(digest.clone()))
     }
 
@@ -106,6 +109,7 @@ impl Store {
         if !self.has_blob(&digest) {
             let staged = Staged::write(self, "bytes", bytes)?;
             staged.sync()?;
+            self.remove_void(Kind::Blob, &digest)?;
             staged.place(&self.blob_path(&digest))?;
         }
         Ok(digest)

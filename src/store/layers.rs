@@ -9,7 +9,6 @@ use crate::content::Digest;
 use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};
 use super::removal::remove_tree;
-use super::settle;
 use super::staging::Staged;
 use super::{Error, Store};
 
@@ -46,8 +45,7 @@ impl Store {
 
     /// Returns whether the layer is unpacked, whole.
     pub fn has_layer(&self, diff_id: &Digest) -> bool {
-        let path = self.layer_path(diff_id);
-        exists(&path) && settle::holds(&path)
+        exists(&self.layer_path(diff_id)) && self.holds(Kind::Layer, diff_id)
     }
 
     /// Returns the sum of the bytes of the layer's files; `None` where there is no such layer.

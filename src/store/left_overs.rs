@@ -35,15 +35,7 @@ impl Store {
                 Err(error) => first = first.and(Err(error)),
             }
         }
-        let layers = self.root.join("layers");
-        for (name, _) in entries(&layers)? {
-            let layer = layers.join(name);
-            let bytes = tree_bytes(&layer);
-            if self.remove_void_layer(&layer)? {
-                pruned.left_overs += 1;
-                pruned.bytes += bytes;
-            }
-        }
+        pruned.left_overs += self.sweep_void()?;
         for id in self.containers()? {
             if let Some(bytes) = self.sweep_unfinished(&id)? {
                 pruned.containers.push(id);

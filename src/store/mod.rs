@@ -7,8 +7,8 @@
 //!   refs/<registry>/<repository>/:<tag>       a digest: what the tag means
 //!   refs/<registry>/<repository>/@<digest>    the same digest: pulled under this name (Docker's RepoDigests)
 //!   refs/@/<digest>                           an image without a name (Docker's <none>)
-//!   layers/<diff_id hex>/diff/    an unpacked layer in overlayfs's own form; layers/<…>/size holds its bytes;
-//!                                 layers/<…>/unsettled: its bytes may not be on the disk yet, see `settle`
+//!   layers/<diff_id hex>/diff/    an unpacked layer in overlayfs's own form; layers/<…>/size holds its bytes
+//!   unsettled/                    marks of objects whose bytes may not be on the disk yet; see `settle`
 //!   containers/<id>/              record.json, state.json, config.json, upper/, work/, log files, lock
 //!   names/<name>                  → ../containers/<id>, a symbolic link
 //!   volumes/<name>/               _data/, volume.json

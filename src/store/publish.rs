@@ -76,6 +76,8 @@ impl Store {
         let Some(staged) = object.staged else {
             return Ok(());
         };
+        // Not in the way of one that is whole.
+        self.remove_void(object.kind, &object.digest)?;
         match object.kind {
             Kind::Blob => {
                 let path = self.blob_path(&object.digest);
@@ -86,7 +88,6 @@ impl Store {
             }
             Kind::Layer => {
                 let path = self.layer_path(&object.digest);
-                self.remove_void_layer(&path)?;
                 staged.place_unless_taken(&path).map(drop)
             }
         }

@@ -1,38 +1,48 @@
-//! Layers whose bytes may not be on the disk yet.
+//! Objects whose bytes may not be on the disk yet.
 //!
 //! A build makes many layers one after the other, and each is used by the next at once: waiting for the disk every time would
-//! cost more than the steps themselves. So a layer of a build gets its name first, with a file `unsettled` beside its `diff/`
-//! that holds the `boot_id` of the running system. As long as that system runs, the page cache has what the disk may lack, and
-//! the layer is as good as any. [`Store::settle`] waits for the disk and takes the marks away, in the background.
+//! cost more than the steps themselves. So what a build makes gets its name first, and a mark in `unsettled/` that holds the
+//! `boot_id` of the running system. As long as that system runs, the page cache has what the disk may lack, and the object is
+//! as good as any. [`Store::settle`] waits for the disk and takes the marks away, in the background.
 //!
-//! A mark of another boot says that the power went before that: such a layer is not there for anybody, a later build or pull
-//! replaces it, and prune removes it.
+//! A mark of another boot says that the power went before that: such an object is not there for anybody, a later build or
+//! pull replaces it, and prune removes it. The mark itself is written first and synced with nothing: where it was lost, so was
+//! the object's name, which is younger.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::PathBuf;
 
-use super::files::{entries, exists, failed, found};
+use super::files::{create_private_dir, entries, exists, failed, found};
 use super::publish::Kind;
 use super::removal::remove_tree;
 use super::{Error, Store, Verified};
-
-/// The mark.
-const UNSETTLED: &str = "unsettled";
+use crate::content::Digest;
 
 /// Where the kernel tells one boot from another. See `random(4)`.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Layers without a mark that is another boot's: whole, though perhaps only for as long as the system runs.
-pub(super) fn holds(layer: &Path) -> bool {
-    match fs::read(layer.join(UNSETTLED)) {
-        Ok(boot) => fs::read(BOOT_ID).is_ok_and(|current| boot == current),
-        // No mark, or no layer at all: that is for others to see.
-        Err(_) => true,
-    }
-}
-
 impl Store {
-    /// Gives layers of a build their names at once; see [`Store::settle`].
+    fn marks_dir(&self) -> PathBuf {
+        self.root.join("unsettled")
+    }
+
+    fn mark(&self, kind: Kind, digest: &Digest) -> PathBuf {
+        let kind = match kind {
+            Kind::Blob => "blob",
+            Kind::Layer => "layer",
+        };
+        self.marks_dir().join(format!("{kind}-{}", digest.hex()))
+    }
+
+    /// Whether the object, if it is there, is whole: it has no mark, or one of this boot.
+    pub(super) fn holds(&self, kind: Kind, digest: &Digest) -> bool {
+        match fs::read(self.mark(kind, digest)) {
+            Ok(boot) => is_current(&boot),
+            Err(_) => true,
+        }
+    }
+
+    /// Gives what a build has made its names at once; see [`Store::settle`].
     ///
     /// # Errors
     ///
@@ -42,13 +52,25 @@ impl Store {
         let Ok(boot) = fs::read(BOOT_ID) else {
             return self.publish(set);
         };
-        for object in &set {
-            if let (Kind::Layer, Some(staged)) = (object.kind(), object.staged()) {
-                let mark = staged.path().join(UNSETTLED);
+        let marks = self.marks_dir();
+        create_private_dir(&marks).map_err(failed("create", &marks))?;
+        for object in set {
+            // What is there is settled, or about to be.
+            if object.staged().is_some() && !self.has(object.kind(), object.digest()) {
+                let mark = self.mark(object.kind(), object.digest());
+                self.remove_void(object.kind(), object.digest())?;
                 fs::write(&mark, &boot).map_err(failed("write", &mark))?;
+                self.install(object)?;
             }
         }
-        set.into_iter().try_for_each(|object| self.install(object))
+        Ok(())
+    }
+
+    fn has(&self, kind: Kind, digest: &Digest) -> bool {
+        match kind {
+            Kind::Blob => self.has_blob(digest),
+            Kind::Layer => self.has_layer(digest),
+        }
     }
 
     /// Waits until everything that was published unsettled is on the disk, and takes the marks away.
@@ -57,12 +79,11 @@ impl Store {
     ///
     /// [`Error::Io`].
     pub fn settle(&self) -> Result<(), Error> {
+        let dir = self.marks_dir();
         let mut marks = Vec::new();
-        let layers = self.root.join("layers");
-        for (name, _) in entries(&layers)? {
-            let layer = layers.join(name);
-            let mark = layer.join(UNSETTLED);
-            if exists(&mark) && holds(&layer) {
+        for (name, _) in entries(&dir)? {
+            let mark = dir.join(name);
+            if fs::read(&mark).is_ok_and(|boot| is_current(&boot)) {
                 marks.push(mark);
             }
         }
@@ -77,20 +98,46 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a layer that did not get to the disk before the power went; returns whether it was one.
-    pub(super) fn remove_void_layer(&self, layer: &Path) -> Result<bool, Error> {
-        if holds(layer) {
-            return Ok(false);
+    /// Removes an object that did not get to the disk before the power went, and its mark.
+    pub(super) fn remove_void(&self, kind: Kind, digest: &Digest) -> Result<(), Error> {
+        if self.holds(kind, digest) {
+            return Ok(());
         }
-        remove_tree(layer)?;
-        Ok(true)
+        remove_tree(&self.object_path(kind, digest))?;
+        let mark = self.mark(kind, digest);
+        found(fs::remove_file(&mark)).map_err(failed("remove", &mark))?;
+        Ok(())
     }
+
+    /// Removes all that the power took; returns how many.
+    pub(super) fn sweep_void(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        for (kind, prefix) in [(Kind::Blob, "blob-"), (Kind::Layer, "layer-")] {
+            for (name, _) in entries(&self.marks_dir())? {
+                let Some(digest) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else {
+                    continue;
+                };
+                let Ok(digest) = format!("sha256:{digest}").parse::<Digest>() else {
+                    continue;
+                };
+                if !self.holds(kind, &digest) {
+                    let was_there = exists(&self.object_path(kind, &digest));
+                    self.remove_void(kind, &digest)?;
+                    count += usize::from(was_there);
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+fn is_current(boot: &[u8]) -> bool {
+    fs::read(BOOT_ID).is_ok_and(|current| boot == current)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::Digest;
 
     #[test]
     fn a_layer_of_another_boot_is_not_there_and_is_replaced() {
@@ -105,7 +152,7 @@ mod tests {
         };
         publish("one");
         assert!(store.has_layer(&diff_id));
-        let mark = store.layer_path(&diff_id).join(UNSETTLED);
+        let mark = store.mark(Kind::Layer, &diff_id);
         assert!(mark.exists());
         fs::write(&mark, "00000000-0000-0000-0000-000000000000\n").unwrap();
         assert!(!store.has_layer(&diff_id));
@@ -121,6 +168,24 @@ mod tests {
     }
 
     #[test]
+    fn a_blob_of_another_boot_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let (digest, blob) = store.prepare_blob(b"config").unwrap();
+        store.publish_unsettled(vec![blob]).unwrap();
+        assert_eq!(store.read_blob(&digest, 10).unwrap(), b"config");
+        fs::write(store.mark(Kind::Blob, &digest), "other").unwrap();
+        assert!(!store.has_blob(&digest));
+        assert!(matches!(
+            store.read_blob(&digest, 10),
+            Err(Error::Missing(_))
+        ));
+        // Another writer, who waits for the disk, puts it right.
+        store.put_blob(b"config").unwrap();
+        assert_eq!(store.read_blob(&digest, 10).unwrap(), b"config");
+    }
+
+    #[test]
     fn prune_removes_what_the_power_cut_took() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("s")).unwrap();
@@ -130,7 +195,7 @@ mod tests {
         store.publish_unsettled(vec![layer]).unwrap();
         store.sweep_left_overs().unwrap();
         assert!(store.has_layer(&diff_id));
-        fs::write(store.layer_path(&diff_id).join(UNSETTLED), "other").unwrap();
+        fs::write(store.mark(Kind::Layer, &diff_id), "other").unwrap();
         store.sweep_left_overs().unwrap();
         assert!(!store.layer_path(&diff_id).exists());
     }
