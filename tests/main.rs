@@ -30,6 +30,7 @@ mod login;
 mod logs;
 mod monitor;
 mod network;
+mod prune;
 mod ps;
 mod pull;
 mod pull_auth;
@@ -63,6 +64,7 @@ const FILES: &[File] = &[
     ("logs", logs::scenarios),
     ("monitor", monitor::scenarios),
     ("network", network::scenarios),
+    ("prune", prune::scenarios),
     ("ps", ps::scenarios),
     ("pull", pull::scenarios),
     ("pull_auth", pull_auth::scenarios),

@@ -51,12 +51,16 @@ impl Pruned {
 
 impl Store {
     /// Removes references to images that no container uses: those without a tag, or `all`. Then everything that nothing
-    /// leads to any more.
+    /// leads to any more. An image goes only if `takes` says so of its ID, or of all its IDs.
     ///
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Record`].
-    pub fn prune_images(&self, all: bool) -> Result<Pruned, Error> {
+    pub fn prune_images(
+        &self,
+        all: bool,
+        takes: impl Fn(&Digest) -> bool,
+    ) -> Result<Pruned, Error> {
         let used = self.used_by_containers()?;
         let mut by_target: BTreeMap<Digest, Vec<RefEntry>> = BTreeMap::new();
         for entry in self.refs()? {
@@ -88,7 +92,8 @@ impl Store {
             let is_config = |digest: &&Digest| content.configs.contains(*digest);
             let is_named = references.iter().any(|entry| entry.reference.is_some());
             let is_kept = is_named && tagged.iter().any(|blob| is_config(&blob));
-            if is_kept || !content.blobs.is_disjoint(&used) {
+            let is_taken = content.configs.iter().all(&takes);
+            if is_kept || !is_taken || !content.blobs.is_disjoint(&used) {
                 continue;
             }
             for entry in references {
@@ -239,7 +244,7 @@ mod tests {
         lease.add(&leased.manifest).unwrap();
         store.set_ref(None, &nameless.manifest).unwrap();
 
-        let pruned = store.prune_images(false).unwrap();
+        let pruned = store.prune_images(false, |_| true).unwrap();
         assert_eq!(pruned.untagged.len(), 1);
         let mut gone = pruned.images.clone();
         gone.sort();
@@ -258,7 +263,7 @@ mod tests {
         }
 
         drop(lease);
-        let pruned = store.prune_images(true).unwrap();
+        let pruned = store.prune_images(true, |_| true).unwrap();
         assert_eq!(pruned.untagged.len(), 2);
         assert!(is_whole(&store, &used));
         assert!(!is_whole(&store, &tagged) && !is_whole(&store, &leased));
@@ -314,7 +319,7 @@ mod tests {
         )
         .unwrap();
         assert!(matches!(
-            store.prune_images(true),
+            store.prune_images(true, |_| true),
             Err(Error::Record { .. })
         ));
         assert!(is_whole(&store, &image));
@@ -323,7 +328,7 @@ mod tests {
         for damaged in [r#"{"Layers"x[]}"#, "rubbish"] {
             fs::write(container.record_path(), damaged).unwrap();
             assert!(matches!(
-                store.prune_images(true),
+                store.prune_images(true, |_| true),
                 Err(Error::Record { .. })
             ));
         }
@@ -331,7 +336,7 @@ mod tests {
         fs::write(container.record_path(), r#"{"Layers":["#).unwrap();
         store.sweep_left_overs().unwrap();
         assert!(!container.is_complete());
-        store.prune_images(true).unwrap();
+        store.prune_images(true, |_| true).unwrap();
         assert!(!is_whole(&store, &image));
     }
 }

@@ -234,16 +234,23 @@ impl<'s> Volumes<'s> {
         Ok(first?)
     }
 
-    /// Removes every volume that no container mounts: the anonymous ones, or `all`.
+    /// Removes every volume that no container mounts and that `takes` accepts: the anonymous ones, or `all`.
     ///
     /// # Errors
     ///
     /// [`Error::Store`].
-    pub fn prune(&self, all: bool) -> Result<PrunedVolumes, Error> {
+    pub fn prune(
+        &self,
+        all: bool,
+        takes: impl Fn(&Volume) -> bool,
+    ) -> Result<PrunedVolumes, Error> {
         let users = self.users()?;
         let mut pruned = PrunedVolumes::default();
         for volume in self.list()? {
-            if users.contains_key(&volume.name) || !(all || volume.is_anonymous()) {
+            if users.contains_key(&volume.name)
+                || !(all || volume.is_anonymous())
+                || !takes(&volume)
+            {
                 continue;
             }
             let bytes = store::tree_bytes(&self.data_dir(&volume.name));
@@ -296,7 +303,7 @@ mod tests {
         assert_eq!(anonymous.name.len(), 64);
         assert_eq!(volumes.list().unwrap().len(), 2);
         fs::write(volumes.data_dir(&anonymous.name).join("f"), "12345").unwrap();
-        let pruned = volumes.prune(false).unwrap();
+        let pruned = volumes.prune(false, |_| true).unwrap();
         assert_eq!((pruned.names, pruned.bytes), (vec![anonymous.name], 5));
         volumes.remove("data").unwrap();
         let error = volumes.remove("data").unwrap_err();
@@ -330,7 +337,7 @@ mod tests {
             error.to_string(),
             format!("remove data: volume is in use - [{id}]")
         );
-        assert!(volumes.prune(true).unwrap().names.is_empty());
+        assert!(volumes.prune(true, |_| true).unwrap().names.is_empty());
         store.remove_container(&id, "x").unwrap();
         volumes.remove_unused(&["data".to_owned()]).unwrap();
         assert!(volumes.list().unwrap().is_empty());

@@ -23,6 +23,7 @@ mod logs;
 mod pattern;
 mod port;
 mod prune;
+mod prune_filter;
 mod ps;
 mod ps_filter;
 mod ps_row;

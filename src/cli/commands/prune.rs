@@ -4,22 +4,24 @@ use std::io::{self, BufRead as _};
 
 use clap::Args;
 
-use crate::cli::command::{Command, Example, Flag, Outcome};
+use super::prune_filter::PruneFilter;
+use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::output::size;
 use crate::container::record::Status;
 use crate::container::{Engine, RemoveOptions};
 use crate::content::Digest;
+use crate::image;
 use crate::store::{self, Store};
-use crate::volume::Volumes;
-
-/// `--filter` is refused by name: a filter that is ignored would delete too much.
-const UNBUILT: &[Flag] = &[Flag::value("filter")];
+use crate::volume::{Volume, Volumes};
 
 /// Remove all stopped containers
 #[derive(Debug, Args)]
 pub(crate) struct Containers {
+    /// Provide filter values, e.g. until=24h, label=x, label!=y=z
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Do not prompt for confirmation
     #[arg(short, long)]
     force: bool,
@@ -28,15 +30,15 @@ pub(crate) struct Containers {
 impl Command for Containers {
     const USAGE: &'static str = "[OPTIONS]";
     const EXAMPLES: &'static [Example] = &[("container prune -f", "Remove what has ended")];
-    const UNBUILT: &'static [Flag] = UNBUILT;
 
     fn run(self, context: &Context) -> Outcome {
+        let filter = PruneFilter::parse(&self.filter, None, true)?;
         confirm(
             context,
             self.force,
             "This will remove all stopped containers.",
         )?;
-        let (removed, bytes) = stopped_containers(&context.engine()?)?;
+        let (removed, bytes) = stopped_containers(&context.engine()?, &filter)?;
         let mut report = Report::default();
         report.section("Deleted Containers:", removed);
         report.print(context, bytes)
@@ -49,6 +51,9 @@ pub(crate) struct Images {
     /// Remove all unused images, not just dangling ones
     #[arg(short, long)]
     all: bool,
+    /// Provide filter values, e.g. until=24h, label=x, label!=y=z
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Do not prompt for confirmation
     #[arg(short, long)]
     force: bool,
@@ -57,10 +62,11 @@ pub(crate) struct Images {
 impl Command for Images {
     const USAGE: &'static str = "[OPTIONS]";
     const EXAMPLES: &'static [Example] = &[("image prune -af", "Keep only images of containers")];
-    const UNBUILT: &'static [Flag] = UNBUILT;
 
     fn run(self, context: &Context) -> Outcome {
-        let warning = match self.all {
+        let filter = PruneFilter::parse(&self.filter, Some("dangling"), true)?;
+        let all = self.all || filter.all == Some(true);
+        let warning = match all {
             true => {
                 "This will remove all images without at least one container associated to them."
             }
@@ -69,7 +75,7 @@ impl Command for Images {
         confirm(context, self.force, warning)?;
         let (store, _) = context.store_for_content()?;
         let mut report = Report::default();
-        let bytes = unused_images(&store, self.all, &mut report)?;
+        let bytes = unused_images(&store, all, &filter, &mut report)?;
         report.print(context, bytes)
     }
 }
@@ -80,6 +86,9 @@ pub(crate) struct UnusedVolumes {
     /// Remove all unused volumes, not just anonymous ones
     #[arg(short, long)]
     all: bool,
+    /// Provide filter values, e.g. label=x, label!=y=z
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Do not prompt for confirmation
     #[arg(short, long)]
     force: bool,
@@ -89,16 +98,17 @@ impl Command for UnusedVolumes {
     const USAGE: &'static str = "[OPTIONS]";
     const EXAMPLES: &'static [Example] =
         &[("volume prune -f", "Remove anonymous volumes nobody mounts")];
-    const UNBUILT: &'static [Flag] = UNBUILT;
 
     fn run(self, context: &Context) -> Outcome {
-        let warning = match self.all {
+        let filter = PruneFilter::parse(&self.filter, Some("all"), false)?;
+        let all = self.all || filter.all == Some(true);
+        let warning = match all {
             true => "This will remove all local volumes not used by at least one container.",
             false => "This will remove anonymous local volumes not used by at least one container.",
         };
         confirm(context, self.force, warning)?;
         let (store, _) = context.store_for_content()?;
-        let pruned = Volumes::new(&store).prune(self.all)?;
+        let pruned = Volumes::new(&store).prune(all, takes_volume(&filter))?;
         let mut report = Report::default();
         report.section("Deleted Volumes:", pruned.names);
         report.print(context, pruned.bytes)
@@ -111,6 +121,9 @@ pub(crate) struct System {
     /// Remove all unused images, not just dangling ones
     #[arg(short, long)]
     all: bool,
+    /// Provide filter values, e.g. until=24h, label=x, label!=y=z
+    #[arg(long, value_name = "FILTER")]
+    filter: Vec<String>,
     /// Do not prompt for confirmation
     #[arg(short, long)]
     force: bool,
@@ -125,9 +138,15 @@ impl Command for System {
         "system prune -af --volumes",
         "Free all the space that is not in use",
     )];
-    const UNBUILT: &'static [Flag] = UNBUILT;
 
     fn run(self, context: &Context) -> Outcome {
+        let filter = PruneFilter::parse(&self.filter, None, true)?;
+        if self.volumes && filter.is_timed() {
+            // docker/cli, command/system/prune.go; volumes have no age there.
+            return Err(Failure::message(
+                "ERROR: The \"until\" filter is not supported with \"--volumes\"",
+            ));
+        }
         let mut warning = "This will remove:\n  - all stopped containers\n".to_owned();
         if self.volumes {
             warning.push_str("  - all anonymous volumes not used by at least one container\n");
@@ -139,19 +158,19 @@ impl Command for System {
         warning.push_str("  - what interrupted commands left behind\n");
         confirm(context, self.force, &warning)?;
         let engine = context.engine()?;
-        let (removed, mut bytes) = stopped_containers(&engine)?;
+        let (removed, mut bytes) = stopped_containers(&engine, &filter)?;
         let mut report = Report::default();
         report.section("Deleted Containers:", removed);
         let (store, _) = context.store_for_content()?;
         if self.volumes {
-            let pruned = Volumes::new(&store).prune(false)?;
+            let pruned = Volumes::new(&store).prune(false, takes_volume(&filter))?;
             report.section("Deleted Volumes:", pruned.names);
             bytes += pruned.bytes;
         }
         // First, because on a full disk the rest needs the room that this makes.
         let left_overs = store.sweep_left_overs()?;
         store::sweep_run_dir(&store, &context.settings.run_dir)?;
-        bytes += unused_images(&store, self.all, &mut report)?;
+        bytes += unused_images(&store, self.all, &filter, &mut report)?;
         report.section("Deleted Unfinished Containers:", left_overs.containers);
         bytes += left_overs.bytes;
         report.print(context, bytes)
@@ -180,11 +199,16 @@ fn confirm(context: &Context, force: bool, warning: &str) -> Result<(), Failure>
 }
 
 /// Removes containers that do not run; returns their IDs and the bytes they had written.
-fn stopped_containers(engine: &Engine) -> Result<(Vec<String>, u64), Failure> {
+fn stopped_containers(
+    engine: &Engine,
+    filter: &PruneFilter,
+) -> Result<(Vec<String>, u64), Failure> {
     let mut removed = Vec::new();
     let mut bytes = 0;
     for container in engine.list()? {
-        if container.state.status == Status::Running {
+        let record = &container.record;
+        let taken = filter.takes(&record.created, record.config.labels.iter());
+        if container.state.status == Status::Running || !taken {
             continue;
         }
         // How much it was is worth less than that it goes.
@@ -203,8 +227,24 @@ fn stopped_containers(engine: &Engine) -> Result<(Vec<String>, u64), Failure> {
     Ok((removed, bytes))
 }
 
-fn unused_images(store: &Store, all: bool, report: &mut Report) -> Result<u64, Failure> {
-    let pruned = store.prune_images(all)?;
+fn takes_volume(filter: &PruneFilter) -> impl Fn(&Volume) -> bool + '_ {
+    |volume| filter.takes(&volume.created_at, volume.labels.iter().flatten())
+}
+
+fn unused_images(
+    store: &Store,
+    all: bool,
+    filter: &PruneFilter,
+    report: &mut Report,
+) -> Result<u64, Failure> {
+    let takes = |config: &Digest| {
+        filter.is_empty()
+            || image::resolve(store, config.as_str(), None).is_ok_and(|image| {
+                let labels = image.config.config.labels.iter().flatten();
+                filter.takes(image.created(), labels)
+            })
+    };
+    let pruned = store.prune_images(all, takes)?;
     let untagged = pruned
         .untagged
         .iter()
