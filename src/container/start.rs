@@ -246,6 +246,7 @@ impl Engine {
                 id_map: id_map.as_ref(),
                 filter: filter.as_ref(),
                 stdio,
+                emulate: false,
                 init: host.init == Some(true),
                 join,
                 settings: &self.settings,

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{LinuxNamespaceType, Mount};
+use oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
 use rustix::fs::{Mode as FileMode, OFlags};
 use serde_json::Map;
 
@@ -17,6 +17,7 @@ use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
 use super::security::Security;
 use super::spec::{self, ETC_FILES, Ingredients};
+use super::user::User;
 use super::view::View;
 use super::{Engine, Error, capabilities, clock, configure, hosts, user};
 use crate::image;
@@ -121,7 +122,7 @@ impl Engine {
             .map(|(_, attached)| attached.dns.as_slice());
         write_etc_files(&step, &network.mode, dns.unwrap_or_default())?;
         let granted = capabilities::granted(host);
-        let spec = spec::build(Ingredients {
+        let mut spec = spec::build(Ingredients {
             record: &record,
             user: &user,
             security: &security,
@@ -131,6 +132,7 @@ impl Engine {
             root: Path::new("rootfs"),
             volumes: step.mounts.clone(),
         })?;
+        keep_groups(&mut spec, &user);
         let filter = security.filter(&granted)?;
         let launch = Launch {
             spec: &spec,
@@ -139,6 +141,7 @@ impl Engine {
             id_map: id_map.as_ref(),
             filter: filter.as_ref(),
             stdio: step.stdio,
+            emulate: true,
             init: false,
             join,
             settings: &self.settings,
@@ -201,6 +204,18 @@ impl Engine {
             extra: Map::new(),
         })
     }
+}
+
+/// Gives the process all its groups, also where there is but one id: they are emulated there.
+fn keep_groups(spec: &mut Spec, user: &User) {
+    let Some(mut process) = spec.process().clone() else {
+        return;
+    };
+    let mut ids = process.user().clone();
+    let groups = [&[user.gid], &user.groups[..]].concat();
+    ids.set_additional_gids(Some(groups));
+    process.set_user(ids);
+    spec.set_process(Some(process));
 }
 
 /// Writes the files that are bound over `/etc`.

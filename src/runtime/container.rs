@@ -16,6 +16,7 @@ use rustix::process::{Gid, Uid};
 
 use super::console::{Session, Streams, Terminal};
 use super::devices::{self, Links};
+use super::emulation::{self, Emulation};
 use super::inside::InsidePath;
 use super::kernel::{DomainName, HostName, Loopback, Sysctl};
 use super::lookup::{Execute, FindCommand};
@@ -38,7 +39,11 @@ use crate::sys::stub::REPORT_FD;
 pub(super) const AT_BIRTH: libc::c_int = libc::CLONE_NEWUSER | libc::CLONE_NEWPID;
 
 /// The steps of a container's first process.
-pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan, Error> {
+pub(super) fn plan(
+    launch: &Launch<'_>,
+    namespaces: &Namespaces,
+    emulated: bool,
+) -> Result<Plan, Error> {
     let spec = launch.spec;
     let mut plan = Plan::default();
     plan.push(Begin);
@@ -101,10 +106,14 @@ pub(super) fn plan(launch: &Launch<'_>, namespaces: &Namespaces) -> Result<Plan,
     }
     plan.push(AwaitStart);
     plan.push(Conceal);
-    let process = process(spec)?;
+    let process = match emulated {
+        true => &Emulation::as_root(process(spec)?),
+        false => process(spec)?,
+    };
     process_steps(
         &mut plan,
         process,
+        emulated.then(emulation::filter),
         launch.filter,
         Signals {
             block: launch.init,
@@ -232,6 +241,7 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
 pub(super) fn process_steps(
     plan: &mut Plan,
     process: &Process,
+    supervised: Option<Filter>,
     filter: Option<&Filter>,
     signals: Signals,
     trust_proc: bool,
@@ -252,10 +262,10 @@ pub(super) fn process_steps(
     plan.push(signals);
     plan.push(FindCommand::new(command, environment)?);
     plan.push(CloseOnExec);
-    if filter.is_some() && trust_proc {
+    if (filter.is_some() || supervised.is_some()) && trust_proc {
         plan.push(FindStubPath);
     }
-    plan.push(Confine::new(process, filter));
+    plan.push(Confine::new(process, supervised, filter));
     plan.push(Execute::new(arguments, environment)?);
     Ok(())
 }

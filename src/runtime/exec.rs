@@ -68,13 +68,20 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     let can_mount = Sets::new(exec.process.capabilities().as_ref())
         .bounding
         .contains(CapabilitySet::SYS_ADMIN);
-    process_steps(&mut plan, exec.process, exec.filter, signals, !can_mount)?;
+    process_steps(
+        &mut plan,
+        exec.process,
+        None,
+        exec.filter,
+        signals,
+        !can_mount,
+    )?;
 
     let mut waiting = Channel::open(exec.stdio, Entry::Exec)?.spawn_through(helper, plan, 0)?;
     waiting.await_ready()?;
     super::cgroup::join(waiting.pid(), exec.target);
     limits.apply(waiting.pid())?;
-    waiting.start()
+    waiting.start(None)
 }
 
 /// Sets the helper's own preference for the out-of-memory killer, which its child inherits.

@@ -10,6 +10,7 @@
 //! stub         what executes the program instead of this binary
 //! inside       paths below the root, by descriptor    limits       what the parent does to the child
 //! cgroup       where a later process belongs          seccomp      filters
+//! emulation    ownership for a user with one id
 //! refuse       what the spec can say and is not done
 //! ```
 
@@ -18,6 +19,7 @@ mod cgroup;
 mod console;
 mod container;
 mod devices;
+mod emulation;
 mod exec;
 mod inside;
 mod kernel;
@@ -79,6 +81,9 @@ pub struct Launch<'a> {
     pub filter: Option<&'a seccomp::Filter>,
     /// Streams or terminal.
     pub stdio: Stdio,
+    /// Emulate changes of ownership, ids and devices where the id map has one id, and remember them in the files: for a
+    /// build. The calling process has one thread then.
+    pub emulate: bool,
     /// Run a small reaper as process 1 (`--init`).
     pub init: bool,
     /// A namespace of another container to join in place of a new one: (`net`, descriptor), …
@@ -100,6 +105,8 @@ pub struct Running {
     /// not wait for the kernel to unmount everything, which takes milliseconds: hold it until the end has been told to
     /// whoever waits for it.
     pub mount_namespace: Option<OwnedFd>,
+    /// What answers the process's calls, with [`Launch::emulate`]. Hold it until the process has ended.
+    pub supervisor: Option<Supervisor>,
 }
 
 /// A process to start in a running container.
@@ -170,5 +177,6 @@ impl Error {
     }
 }
 
+pub use emulation::Supervisor;
 pub use exec::exec;
 pub use parent::{Created, create};

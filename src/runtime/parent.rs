@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
+use super::emulation::{Emulation, Supervisor};
 use super::limits::Limits;
 use super::namespaces::Namespaces;
 use super::process::Conceal;
@@ -26,6 +27,7 @@ const FAILED_CHILD: u8 = 127;
 pub struct Created {
     waiting: Waiting,
     limits: Limits,
+    emulation: Option<Emulation>,
 }
 
 /// Makes a container up to the point where its process would be executed.
@@ -43,7 +45,11 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         std::mem::take(&mut launch.join),
         launch.id_map.is_some(),
     )?;
-    let plan = container::plan(&launch, &namespaces)?;
+    let emulation = Emulation::of(&launch)?;
+    if let Some(emulation) = &emulation {
+        launch.id_map = Some(&emulation.id_map);
+    }
+    let plan = container::plan(&launch, &namespaces, emulation.is_some())?;
     let limits = Limits::new(container::process(launch.spec)?);
     let entry = match launch.init {
         true => Entry::Init,
@@ -69,7 +75,11 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         waiting.sync.go();
     }
     waiting.await_ready()?;
-    Ok(Created { waiting, limits })
+    Ok(Created {
+        waiting,
+        limits,
+        emulation,
+    })
 }
 
 impl Created {
@@ -88,7 +98,18 @@ impl Created {
         self.limits.apply_oom_score(&pid.to_string())?;
         self.limits.apply(pid)?;
         let mount_namespace = self.open_namespace(LinuxNamespaceType::Mount).ok();
-        let running = self.waiting.start()?;
+        let supervision = match (&self.emulation, &mount_namespace) {
+            (Some(emulation), Some(mounts)) => Some(Supervision {
+                emulation,
+                user: self
+                    .open_namespace(LinuxNamespaceType::User)
+                    .map_err(preparing)?,
+                mounts,
+            }),
+            (Some(_), None) => return Err(died()),
+            (None, _) => None,
+        };
+        let running = self.waiting.start(supervision)?;
         Ok(Running {
             mount_namespace,
             ..running
@@ -258,15 +279,23 @@ impl Waiting {
                 Ok(())
             }
             Message::Failed(failure) => Err(self.plan.error(failure)),
-            Message::Spawned(_) | Message::Closed => Err(died()),
+            Message::Spawned(_) | Message::Listener(_) | Message::Closed => Err(died()),
         }
     }
 
     /// Lets the child execute its program.
-    pub(super) fn start(mut self) -> Result<Running, Error> {
+    pub(super) fn start(mut self, supervision: Option<Supervision<'_>>) -> Result<Running, Error> {
         self.sync.go();
-        if let Message::Failed(failure) = self.receive()? {
-            return Err(self.plan.error(failure));
+        let mut supervisor = None;
+        loop {
+            match self.receive()? {
+                Message::Failed(failure) => return Err(self.plan.error(failure)),
+                Message::Listener(listener) => {
+                    let start = |it: &Supervision<'_>| it.start(listener);
+                    supervisor = supervision.as_ref().map(start).transpose()?;
+                }
+                _ => break,
+            }
         }
         let mut errno = [0; 4];
         let mut report = std::fs::File::from(self.report);
@@ -278,6 +307,7 @@ impl Waiting {
             pidfd: self.child.keep().ok_or_else(died)?,
             terminal: self.terminal,
             mount_namespace: None,
+            supervisor,
         })
     }
 
@@ -286,6 +316,25 @@ impl Waiting {
             Some(message) => Ok(message),
             None => self.sync.receive().map_err(preparing),
         }
+    }
+}
+
+/// Where the calls of a container with emulation are answered.
+#[derive(Debug)]
+pub(super) struct Supervision<'a> {
+    emulation: &'a Emulation,
+    user: OwnedFd,
+    mounts: &'a OwnedFd,
+}
+
+impl Supervision<'_> {
+    fn start(&self, listener: OwnedFd) -> Result<Supervisor, Error> {
+        Supervisor::start(listener, &self.user, self.mounts, self.emulation).map_err(|source| {
+            Error::Step {
+                step: "error starting the supervisor of the container's system calls".to_owned(),
+                source,
+            }
+        })
     }
 }
 

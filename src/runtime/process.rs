@@ -8,6 +8,7 @@
 //! Spec: runtime-spec, config.md, "Process".
 
 use std::io;
+use std::os::fd::AsFd as _;
 
 use oci_spec::runtime::Process;
 use rustix::fs::{Mode, OFlags};
@@ -181,18 +182,29 @@ impl Step for Credentials {
 #[derive(Debug)]
 pub(super) struct Confine {
     credentials: Credentials,
+    /// Comes first: what the other one refuses is refused.
+    supervised: Option<Filter>,
     filter: Option<Filter>,
 }
 
 impl Confine {
-    pub(super) fn new(process: &Process, filter: Option<&Filter>) -> Confine {
+    pub(super) fn new(
+        process: &Process,
+        supervised: Option<Filter>,
+        filter: Option<&Filter>,
+    ) -> Confine {
         Confine {
             credentials: Credentials::new(process),
+            supervised,
             filter: filter.cloned(),
         }
     }
 
-    fn load_filter(&self) -> io::Result<()> {
+    fn load_filter(&self, state: &State<'_>) -> io::Result<()> {
+        if let Some(filter) = &self.supervised {
+            let listener = crate::sys::seccomp::load_supervised(&filter.program)?;
+            state.sync.report_listener(listener.as_fd())?;
+        }
         match &self.filter {
             Some(filter) => crate::sys::seccomp::load(&filter.program, filter.flags),
             None => Ok(()),
@@ -201,20 +213,20 @@ impl Confine {
 }
 
 impl Step for Confine {
-    fn run(&self, _: &mut State<'_>) -> io::Result<()> {
+    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
         let permitted = rustix::thread::capabilities(None)?.permitted;
         let sets = self.credentials.within(permitted);
         if self.credentials.no_new_privileges {
             rustix::thread::set_capabilities(None, sets)?;
-            self.load_filter()
+            self.load_filter(state)
         } else {
-            self.load_filter()?;
+            self.load_filter(state)?;
             Ok(rustix::thread::set_capabilities(None, sets)?)
         }
     }
 
     fn words(&self) -> String {
-        match self.filter {
+        match self.filter.as_ref().or(self.supervised.as_ref()) {
             Some(_) => "error loading seccomp filter into kernel".to_owned(),
             None => "error setting capabilities".to_owned(),
         }

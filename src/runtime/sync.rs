@@ -6,6 +6,7 @@
 //!                           ←    Go      the id maps are written
 //!   Ready [terminal]        →            everything is set up; the network may be attached
 //!                           ←    Go      execute
+//!   Listener [fd]         →            only with emulation: its calls will wait there
 //!   Failed(step, errno)     →            at any time, instead of what was next
 //! ```
 //!
@@ -27,6 +28,7 @@ const MESSAGE_BYTES: usize = 12;
 const FAILED: u32 = 1;
 const READY: u32 = 2;
 const SPAWNED: u32 = 3;
+const LISTENER: u32 = 4;
 
 /// What the child says.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(super) enum Message {
     Ready(Option<OwnedFd>),
     /// The helper's child, in the helper's pid namespace, which is ours.
     Spawned(u32),
+    /// Its calls that a supervisor decides come out of this.
+    Listener(OwnedFd),
     /// A step has failed.
     Failed(Failure),
     /// The child's end is closed: a program has been executed, or the child is dead.
@@ -109,6 +113,10 @@ impl ParentEnd {
         Ok(match number(0) {
             READY => Message::Ready(fd),
             SPAWNED => Message::Spawned(number(4)),
+            LISTENER => match fd {
+                Some(fd) => Message::Listener(fd),
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            },
             _ => Message::Failed(Failure {
                 step: number(4) as usize,
                 errno: number(8) as i32,
@@ -143,6 +151,10 @@ impl ChildEnd {
 
     pub(super) fn report_spawned(&self, pid: u32) -> io::Result<()> {
         self.send([SPAWNED, pid, 0], None)
+    }
+
+    pub(super) fn report_listener(&self, listener: BorrowedFd<'_>) -> io::Result<()> {
+        self.send([LISTENER, 0, 0], Some(listener))
     }
 
     pub(super) fn report_failure(&self, step: usize, error: &io::Error) -> io::Result<()> {

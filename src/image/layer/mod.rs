@@ -5,7 +5,7 @@
 //! | `.wh.NAME` | `NAME` as a character device 0:0 |
 //! | `DIR/.wh..wh..opq` | `user.overlay.opaque=y` on `DIR` |
 //! | both, on a filesystem without xattrs or `mknod(2)` | as in the tar: an empty file of that name |
-//! | an owner the id map does not have | the nearest owner there is, and the true one remembered; see [`owner`] |
+//! | an owner the id map does not have | the nearest owner there is, and the true one remembered; see [`owner`], [`memory`] |
 //! | xattr `user.overlay.X` | `user.overlay.overlay.X`: overlayfs shows it as `user.overlay.X` and never obeys it |
 //!
 //! Spec: image-spec, layer.md; overlayfs.rst, "whiteouts and opaque directories", "Nesting overlayfs mounts".
@@ -13,6 +13,7 @@
 mod attributes;
 mod finish;
 mod members;
+pub(crate) mod memory;
 mod number;
 mod owner;
 mod owner_writer;

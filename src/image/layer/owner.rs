@@ -6,7 +6,9 @@
 //!   `KIND UID:GID MODE MAJOR:MINOR MTIME PATH`, with KIND one of `l p c b`, MODE in octal, MTIME as seconds and
 //!   nanoseconds (`S:N`), and PATH relative to `diff/`. The file is there only if it has a record.
 //!
-//! Both count only for as long as the owner on disk is what the memory was made into: a later `chown` has the last word.
+//! What a build changes later is remembered in the inode itself, whatever it is; see [`super::memory`].
+//!
+//! All this counts only for as long as the owner on disk is what the memory was made into: a later `chown` has the last word.
 
 use std::path::{Path, PathBuf};
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::memory::{self, DEVICE_XATTR, Device, Memory};
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
 use super::tree::write_error;
 use super::{Error, Written, xattr};
@@ -100,6 +101,8 @@ struct Meta {
     xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     opaque: bool,
     whiteout: bool,
+    /// What an empty file stands for.
+    stands_for: Option<Device>,
 }
 
 impl Meta {
@@ -225,6 +228,11 @@ impl<W: Write> Writer<W> {
                 if own.whiteout && stat.st_size == 0 {
                     return self.header(&whiteout(prefix, name.to_bytes()));
                 }
+                if let Some(device) = own.stands_for {
+                    let mut entry = own.entry(&path, if device.block { b'4' } else { b'3' });
+                    entry.device = (device.major, device.minor);
+                    return self.header(&entry);
+                }
                 let mut entry = own.entry(&path, b'0');
                 entry.size = stat.st_size as u64;
                 self.header(&entry)?;
@@ -236,7 +244,14 @@ impl<W: Write> Writer<W> {
                 if self.linked(&stat, &path)? {
                     return Ok(());
                 }
-                let own = self.node_meta(&stat, record);
+                let fd = rustix::fs::openat(
+                    parent,
+                    name,
+                    OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                    Mode::empty(),
+                )
+                .map_err(|errno| failed("open", errno))?;
+                let own = self.special_meta(fd.as_fd(), &stat, kind, record);
                 let letter = match kind {
                     FileType::Symlink => b'2',
                     FileType::CharacterDevice => b'3',
@@ -297,6 +312,9 @@ impl<W: Write> Writer<W> {
                         (meta.uid, meta.gid) = (uid, gid);
                     }
                 }
+                bytes if bytes == DEVICE_XATTR.as_bytes() => {
+                    meta.stands_for = memory::decode_device(&value);
+                }
                 bytes => {
                     if let Some(name) = xattr::name_in_tar(bytes) {
                         meta.xattrs.insert(name, value);
@@ -305,6 +323,23 @@ impl<W: Write> Writer<W> {
             }
         }
         Ok(meta)
+    }
+
+    /// What a symbolic link, FIFO or device node says about itself, or has said of it beside the layer.
+    fn special_meta(
+        &self,
+        fd: BorrowedFd<'_>,
+        stat: &Stat,
+        kind: FileType,
+        record: Option<Unapplied>,
+    ) -> Meta {
+        let mut meta = self.node_meta(stat, record);
+        if let Some(Memory { uid, gid, .. }) = memory::recall(&memory::path_of("/proc", fd), kind)
+            && self.still_holds(stat, uid, gid)
+        {
+            (meta.uid, meta.gid) = (uid, gid);
+        }
+        meta
     }
 
     fn node_meta(&self, stat: &Stat, record: Option<Unapplied>) -> Meta {
@@ -317,6 +352,7 @@ impl<W: Write> Writer<W> {
             xattrs: BTreeMap::new(),
             opaque: false,
             whiteout: false,
+            stands_for: None,
         };
         if let Some(record) = record
             && self.still_holds(stat, record.uid, record.gid)

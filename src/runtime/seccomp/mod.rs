@@ -28,6 +28,7 @@ use std::borrow::Cow;
 pub use arch::Arch;
 pub use compile::MAX_INSTRUCTIONS;
 pub use default::DEFAULT_CAPABILITIES;
+pub(super) use policy::{Action, Condition, Op, Policy, Rule};
 pub use profile::{Host, Profile, ProfileError};
 
 /// A compiled BPF program.
@@ -66,6 +67,19 @@ pub fn default_filter(has_capability: &dyn Fn(&str) -> bool) -> Filter {
         program,
         flags: DEFAULT_FLAGS,
     }
+}
+
+/// Compiles a policy of this program's own.
+pub(super) fn compile(policy: &Policy<'_>) -> Filter {
+    Filter {
+        program: Cow::Owned(compile::compile(policy)),
+        flags: DEFAULT_FLAGS,
+    }
+}
+
+/// The architectures whose programs can run here, this program's first.
+pub(super) fn host_family() -> &'static [Arch] {
+    HOST.family()
 }
 
 impl<'a> Host<'a> {

@@ -13,6 +13,8 @@ pub(crate) enum Action {
     Trap,
     /// The call fails with this errno.
     Errno(u16),
+    /// A supervisor decides; without one the call fails with `ENOSYS`.
+    Notify,
     /// A tracer is told, with this number; without one the call fails with `ENOSYS`.
     Trace(u16),
     /// The call is made, and logged.
@@ -89,6 +91,7 @@ impl Action {
             Action::KillProcess => 0x8000_0000,
             Action::Trap => 0x0003_0000,
             Action::Errno(errno) => 0x0005_0000 | u32::from(errno),
+            Action::Notify => 0x7fc0_0000,
             Action::Trace(data) => 0x7ff0_0000 | u32::from(data),
             Action::Log => 0x7ffc_0000,
             Action::Allow => 0x7fff_0000,
@@ -97,6 +100,9 @@ impl Action {
 
     /// Returns whether a call that nobody thought of is refused.
     pub(crate) fn refuses(self) -> bool {
-        !matches!(self, Action::Trace(_) | Action::Log | Action::Allow)
+        !matches!(
+            self,
+            Action::Notify | Action::Trace(_) | Action::Log | Action::Allow
+        )
     }
 }

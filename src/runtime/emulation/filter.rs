@@ -1,0 +1,46 @@
+//! Which calls are handed to the supervisor. The filter stands before that of the container's profile, whose refusals win.
+
+use super::super::seccomp::{self, Action, Condition, Filter, Op, Policy, Rule};
+use super::call::{CALLS, Kind};
+use super::identity::MARKED;
+
+/// Of `open(2)`, the same on all architectures there are numbers for.
+const CREATE: u64 = 0o100;
+/// `__O_TMPFILE`, the part of `O_TMPFILE` that is its own.
+const TEMPORARY: u64 = 0o20_000_000;
+
+/// Returns the filter. Its flags are the loader's business.
+pub(crate) fn filter() -> Filter {
+    let mut rules = Vec::new();
+    for (name, kind) in CALLS {
+        let on = |argument, op, value| Condition {
+            argument,
+            op,
+            value,
+        };
+        let flag = |argument, mask| on(argument, Op::MaskedEqual { mask }, mask);
+        let conditions = match kind {
+            // Opening a file that must be there makes nothing.
+            Kind::Open => vec![flag(1, CREATE), flag(1, TEMPORARY)],
+            Kind::OpenAt => vec![flag(2, CREATE), flag(2, TEMPORARY)],
+            Kind::SetLimit => vec![on(0, Op::Equal, MARKED.into())],
+            Kind::ProcessLimit => vec![on(1, Op::Equal, MARKED.into())],
+            _ => Vec::new(),
+        };
+        let notify = |conditions| Rule {
+            names: vec![*name],
+            action: Action::Notify,
+            conditions,
+        };
+        if conditions.is_empty() {
+            rules.push(notify(Vec::new()));
+        }
+        // Either of them.
+        rules.extend(conditions.into_iter().map(|one| notify(vec![one])));
+    }
+    seccomp::compile(&Policy {
+        default: Action::Allow,
+        arches: seccomp::host_family().to_vec(),
+        rules,
+    })
+}

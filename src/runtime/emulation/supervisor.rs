@@ -1,0 +1,415 @@
+//! The process beside the container's that answers its calls.
+
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+
+use super::Emulation;
+use super::call::{Call, Calls, Kind, Sort};
+use super::identity::{Identities, Identity, MARKED, MAX_GROUPS};
+use super::target::Caller;
+use crate::sys::file::close_all_but;
+use crate::sys::limit;
+use crate::sys::namespace::setns;
+use crate::sys::process::{Side, exit_now, fork, wait};
+use crate::sys::seccomp::{self, Notification, Verdict};
+
+/// `-1`, as an id of 16 bits.
+const KEEP_NARROW: u32 = 0xffff;
+/// What an id that does not fit into 16 bits is: `DEFAULT_OVERFLOWUID` of linux/highuid.h.
+const OVERFLOW: u32 = 65_534;
+
+/// A supervisor, as its parent knows it. Dropped, it ends; by itself it ends with the last process of the container.
+#[derive(Debug)]
+pub struct Supervisor {
+    pid: u32,
+}
+
+impl Supervisor {
+    /// Forks the supervisor of the container with these namespaces, whose calls come out of `listener`. The calling process
+    /// has one thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of forking and of joining the namespaces.
+    pub(in crate::runtime) fn start(
+        listener: OwnedFd,
+        user_namespace: &OwnedFd,
+        mount_namespace: &OwnedFd,
+        emulation: &Emulation,
+    ) -> io::Result<Supervisor> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
+        let (mut failure, report) = io::pipe()?;
+        match fork()? {
+            Side::Child => {
+                let enter = || -> io::Result<()> {
+                    crate::sys::signal::block_all(true)?;
+                    close_all_but(&[
+                        listener.as_raw_fd(),
+                        user_namespace.as_raw_fd(),
+                        mount_namespace.as_raw_fd(),
+                        proc.as_raw_fd(),
+                        report.as_raw_fd(),
+                    ])?;
+                    setns(user_namespace.as_fd(), libc::CLONE_NEWUSER)?;
+                    setns(mount_namespace.as_fd(), libc::CLONE_NEWNS)?;
+                    rustix::process::fchdir(&proc)?;
+                    rustix::process::umask(Mode::empty());
+                    // After the change of credentials, which clears it.
+                    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                    Ok(())
+                };
+                if let Err(error) = enter() {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    let _ = rustix::io::write(&report, &errno.to_ne_bytes());
+                    exit_now(1);
+                }
+                let mut service = Service::new(listener, emulation.first.clone());
+                drop(report);
+                service.run();
+                exit_now(0)
+            }
+            Side::Parent(pid) => {
+                drop(report);
+                let supervisor = Supervisor { pid };
+                let mut errno = [0; 4];
+                match failure.read_exact(&mut errno) {
+                    Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+                    Err(_) => Ok(supervisor),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.pid as i32) {
+            // It may have ended already, and then only waits to be reaped.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        let _ = wait(self.pid);
+    }
+}
+
+/// Why a call is not emulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It fails.
+    Fail(Errno),
+    /// The kernel does it.
+    LetGo,
+    /// Nobody waits for it any more.
+    Gone,
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Fail(errno)
+    }
+}
+
+/// What a call returns.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Value(i64),
+    /// A new descriptor of the caller's; whether it is close-on-exec.
+    Descriptor(OwnedFd, bool),
+}
+
+/// Success of a call that has nothing to tell.
+pub(super) const DONE: Answer = Answer::Value(0);
+
+/// A call that is being answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    pub(super) id: u64,
+    pub(super) caller: Caller,
+    pub(super) call: Call,
+    pub(super) arguments: [u64; 6],
+}
+
+impl Request {
+    /// An argument that is a user or group id.
+    pub(super) fn user_or_group(&self, index: usize) -> u32 {
+        widen(self.arguments[index] as u32, self.call.narrow)
+    }
+}
+
+/// The supervisor itself.
+#[derive(Debug)]
+pub(super) struct Service {
+    listener: OwnedFd,
+    calls: Calls,
+    pub(super) identities: Identities,
+    /// Callers may have another root directory than this process.
+    pub(super) roots_differ: bool,
+}
+
+impl Service {
+    fn new(listener: OwnedFd, first: Identity) -> Service {
+        // A kernel that cannot is slower.
+        let _ = seccomp::wake_in_turn(listener.as_fd());
+        Service {
+            listener,
+            calls: Calls::new(),
+            identities: Identities::new(first),
+            roots_differ: false,
+        }
+    }
+
+    /// Answers calls until there is nobody left to make any.
+    fn run(&mut self) {
+        loop {
+            let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
+            match rustix::event::poll(&mut listener, None) {
+                Ok(_) if listener[0].revents().contains(PollFlags::IN) => {}
+                Ok(_) => return,
+                Err(Errno::INTR) => continue,
+                Err(_) => return,
+            }
+            // ENOENT: the caller was killed meanwhile.
+            if let Ok(notification) = seccomp::receive(self.listener.as_fd()) {
+                self.serve(&notification);
+            }
+        }
+    }
+
+    fn serve(&mut self, notification: &Notification) {
+        let found = self.calls.find(notification.arch, notification.number);
+        let handled = match found {
+            Some(call) => self.handle(&Request {
+                id: notification.id,
+                caller: Caller {
+                    thread: notification.thread,
+                },
+                call,
+                arguments: notification.arguments,
+            }),
+            None => Err(Stop::LetGo),
+        };
+        let listener = self.listener.as_fd();
+        let verdict = match handled {
+            Ok(Answer::Value(value)) => Verdict::Value(value),
+            Ok(Answer::Descriptor(fd, close_on_exec)) => {
+                let id = notification.id;
+                let given =
+                    seccomp::answer_with_descriptor(listener, id, fd.as_fd(), close_on_exec);
+                match given.map_err(|error| Errno::from_io_error(&error)) {
+                    Ok(()) => return,
+                    // It has too many descriptors.
+                    Err(Some(Errno::MFILE)) => Verdict::Errno(Errno::MFILE.raw_os_error()),
+                    Err(_) => Verdict::Continue,
+                }
+            }
+            Err(Stop::Fail(errno)) => Verdict::Errno(errno.raw_os_error()),
+            Err(Stop::LetGo) => Verdict::Continue,
+            Err(Stop::Gone) => return,
+        };
+        // It may be gone by now.
+        let _ = seccomp::answer(listener, notification.id, verdict);
+    }
+
+    fn handle(&mut self, request: &Request) -> Result<Answer, Stop> {
+        let arguments = &request.arguments;
+        match request.call.kind {
+            Kind::Chown { .. } | Kind::ChownFile | Kind::ChownAt => self.chown(request),
+            Kind::MakeNode | Kind::MakeNodeAt => self.make_node(request),
+            Kind::MakeDirectory | Kind::MakeDirectoryAt => self.make_directory(request),
+            Kind::MakeLink | Kind::MakeLinkAt => self.make_link(request),
+            Kind::Create | Kind::Open | Kind::OpenAt | Kind::OpenHow => self.create(request),
+            Kind::Stat { .. } | Kind::StatFile | Kind::StatAt | Kind::Statx => self.stat(request),
+            Kind::Execute | Kind::ExecuteAt => self.execute(request),
+            Kind::Set(sort) => {
+                let id = request.user_or_group(0);
+                self.become_other(request, |who| who.set(sort, id))
+            }
+            Kind::SetTwo(sort) => {
+                let [real, effective] = [0, 1].map(|index| request.user_or_group(index));
+                self.become_other(request, |who| who.set_two(sort, real, effective))
+            }
+            Kind::SetThree(sort) => {
+                let ids = [0, 1, 2].map(|index| request.user_or_group(index));
+                self.become_other(request, |who| who.set_three(sort, ids))
+            }
+            Kind::SetFs(sort) => {
+                let id = request.user_or_group(0);
+                let mut old = 0;
+                self.become_other(request, |who| {
+                    old = who.set_files(sort, id);
+                    Ok(())
+                })?;
+                Ok(Answer::Value(shown(old, request.call.narrow)))
+            }
+            Kind::SetGroups => {
+                let groups = read_groups(request)?;
+                self.become_other(request, |who| who.set_groups(groups))
+            }
+            Kind::Get(sort) => {
+                let id = self.who(request).ids(sort).real;
+                Ok(Answer::Value(shown(id, request.call.narrow)))
+            }
+            Kind::GetEffective(sort) => {
+                let id = self.who(request).ids(sort).effective;
+                Ok(Answer::Value(shown(id, request.call.narrow)))
+            }
+            Kind::GetThree(sort) => self.tell_three(request, sort),
+            Kind::GetGroups => self.tell_groups(request),
+            // As if it had been set; see `identity`.
+            Kind::SetLimit => Ok(DONE),
+            Kind::ProcessLimit => match arguments[2] {
+                0 => Err(Stop::LetGo),
+                _ => self.tell_limit(request),
+            },
+            Kind::Leave => {
+                // Also where only flags that concern other namespaces are given: it costs little to look.
+                self.roots_differ |= arguments != &[0; 6];
+                Err(Stop::LetGo)
+            }
+        }
+    }
+
+    pub(super) fn who(&self, request: &Request) -> &Identity {
+        self.identities.of(request.caller.thread)
+    }
+
+    /// Fails if nobody waits for the call any more: until here, everything read came from the caller.
+    pub(super) fn still_waits(&self, request: &Request) -> Result<(), Stop> {
+        match seccomp::still_waits(self.listener.as_fd(), request.id) {
+            true => Ok(()),
+            false => Err(Stop::Gone),
+        }
+    }
+
+    pub(super) fn become_other(
+        &mut self,
+        request: &Request,
+        change: impl FnOnce(&mut Identity) -> Result<(), Errno>,
+    ) -> Result<Answer, Stop> {
+        let old = self.who(request);
+        let mut new = old.clone();
+        change(&mut new)?;
+        if new != *old {
+            self.still_waits(request)?;
+            self.identities.assign(request.caller.thread, new)?;
+        }
+        Ok(DONE)
+    }
+
+    fn tell_three(&self, request: &Request, sort: Sort) -> Result<Answer, Stop> {
+        let ids = *self.who(request).ids(sort);
+        self.still_waits(request)?;
+        for (index, id) in [ids.real, ids.effective, ids.saved].into_iter().enumerate() {
+            let bytes = id_bytes(id, request.call.narrow);
+            let written = request.caller.write(request.arguments[index], &bytes);
+            written.ok_or(Errno::FAULT)?;
+        }
+        Ok(DONE)
+    }
+
+    /// Tells the old limit, should `prlimit` be asked for it while it sets a new one.
+    fn tell_limit(&self, request: &Request) -> Result<Answer, Stop> {
+        let (pid, address) = (request.arguments[0], request.arguments[3]);
+        if address != 0 {
+            if pid != 0 {
+                return Err(Errno::PERM.into());
+            }
+            let limit = limit::get(request.caller.thread, MARKED).map_err(|_| Stop::LetGo)?;
+            let bytes = [limit.current, limit.maximum].map(u64::to_ne_bytes);
+            self.still_waits(request)?;
+            let written = request.caller.write(address, bytes.as_flattened());
+            written.ok_or(Errno::FAULT)?;
+        }
+        Ok(DONE)
+    }
+
+    fn tell_groups(&self, request: &Request) -> Result<Answer, Stop> {
+        let groups = &self.who(request).groups;
+        let room = request.arguments[0] as i32;
+        if room != 0 {
+            if usize::try_from(room).map_err(|_| Errno::INVAL)? < groups.len() {
+                return Err(Errno::INVAL.into());
+            }
+            let id_bytes = |id: &u32| id_bytes(*id, request.call.narrow);
+            let bytes: Vec<u8> = groups.iter().flat_map(id_bytes).collect();
+            self.still_waits(request)?;
+            let written = request.caller.write(request.arguments[1], &bytes);
+            written.ok_or(Errno::FAULT)?;
+        }
+        Ok(Answer::Value(groups.len() as i64))
+    }
+}
+
+/// Reads the array that `setgroups` is given.
+fn read_groups(request: &Request) -> Result<Vec<u32>, Stop> {
+    let count = request.arguments[0] as i32;
+    let count = usize::try_from(count)
+        .ok()
+        .filter(|count| *count <= MAX_GROUPS);
+    let count = count.ok_or(Errno::INVAL)?;
+    let narrow = request.call.narrow;
+    let mut bytes = vec![0; count * if narrow { 2 } else { 4 }];
+    let read = request.caller.read(request.arguments[1], &mut bytes);
+    if count > 0 {
+        read.ok_or(Errno::FAULT)?;
+    }
+    let groups = match narrow {
+        true => bytes
+            .chunks_exact(2)
+            .map(|id| u32::from(u16::from_ne_bytes([id[0], id[1]])))
+            .collect(),
+        false => bytes
+            .chunks_exact(4)
+            .map(|id| u32::from_ne_bytes([id[0], id[1], id[2], id[3]]))
+            .collect(),
+    };
+    Ok(groups)
+}
+
+fn widen(id: u32, narrow: bool) -> u32 {
+    match (narrow, id & KEEP_NARROW) {
+        (false, _) => id,
+        (true, KEEP_NARROW) => u32::MAX,
+        (true, id) => id,
+    }
+}
+
+fn narrowed(id: u32, narrow: bool) -> u32 {
+    if narrow && id > KEEP_NARROW {
+        OVERFLOW
+    } else {
+        id
+    }
+}
+
+fn shown(id: u32, narrow: bool) -> i64 {
+    narrowed(id, narrow).into()
+}
+
+fn id_bytes(id: u32, narrow: bool) -> Vec<u8> {
+    let id = narrowed(id, narrow);
+    match narrow {
+        true => (id as u16).to_ne_bytes().to_vec(),
+        false => id.to_ne_bytes().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_16_bits() {
+        assert_eq!(widen(0xffff_ffff, false), u32::MAX);
+        assert_eq!(widen(0x0001_ffff, true), u32::MAX);
+        assert_eq!(widen(0x0001_0005, true), 5);
+        assert_eq!(shown(70_000, true), 65_534);
+        assert_eq!(shown(70_000, false), 70_000);
+        assert_eq!(id_bytes(5, true).len(), 2);
+    }
+}
