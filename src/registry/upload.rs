@@ -220,7 +220,7 @@ impl Work<'_> {
             let tried = if self.upload.size <= limits::SINGLE_REQUEST_BYTES {
                 self.whole().await
             } else {
-                self.from_where_it_was(resumes).await
+                self.continue_where_it_was(resumes).await
             };
             let Err(mut failure) = tried else {
                 return Ok(());
@@ -260,7 +260,7 @@ impl Work<'_> {
     }
 
     /// POST or, after a failure, GET; then PATCH with what is missing, and PUT.
-    async fn from_where_it_was(&mut self, resumes: bool) -> Result<(), Failure> {
+    async fn continue_where_it_was(&mut self, resumes: bool) -> Result<(), Failure> {
         let known = self.place.take();
         let (mut place, at) = match known {
             Some(place) if resumes => match self.progress_of(&place).await {

@@ -78,7 +78,7 @@ pub(super) fn send_all(context: &Context<'_>, plan: &ImagePlan) -> Result<Vec<De
         let threads: Vec<_> = (0..jobs.len().min(PARALLEL_UPLOADS))
             .map(|_| {
                 let thread = thread::Builder::new().name("layer".into());
-                thread.spawn_scoped(scope, &work)
+                thread.spawn_scoped(scope, work)
             })
             .collect();
         let mut result = Ok(());
