@@ -223,6 +223,9 @@ _ctr() {
             ctr__subcmd__system,check)
                 cmd="ctr__subcmd__system__subcmd__check"
                 ;;
+            ctr__subcmd__system,df)
+                cmd="ctr__subcmd__system__subcmd__df"
+                ;;
             ctr__subcmd__system,info)
                 cmd="ctr__subcmd__system__subcmd__info"
                 ;;
@@ -2439,7 +2442,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__system)
-            opts="info check prune"
+            opts="info check df prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2459,6 +2462,24 @@ _ctr() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ctr__subcmd__system__subcmd__df)
+            opts="-v --help --format --verbose"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -527,13 +527,17 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check prune" -f -a "info" -d 'Display system-wide information'
-complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check prune" -f -a "check" -d 'Check images and layers for damage'
-complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check prune" -f -a "prune" -d 'Remove unused data'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check df prune" -f -a "info" -d 'Display system-wide information'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check df prune" -f -a "check" -d 'Check images and layers for damage'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check df prune" -f -a "df" -d 'Show disk usage'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and not __fish_seen_subcommand_from info check df prune" -f -a "prune" -d 'Remove unused data'
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Format output using a Go template, or "json"' -r
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from info" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from check" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from check" -l repair -d 'Remove what is damaged, so that the next pull brings it again'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from df" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from df" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from df" -s v -l verbose -d 'Show detailed information on space usage'
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values, e.g. until=24h, label=x, label!=y=z' -r
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand system; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'

@@ -18,6 +18,7 @@
 mod archive;
 mod build;
 mod crash;
+mod df;
 mod distribution;
 mod escapes;
 mod exec;
@@ -53,6 +54,7 @@ const FILES: &[File] = &[
     ("build", build::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),
+    ("df", df::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),

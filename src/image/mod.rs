@@ -23,6 +23,7 @@ mod replay;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use document::DocumentError;
 pub use history::HistoryLine;
@@ -33,3 +34,4 @@ pub use platform::{Platform, PlatformError};
 pub use remove::{Error as RemoveError, ImageUser, Removed, remove, tag};
 use resolve::variants;
 pub use resolve::{Error, Image, resolve, resolve_reference};
+pub use usage::{ImageUsage, Usage, usage};

@@ -7,6 +7,8 @@ mod check;
 mod complete;
 mod create;
 mod create_flags;
+mod df;
+mod df_rows;
 mod exec;
 mod glob;
 mod history;
@@ -93,6 +95,7 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<inspect::ImageInspect>(Group::Management, &["image inspect"]),
     Entry::of::<prune::Images>(Group::Management, &["image prune"]),
     Entry::of::<check::Check>(Group::Management, &["system check"]),
+    Entry::of::<df::DiskUsage>(Group::Management, &["system df"]),
     Entry::of::<prune::System>(Group::Management, &["system prune"]),
     Entry::of::<volume::Create>(Group::Management, &["volume create"]),
     Entry::of::<inspect::VolumeInspect>(Group::Management, &["volume inspect"]),
@@ -138,7 +141,6 @@ pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
     "stack",
     "stats",
     "swarm",
-    "system df",
     "system events",
     "trust",
     "unpause",
