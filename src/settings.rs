@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rustix::fs::Access;
 
 /// Where things are and who asks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The persistent store: `$XDG_DATA_HOME/ctr`, `/var/lib/ctr` for root, or `--root`.
     pub data_dir: PathBuf,
@@ -26,6 +26,8 @@ pub struct Settings {
     pub path: String,
     /// Login name, to look up subordinate ids by; the decimal uid where there is no name.
     pub user_name: String,
+    /// The user's home directory; `None` where there is none.
+    pub home_dir: Option<PathBuf>,
     /// Effective user id.
     pub uid: u32,
     /// Effective group id.

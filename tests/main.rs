@@ -17,6 +17,7 @@
 
 mod archive;
 mod build;
+mod build_remote;
 mod crash;
 mod df;
 mod distribution;
@@ -52,6 +53,7 @@ use support::File;
 const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
+    ("build_remote", build_remote::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),
     ("df", df::scenarios),

@@ -452,6 +452,7 @@ fn a_stalled_download_goes_on() {
         run_dir: nowhere.clone(),
         config_dir: nowhere.clone(),
         docker_config_dir: nowhere,
+        home_dir: None,
         auth_files: Vec::new(),
         proxies: Vec::new(),
         path: String::new(),

@@ -51,6 +51,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Something that is fetched: a file, a repository.
+    #[error("failed to fetch {url}")]
+    Remote {
+        /// Without passwords.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// What this version or this user cannot do, or a mistake in the Dockerfile that shows only now.
     #[error("{0}")]
     Invalid(String),
@@ -105,13 +114,7 @@ pub struct Failure {
 impl Failure {
     /// Takes an error of this process.
     pub fn of(error: &Error, span: Option<Span>) -> Failure {
-        let mut words = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            words += ": ";
-            words += &error.to_string();
-            cause = error.source();
-        }
+        let words = words(error);
         let lines = match error {
             Error::Dockerfile(error) => Some((error.span.first, error.span.last)),
             Error::Step(failure) => return failure.clone(),
@@ -138,6 +141,18 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Returns an error's words and those of its causes.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words += ": ";
+        words += &error.to_string();
+        cause = error.source();
+    }
+    words
 }
 
 /// Gives an I/O error its action and path.

@@ -12,6 +12,8 @@
 //! stage        one stage: instruction after instruction
 //! config       instructions that only change the image config
 //! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
+//! remote       files by URL, and git repositories
+//! apart        work with threads, in a process of its own
 //! tree         files: from contexts, stages and images into layers
 //! layer        a directory that was written → a layer of the store
 //! cache        results of steps by what they were made from
@@ -21,6 +23,7 @@
 //! A layer is the upper directory of the overlay that it was written in, named by the digest of its tar, which nobody
 //! writes: see [`crate::image::layer::write`]. Nothing is compressed and nothing is copied that the result does not need.
 
+mod apart;
 mod cache;
 mod config;
 pub mod context;
@@ -34,6 +37,7 @@ pub mod lint;
 mod message;
 mod mode;
 mod plan;
+pub mod remote;
 pub mod request;
 mod schedule;
 mod stage;

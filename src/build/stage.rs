@@ -63,6 +63,8 @@ pub(super) struct Worker<'a> {
 pub(super) enum Outcome {
     /// A layer written just now.
     Layer(LayerStage),
+    /// The same, of something that is no longer what the step's key says.
+    Unrepeatable(LayerStage),
     /// Nothing that an image would have to hold.
     Nothing,
 }
@@ -284,7 +286,9 @@ impl<'a> Worker<'a> {
                 return self.remember(description, Some((false, record.created)));
             }
         }
-        let outcome = work(self).and_then(|outcome| self.finish(outcome));
+        let outcome = work(self);
+        let cacheable = cacheable && !matches!(outcome, Ok(Outcome::Unrepeatable(_)));
+        let outcome = outcome.and_then(|outcome| self.finish(outcome));
         let error = outcome.as_ref().err().map(ToString::to_string);
         self.send(Event::Ended { step, error })?;
         let layer = outcome?;
@@ -306,7 +310,7 @@ impl<'a> Worker<'a> {
     }
 
     fn finish(&mut self, outcome: Outcome) -> Result<Option<Layer>, Error> {
-        let Outcome::Layer(stage) = outcome else {
+        let (Outcome::Layer(stage) | Outcome::Unrepeatable(stage)) = outcome else {
             return Ok(None);
         };
         let finished = layer::finish(stage, self.owners, self.request.epoch)?;

@@ -129,6 +129,7 @@ pub(crate) fn settings(globals: &Globals) -> Result<Settings, Failure> {
         proxies: proxies(),
         path: text("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
         user_name: user_name(uid),
+        home_dir: bases.as_ref().map(|bases| bases.home_dir().to_owned()),
         uid,
         gid,
     })

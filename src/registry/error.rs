@@ -180,6 +180,12 @@ pub enum Error {
         /// Name of the environment variable; its value may hold a password.
         variable: String,
     },
+    /// A URL that leads to no web server.
+    #[error("invalid URL {0:?}")]
+    Url(String),
+    /// What is downloaded cannot be written.
+    #[error("cannot write what is downloaded")]
+    Disk(#[source] std::io::Error),
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

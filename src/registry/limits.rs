@@ -24,3 +24,5 @@ pub const PARALLEL_UPLOADS: usize = 5;
 pub const SINGLE_REQUEST_BYTES: u64 = 1 << 20;
 /// Largest answer to an upload that is looked at, in bytes.
 pub const UPLOAD_ANSWER_BYTES: u64 = 64 << 10;
+/// Longest `ETag`, `Last-Modified` or `Content-Disposition` that is believed, in bytes.
+pub const VALIDATOR_BYTES: usize = 1 << 10;

@@ -9,6 +9,7 @@
 //!   ├ retry          what is tried again, after how long
 //!   ├ feed           a blob on its way to the thread that wants it, resumed where it was cut
 //!   └ upload         a blob or manifest on its way there; mounts from other repositories
+//! WebFile          a file of any web server, for builds
 //! login            whether a registry takes a user name and a password
 //! logins           keeping and forgetting them: ~/.docker/config.json, credential helpers
 //! credentials        ~/.docker/config.json, podman's auth.json, credential helpers: reading
@@ -36,6 +37,7 @@ mod session;
 mod token;
 mod transport;
 mod upload;
+mod web;
 
 pub use authorizer::Access;
 pub use credentials::{CredentialError, Credentials, Secret};
@@ -46,3 +48,4 @@ pub use logins::{Kept, Server, erase, store};
 pub use retry::Timing;
 pub use session::{FetchedManifest, Session};
 pub use upload::{Content, Mounted, Place, Upload, UploadEvent};
+pub use web::{FileFacts, WebFile};

@@ -1,6 +1,6 @@
 //! A registry inside the test process, on loopback, that can be told to fail.
 //!
-//! It serves images from memory and takes them, notes every request, and follows a list of faults: the first one that fits a request and
+//! It serves images and plain files from memory and takes images, notes every request, and follows a list of faults: the first one that fits a request and
 //! is not used up decides the answer. It knows no more of HTTP than registry clients need. One that speaks TLS is called
 //! `registry.test`; it is also the proxy through which a client can reach that name.
 //!
@@ -91,6 +91,8 @@ struct State {
     begun: usize,
     /// By `repository/reference`.
     manifests: HashMap<String, Content>,
+    /// Files of a plain web server, by path, each with its headers.
+    files: HashMap<String, File>,
     auth: Option<Auth>,
     tokens: Vec<String>,
     faults: Vec<Rule>,
@@ -98,6 +100,12 @@ struct State {
     connections: Vec<TcpStream>,
     tls: Option<Arc<ServerConfig>>,
     stopped: bool,
+}
+
+#[derive(Clone)]
+struct File {
+    bytes: Vec<u8>,
+    headers: Vec<(&'static str, String)>,
 }
 
 struct Rule {
@@ -200,6 +208,23 @@ impl Registry {
         let manifest = image.manifest();
         self.put_manifest(repository, tag, &manifest);
         manifest.digest()
+    }
+
+    /// Serves a file at `path` (`/a/b`) to everybody, as a plain web server does.
+    pub(crate) fn put_file(
+        &self,
+        path: &str,
+        bytes: impl Into<Vec<u8>>,
+        headers: &[(&'static str, &str)],
+    ) {
+        let headers = (headers.iter())
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let file = File {
+            bytes: bytes.into(),
+            headers,
+        };
+        self.state().files.insert(path.to_owned(), file);
     }
 
     /// The next `times` requests with `of` in their `METHOD path` go wrong.
@@ -635,13 +660,18 @@ impl State {
         if request.path.starts_with("/token") {
             return self.token(request);
         }
+        let path = request.path.split('?').next().unwrap_or_default();
+        if let Some(file) = self.files.get(path) {
+            let mut answer = Answer::new(200, file.bytes.clone());
+            answer.headers.clone_from(&file.headers);
+            return answer;
+        }
         if let Some(refusal) = self.refuse(request) {
             return refusal;
         }
         if request.path == "/v2/" {
             return Answer::new(200, "{}");
         }
-        let path = request.path.split('?').next().unwrap_or_default();
         let Some(path) = path.strip_prefix("/v2/") else {
             return Answer::error(404, "UNSUPPORTED", "no such page");
         };

@@ -17,13 +17,6 @@ use crate::image::layer::{self, UnpackOptions};
 /// Bytes that tell a tar: its magic is at 257.
 const BLOCK: usize = 512;
 
-/// Returns whether a source of ADD is to be fetched.
-pub(crate) fn is_remote(source: &str) -> bool {
-    ["http://", "https://", "git@", "git://", "ssh://"]
-        .iter()
-        .any(|scheme| source.starts_with(scheme))
-}
-
 /// Returns whether the file is an archive that can be unpacked.
 ///
 /// # Errors

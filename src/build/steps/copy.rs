@@ -1,4 +1,4 @@
-//! COPY, and ADD of what is in the context.
+//! COPY and ADD.
 //!
 //! What the files are is found out first, for the cache; then they are put into a new layer, above those that are there, or
 //! with `--link` above nothing.
@@ -14,8 +14,10 @@ use crate::build::dockerfile::instruction::Copy;
 use crate::build::error::{Error, failed};
 use crate::build::ignore::Ignore;
 use crate::build::mode::FileMode;
+use crate::build::remote::Remote;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::steps::archive;
+use crate::build::steps::remote::Planned;
 use crate::build::tree::{self, CopyOptions, Item, Source, Target};
 use crate::container;
 use crate::content::Digest;
@@ -33,12 +35,19 @@ pub(crate) struct Prepared {
 
 /// What one source means.
 struct Prepare {
-    items: Vec<Item>,
+    files: Files,
     /// Where it goes, below the destination; `None` for a directory, whose content goes there, and where there is only one
     /// file and the destination decides.
     name: Option<PathBuf>,
     is_dir: bool,
     is_archive: bool,
+}
+
+enum Files {
+    /// Files that are here.
+    Here(Vec<Item>),
+    /// What is fetched where the cache has nothing; unpacked where the flag says so.
+    Remote { planned: Planned, unpack: bool },
 }
 
 /// Finds out what is copied.
@@ -84,17 +93,7 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
         sources.extend(inline(worker, copy)?);
     }
     if !copy.sources.is_empty() {
-        let files = worker.source(copy.from.as_deref())?;
-        let exclude = Ignore::parse(&copy.exclude.join("\n"))
-            .map_err(|error| Error::Invalid(format!("--exclude: {error}")))?;
-        for pattern in &copy.sources {
-            if copy.is_add && archive::is_remote(pattern) {
-                return Err(Error::Invalid(format!(
-                    "ADD of a URL is not supported yet: {pattern}"
-                )));
-            }
-            sources.extend(select(&files, copy, pattern, &exclude)?);
-        }
+        sources.extend(named(worker, copy, &mut key)?);
     }
     let many = count > 1 || sources.len() > 1;
     if many && !destination.ends_with('/') {
@@ -107,7 +106,10 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
         let name = source.name.as_deref().unwrap_or(Path::new(""));
         key.field("source", name.as_os_str().as_encoded_bytes());
         key.field("archive", [u8::from(source.is_archive)]);
-        for item in &source.items {
+        let Files::Here(items) = &source.files else {
+            continue;
+        };
+        for item in items {
             item.add_to(&mut key, &mut worker.hashes, options.owner.is_none())?;
         }
     }
@@ -117,6 +119,64 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
         options,
         destination,
         link: copy.link,
+    })
+}
+
+/// Files and URLs that the instruction names. Those that are fetched are added to `key` here.
+fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prepare>, Error> {
+    if copy.checksum.is_some() && copy.sources.len() > 1 {
+        return Err(Error::Invalid(
+            "checksum can't be specified for multiple sources".to_owned(),
+        ));
+    }
+    let exclude = Ignore::parse(&copy.exclude.join("\n"))
+        .map_err(|error| Error::Invalid(format!("--exclude: {error}")))?;
+    let mut files: Option<Source> = None;
+    let mut sources = Vec::new();
+    for (n, pattern) in copy.sources.iter().enumerate() {
+        let remote = Remote::of_source(pattern).map_err(Error::Invalid)?;
+        if let Some(remote) = remote {
+            sources.push(fetched(worker, copy, remote, n, key)?);
+            continue;
+        }
+        if copy.checksum.is_some() {
+            return Err(Error::Invalid(
+                "checksum can't be specified for non-HTTP(S) and non-Git sources".to_owned(),
+            ));
+        }
+        let files = match &files {
+            Some(files) => files,
+            None => files.insert(worker.source(copy.from.as_deref())?),
+        };
+        sources.extend(select(files, copy, pattern, &exclude)?);
+    }
+    Ok(sources)
+}
+
+/// A source that is fetched.
+fn fetched(
+    worker: &Worker<'_>,
+    copy: &Copy,
+    remote: Remote,
+    n: usize,
+    key: &mut Key,
+) -> Result<Prepare, Error> {
+    if !copy.is_add {
+        let what = match remote {
+            Remote::File(_) => "URL",
+            Remote::Git(_) => "git ref",
+        };
+        return Err(Error::Invalid(format!("source can't be a {what} for COPY")));
+    }
+    let is_dir = matches!(remote, Remote::Git(_));
+    let planned = Planned::new(worker, copy, remote, n, key)?;
+    let unpack = copy.unpack == Some(true) && !is_dir;
+    key.field("unpack", [u8::from(unpack)]);
+    Ok(Prepare {
+        name: planned.name(),
+        files: Files::Remote { planned, unpack },
+        is_dir,
+        is_archive: false,
     })
 }
 
@@ -201,7 +261,7 @@ fn select(
         let is_archive =
             copy.is_add && !is_dir && copy.unpack != Some(false) && archive::is_archive(&items)?;
         list.push(Prepare {
-            items,
+            files: Files::Here(items),
             name,
             is_dir,
             is_archive,
@@ -222,56 +282,104 @@ fn below_pivot(pattern: &str, path: &Path) -> PathBuf {
     path.components().skip(count).collect()
 }
 
+/// One source, here.
+struct Ready {
+    items: Vec<Item>,
+    name: Option<PathBuf>,
+    is_dir: bool,
+    is_archive: bool,
+}
+
 /// Carries it out.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] where something is in the way; [`Error::Io`].
+/// [`Error::Invalid`] where something is in the way; [`Error::Io`]; [`Error::Remote`].
 pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+    let mut as_planned = true;
+    let mut sources = Vec::new();
+    for source in prepared.sources {
+        let (items, is_archive) = match source.files {
+            Files::Here(items) => (items, source.is_archive),
+            Files::Remote { planned, unpack } => {
+                let fetched = planned.fetch(worker)?;
+                as_planned &= fetched.as_planned;
+                let is_archive = unpack && archive::is_archive(&fetched.items)?;
+                (fetched.items, is_archive)
+            }
+        };
+        sources.push(Ready {
+            items,
+            name: source.name,
+            is_dir: source.is_dir,
+            is_archive,
+        });
+    }
     let lower = match prepared.link {
         true => None,
         false => worker.lower()?,
     };
     let stage = worker.engine.store.stage_layer()?;
     let mut target = Target::new(stage.dir(), lower, worker.owners)?;
+    let destination = Destination {
+        path: target.resolve(Path::new(&prepared.destination))?,
+        is_dir: prepared.destination.ends_with('/'),
+    };
+    let time = put(
+        worker,
+        &sources,
+        &mut target,
+        &destination,
+        &prepared.options,
+    )?;
+    target.finish(time)?;
+    Ok(match as_planned {
+        true => Outcome::Layer(stage),
+        false => Outcome::Unrepeatable(stage),
+    })
+}
+
+struct Destination {
+    /// Resolved.
+    path: PathBuf,
+    /// Whether it has to be a directory.
+    is_dir: bool,
+}
+
+/// Puts the sources where they belong, and returns the time of what nobody describes.
+fn put(
+    worker: &Worker<'_>,
+    sources: &[Ready],
+    target: &mut Target,
+    destination: &Destination,
+    options: &CopyOptions,
+) -> Result<Timespec, Error> {
     let mut time = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    let is_dir = prepared.destination.ends_with('/');
-    let destination = target.resolve(Path::new(&prepared.destination))?;
-    if let Some(item) = prepared
-        .sources
-        .first()
-        .and_then(|source| source.items.first())
-    {
-        let implicit = tree::implicit(item, &prepared.options);
+    let Destination { path, is_dir } = destination;
+    if let Some(item) = sources.first().and_then(|source| source.items.first()) {
+        let implicit = tree::implicit(item, options);
         time = implicit.time;
-        if is_dir && !destination.as_os_str().is_empty() {
-            target.ensure_directory(&destination, implicit)?;
+        if *is_dir && !path.as_os_str().is_empty() {
+            target.ensure_directory(path, implicit)?;
         }
     }
-    for source in &prepared.sources {
+    for source in sources {
         if source.is_archive {
-            archive::unpack(
-                worker,
-                &source.items,
-                &mut target,
-                &destination,
-                &prepared.options,
-            )?;
+            archive::unpack(worker, &source.items, target, path, options)?;
             continue;
         }
-        let into_directory = is_dir
-            || target.find(&destination)?.is_some_and(|stat| {
+        let into_directory = *is_dir
+            || target.find(path)?.is_some_and(|stat| {
                 rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
             });
         let place = match &source.name {
-            Some(name) if into_directory || source.is_dir => destination.join(name),
-            _ => destination.clone(),
+            Some(name) if into_directory || source.is_dir => path.join(name),
+            _ => path.clone(),
         };
-        tree::copy(&source.items, &mut target, &place, &prepared.options)?;
+        tree::copy(&source.items, target, &place, options)?;
     }
-    target.finish(time)?;
-    Ok(Outcome::Layer(stage))
+    Ok(time)
 }

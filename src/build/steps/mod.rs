@@ -4,5 +4,6 @@ pub(super) mod archive;
 pub(super) mod base;
 pub(super) mod copy;
 mod mounts;
+mod remote;
 pub(super) mod run;
 pub(super) mod workdir;

@@ -1,0 +1,67 @@
+//! Work that starts threads, in a process of its own: they end with it, and the calling process stays free to fork.
+
+use std::error::Error as StdError;
+use std::io::{self, Read as _, Write as _};
+
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{Error, words};
+use crate::sys::names;
+use crate::sys::process::{Side, exit_now, fork, wait};
+
+/// Does `work`, which may talk to the network, in a copy of the calling process. That process has one thread; the copy dies
+/// with it.
+///
+/// # Errors
+///
+/// The words of what `work` failed with; [`Error::Worker`] where it ended without any; those of `fork(2)`.
+pub(super) fn run<T, E>(
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, Box<dyn StdError + Send + Sync>>
+where
+    T: Serialize + DeserializeOwned,
+    E: StdError + 'static,
+{
+    let (mut answer, mut report) = io::pipe()?;
+    let child = match fork()? {
+        Side::Parent(child) => child,
+        Side::Child => {
+            drop(answer);
+            names::use_files_and_dns();
+            let tied = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            let result = work().map_err(|error| words(&error));
+            let sent = serde_json::to_vec(&result)
+                .map_err(io::Error::from)
+                .and_then(|bytes| report.write_all(&bytes));
+            exit_now(u8::from(!tied || sent.is_err()))
+        }
+    };
+    drop(report);
+    let mut bytes = Vec::new();
+    let read = answer.read_to_end(&mut bytes);
+    let code = wait(child)?;
+    read?;
+    if code != 0 {
+        return Err(Error::Worker(code).into());
+    }
+    let result: Result<T, String> = serde_json::from_slice(&bytes)?;
+    result.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The test process has threads, so what the copies do here is kept to what needs none.
+    #[test]
+    fn results_and_failures_come_back() {
+        let result = run(|| Ok::<_, io::Error>(7)).unwrap();
+        assert_eq!(result, 7);
+        let failed = run(|| Err::<u8, _>(io::Error::other("no luck"))).unwrap_err();
+        assert_eq!(failed.to_string(), "no luck");
+        let gone = run(|| -> Result<u8, io::Error> { exit_now(3) }).unwrap_err();
+        assert!(gone.to_string().contains("exit code 3"), "{gone}");
+    }
+}

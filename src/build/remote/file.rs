@@ -1,0 +1,94 @@
+//! A URL → a file. The network is used in a process of its own.
+
+use std::fs::{File, FileTimes, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::git_url::decode;
+use super::shown;
+use crate::build::apart;
+use crate::build::error::{Error, failed};
+use crate::content::limits;
+use crate::registry::{self, FileFacts, Timing, WebFile};
+use crate::settings::Settings;
+
+/// The mode of what was fetched. Source: BuildKit, source/http, `llb.HTTPInfo.Perm`.
+const MODE: u32 = 0o600;
+
+/// The name of a file whose URL has none. Source: BuildKit, dockerfile2llb, `dispatchCopy`.
+const UNNAMED: &str = "__unnamed__";
+
+/// Returns the name that a file of this URL has: the last part of its path.
+pub(crate) fn name_in_url(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    let path = decode(path);
+    let name = path.trim_end_matches('/').rsplit('/').next();
+    match name.unwrap_or_default() {
+        "" | "." | ".." => UNNAMED.to_owned(),
+        name if name.contains('\0') => UNNAMED.to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Asks the server about a file.
+///
+/// # Errors
+///
+/// [`Error::Remote`] where the URL is none. A server that says nothing is no error yet.
+pub(crate) fn facts(url: &str, settings: &Settings) -> Result<FileFacts, Error> {
+    let facts = apart::run(|| {
+        let file = WebFile::open(url, settings, Timing::default())?;
+        Ok::<_, registry::Error>(file.facts())
+    });
+    facts.map_err(about(url))
+}
+
+/// Fetches a file to `path`, where nothing is, as old as the server says; as old as 1970 where it does not.
+///
+/// # Errors
+///
+/// [`Error::Remote`], [`Error::Io`].
+pub(crate) fn download(url: &str, settings: &Settings, path: &Path) -> Result<FileFacts, Error> {
+    let mut file = File::create_new(path).map_err(failed("create", path))?;
+    let facts = apart::run(|| {
+        let web = WebFile::open(url, settings, Timing::default())?;
+        web.download(&mut file, limits::MAX_LAYER_BYTES)
+    });
+    let facts = facts.map_err(about(url))?;
+    file.set_permissions(Permissions::from_mode(MODE))
+        .map_err(failed("change", path))?;
+    let seconds = u64::try_from(facts.modified.unwrap_or_default()).unwrap_or_default();
+    let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_secs(seconds));
+    file.set_times(times)
+        .map_err(failed("set the times of", path))?;
+    Ok(facts)
+}
+
+fn about(url: &str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let url = shown(url);
+    move |source| Error::Remote { url, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (url, name) in [
+            ("https://h/a/b.tar.gz?x=/y#z", "b.tar.gz"),
+            ("https://h/a%20b", "a b"),
+            ("https://h/a%2Fb", "b"),
+            ("https://h/a/", "a"),
+            ("https://h/", UNNAMED),
+            ("https://h", UNNAMED),
+            ("https://h/%2E%2E", UNNAMED),
+            ("https://h/..", UNNAMED),
+        ] {
+            assert_eq!(name_in_url(url), name, "{url}");
+        }
+    }
+}

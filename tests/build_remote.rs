@@ -1,0 +1,236 @@
+//! `build` and the network: ADD of files and repositories, contexts that are fetched. Servers are on loopback.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::image::digest;
+use crate::support::registry::{Fault, Registry};
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(adds_files).needs(Need::Busybox),
+        scenario!(adds_files_once),
+        scenario!(refuses_files),
+        scenario!(adds_repositories)
+            .needs(Need::Busybox)
+            .needs(Need::Program("git")),
+        scenario!(refuses_repositories).needs(Need::Program("git")),
+    ]
+}
+
+/// A date as servers write it, and as `stat` does.
+const DATE: (&str, &str) = ("Wed, 21 Oct 2015 07:28:00 GMT", "2015-10-21 07:28:00");
+
+/// Writes the Dockerfile of a context, in which `HOST` is the server's, and returns the context's path.
+fn context(env: &TestEnv, server: &Registry, text: &str) -> String {
+    let text = text.replace("HOST", &server.host());
+    env.file("context/Dockerfile", text);
+    env.work().join("context").display().to_string()
+}
+
+/// What `stat` in the image says of a file.
+#[track_caller]
+fn stat(env: &TestEnv, path: &str) -> String {
+    let format = "%F %a %u:%g %y";
+    let found = env.ctr(["run", "--rm", "built", "stat", "-c", format, path]);
+    found.ok().out()
+}
+
+/// The owner as a container of this user's sees it: where there is but one id, everything is its own.
+fn seen(env: &TestEnv, owner: &'static str) -> &'static str {
+    match env.user().tier {
+        Tier::NoSubIds => "0:0",
+        _ => owner,
+    }
+}
+
+fn adds_files(env: &TestEnv) {
+    env.image("busybox");
+    let server = Registry::start();
+    server.put_file("/dir/a%20b", "hello\n", &[("Last-Modified", DATE.0)]);
+    server.put_file("/undated", "x", &[]);
+    let tar = env.script("mkdir d && echo in > d/f && tar czf - d").ok();
+    server.put_file("/d.tar.gz", tar.bytes(), &[("ETag", "\"1\"")]);
+    let context = context(
+        env,
+        &server,
+        "FROM busybox\nWORKDIR /w\n\
+         ADD http://HOST/dir/a%20b?x=y ./\n\
+         ADD --chmod=751 --chown=7:8 http://HOST/undated file\n\
+         ADD http://HOST/d.tar.gz /packed/\n\
+         ADD --unpack=true http://HOST/d.tar.gz /unpacked/\n",
+    );
+    env.ctr(["build", "-t", "built", &context]).ok();
+    let dated = stat(env, "/w/a b");
+    assert!(
+        dated.starts_with(&format!("regular file 600 0:0 {}", DATE.1)),
+        "{dated}"
+    );
+    let undated = stat(env, "/w/file");
+    assert!(
+        undated.starts_with(&format!(
+            "regular file 751 {} 1970-01-01 00:00:00",
+            seen(env, "7:8")
+        )),
+        "{undated}"
+    );
+    env.ctr("run --rm built cat /unpacked/d/f")
+        .ok()
+        .stdout("in\n");
+    env.ctr("run --rm built ls /packed")
+        .ok()
+        .stdout("d.tar.gz\n");
+}
+
+fn adds_files_once(env: &TestEnv) {
+    let server = Registry::start();
+    server.put_file("/tagged", "1", &[("ETag", "\"1\"")]);
+    server.put_file("/plain", "1", &[]);
+    let sum = digest(b"1");
+    let dir = context(
+        env,
+        &server,
+        &format!(
+            "FROM scratch\nADD http://HOST/tagged /\nADD http://HOST/plain /\n\
+             ADD --checksum={sum} http://HOST/plain /sum\n"
+        ),
+    );
+    let build = || env.ctr(["build", "-q", &dir]).ok().line();
+    let first = build();
+    assert_eq!(server.count("GET /tagged"), 1);
+    server.take_requests();
+    assert_eq!(build(), first);
+    // What says how old it is need not be fetched, and what is known needs not even a question.
+    assert_eq!(server.count("GET /tagged"), 0);
+    assert_eq!(server.count("HEAD /tagged"), 1);
+    assert_eq!(server.count("GET /plain"), 1);
+    assert_eq!(server.count("HEAD /plain"), 1);
+    server.put_file("/tagged", "2", &[("ETag", "\"2\"")]);
+    let second = build();
+    assert_ne!(second, first);
+    // A server whose answers do not agree is believed for this build alone.
+    server.put_file("/tagged", "3", &[("ETag", "\"3\"")]);
+    let other = Fault::Answer(200, vec![("ETag", "\"4\"".to_owned())], String::new());
+    server.fail("HEAD /tagged", 1, other);
+    let third = build();
+    assert_ne!(third, second);
+    server.put_file("/tagged", "4", &[("ETag", "\"4\"")]);
+    assert_ne!(build(), third);
+}
+
+fn refuses_files(env: &TestEnv) {
+    let server = Registry::start();
+    server.put_file("/f", "1", &[]);
+    let secure = server.host();
+    for (line, words) in [
+        ("ADD http://HOST/none /", "unexpected status 404"),
+        (
+            "ADD --checksum=sha256:0000000000000000000000000000000000000000000000000000000000000000 http://HOST/f /",
+            "digest mismatch sha256:6b86b273",
+        ),
+        ("ADD --checksum=md5:0 http://HOST/f /", "invalid checksum"),
+        ("COPY http://HOST/f /", "source can't be a URL for COPY"),
+        ("COPY git@HOST:f /", "source can't be a git ref for COPY"),
+        ("ADD http:// /", "invalid URL"),
+    ] {
+        let line = line.replace("git@HOST", "git@host");
+        let dir = context(env, &server, &format!("FROM scratch\n{line}\n"));
+        let failed = env.ctr(["build", &dir]).run().exits(1);
+        failed
+            .stderr_has(words)
+            .stderr_has("   2 | >>> ")
+            .stderr_has(line.replace("HOST", &secure).as_str());
+    }
+    // Cut off, then whole.
+    server.put_file("/f", "0123456789", &[]);
+    server.fail("GET /f", 1, Fault::CutAfter(4));
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/f /\n");
+    env.ctr(["build", &dir]).ok();
+}
+
+/// Makes a repository with two commits, the first of them tagged `v1`, and serves it.
+fn repository(env: &TestEnv, server: &Registry) {
+    env.script(
+        "set -e; export GIT_AUTHOR_DATE='1445412480 +0000' GIT_COMMITTER_DATE='1445412480 +0000'; \
+         git init -q -b main r; cd r; git config user.email a@b; git config user.name n; \
+         mkdir docs; echo one > docs/f; ln -s docs link; ln -s ../../etc out; \
+         printf 'FROM scratch\\nCOPY docs/f .dockerignore* /\\n' > Dockerfile; \
+         git add .; git commit -q -m 1; git tag -a -m v1 v1; \
+         echo two > docs/f; git commit -q -a -m 2; \
+         cd ..; git clone -q --bare r served; git -C served update-server-info",
+    )
+    .ok();
+    serve(server, &env.work().join("served"), "/r.git");
+}
+
+fn serve(server: &Registry, dir: &Path, path: &str) {
+    for entry in fs::read_dir(dir).expect("a directory of the repository") {
+        let entry = entry.expect("a file of the repository");
+        let path = format!("{path}/{}", entry.file_name().display());
+        match entry.path().is_dir() {
+            true => serve(server, &entry.path(), &path),
+            false => server.put_file(&path, fs::read(entry.path()).expect("a file"), &[]),
+        }
+    }
+}
+
+fn adds_repositories(env: &TestEnv) {
+    env.image("busybox");
+    let server = Registry::start();
+    repository(env, &server);
+    let dir = context(
+        env,
+        &server,
+        "FROM busybox\nADD http://HOST/r.git /head\n\
+         ADD http://HOST/r.git#v1:link /v1/\n\
+         ADD --chown=3:4 http://HOST/r.git?branch=main&subdir=docs /owned\n\
+         ADD --keep-git-dir=true http://HOST/r.git#main /whole\n",
+    );
+    env.ctr(["build", "-t", "built", &dir]).ok();
+    env.ctr("run --rm built cat /head/docs/f /v1/f /whole/docs/f")
+        .ok()
+        .stdout("two\none\ntwo\n");
+    env.ctr("run --rm built ls -A /head")
+        .ok()
+        .stdout("Dockerfile\ndocs\nlink\nout\n");
+    let head = env.ctr("run --rm built cat /whole/.git/HEAD").ok().line();
+    assert_eq!(head.len(), 40, "{head}");
+    let owned = stat(env, "/owned/f");
+    let wanted = format!("regular file 644 {} {}", seen(env, "3:4"), DATE.1);
+    assert!(owned.starts_with(&wanted), "{owned}");
+    // Nothing but the question which commit it is.
+    server.take_requests();
+    let again = env.ctr(["build", "--progress=plain", &dir]).ok().err();
+    assert_eq!(again.matches("CACHED").count(), 4, "{again}");
+    assert_eq!(server.count("/objects/"), 0);
+}
+
+fn refuses_repositories(env: &TestEnv) {
+    let server = Registry::start();
+    repository(env, &server);
+    for (line, words) in [
+        ("ADD http://HOST/none.git /", "failed to fetch http://"),
+        ("ADD http://HOST/r.git#nope /", "does not contain ref"),
+        ("ADD http://HOST/r.git#--upload-pack=x /", "invalid git URL"),
+        ("ADD http://HOST/r.git#:out /", "subdir \"out\""),
+        (
+            "ADD --checksum=0123456789 http://HOST/r.git /",
+            "expected checksum to match",
+        ),
+        ("ADD http://HOST/r.git?depth=1 /", "unexpected query"),
+        // The host's own repositories are none of a Dockerfile's business.
+        ("ADD file:///etc/x.git /", "not found"),
+        ("ADD ext::sh%20-c%20id x.git /", "not found"),
+    ] {
+        let dir = context(env, &server, &format!("FROM scratch\n{line}\n"));
+        env.ctr(["build", &dir]).run().exits(1).stderr_has(words);
+    }
+    // Without the program.
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/r.git /\n");
+    env.ctr(["build", &dir])
+        .env("PATH", "/nonexistent")
+        .run()
+        .exits(1)
+        .stderr_has("install the package git");
+}
