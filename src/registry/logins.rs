@@ -302,6 +302,7 @@ mod tests {
             auth_files: Vec::new(),
             proxies: Vec::new(),
             path: dir.display().to_string(),
+            home_dir: None,
             user_name: String::new(),
             uid: 0,
             gid: 0,
