@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(packed_archives_and_pipes).needs(Need::Busybox),
         scenario!(a_name_that_moves).needs(Need::Busybox),
         scenario!(platforms_of_an_index),
+        scenario!(loads_side_by_side),
         scenario!(what_cannot_be_saved),
         scenario!(what_cannot_be_loaded),
         scenario!(by_way_of_skopeo)
@@ -271,4 +272,27 @@ fn by_way_of_podman(env: &TestEnv) {
             .stdout("Loaded image: localhost/box:1\n");
         assert_eq!(id_of(env, "localhost/box:1"), id, "{format}");
     }
+}
+
+fn loads_side_by_side(env: &TestEnv) {
+    let registry = Registry::start();
+    let mut image = TestImage::new(Family::Oci);
+    for layer in 0..8_u8 {
+        let mut content = noise(1 << 20);
+        content[0] = layer;
+        image = image.file("noise", &content, Packing::Plain);
+    }
+    registry.push("x", "1", &image);
+    let name = registry.name("x:1");
+    env.ctr(["pull", &name]).ok();
+    env.ctr(["save", "-o", "x.tar", &name]).ok();
+    env.ctr(["rmi", &name]).ok();
+    let loads = [0; 4].map(|_| env.ctr("load -i x.tar").spawn());
+    for load in loads {
+        load.wait()
+            .exits(0)
+            .stdout(&format!("Loaded image: {name}\n"));
+    }
+    env.ctr("system check").ok();
+    assert_eq!(id_of(env, &name), image.config_blob().digest());
 }

@@ -104,8 +104,17 @@ fn an_imported_image_is_packed_the_same_each_time(env: &TestEnv) {
     env.ctr(["tag", &name, &far]).ok();
     env.ctr(["push", &far]).ok();
     assert_eq!(manifest(&other, "box", "1"), first);
+    // Also when all that is left of it is what the registry says of it, without its blob.
+    env.ctr(["pull", &far]).ok();
+    let third = Registry::start();
+    let farther = third.name("box:1");
+    env.ctr(["tag", &far, &farther]).ok();
+    env.ctr(["rmi", &name]).ok();
+    env.ctr(["push", &farther]).ok();
+    assert_eq!(manifest(&third, "box", "1"), first);
+    env.ctr(["rmi", &farther]).ok();
     // And it is an image that can be run.
-    env.ctr(["rmi", &name, &far]).ok();
+    env.ctr(["rmi", &far]).ok();
     env.ctr(["pull", &far]).ok();
     env.ctr(["run", "--rm", "--network", "none", &far, "echo", "works"])
         .ok()

@@ -68,7 +68,8 @@ fn hash(mut section: Section) -> Result<Digest, Error> {
     }
 }
 
-/// Unpacks a layer, unless the store has it.
+/// Unpacks a layer, unless the store has it. `None` where somebody else is writing its blob, unless `wait`, which nobody may
+/// do who holds another blob.
 ///
 /// # Errors
 ///
@@ -79,16 +80,21 @@ pub(super) fn take(
     packed: &Packed,
     options: &LoadOptions,
     progress: &dyn Progress,
-) -> Result<Arrived, Error> {
-    if store.has_layer(&layer.diff_id) {
-        return Ok(Arrived::default());
-    }
+    wait: bool,
+) -> Result<Option<Arrived>, Error> {
     let start = layer.section.start().map_err(Error::Read)?;
     let ours = packed.compression == Compression::None && looks_ours(&start);
     let writer = match ours {
         true => None,
-        false => Some(stage(store, packed)?),
+        false => match stage_blob(store, packed, wait)? {
+            Some(writer) => Some(writer),
+            None => return Ok(None),
+        },
     };
+    // Looked at last: whoever had the blob may have unpacked it, too.
+    if store.has_layer(&layer.diff_id) {
+        return Ok(Some(Arrived::default()));
+    }
     let wrong = |source| Error::Layer {
         layer: packed.digest.clone(),
         source,
@@ -121,12 +127,15 @@ pub(super) fn take(
         None => {
             let written = layer::write(stage.dir(), options.unpack.owners, io::sink());
             if written.map_err(wrong)?.diff_id != layer.diff_id {
-                set.push(copy(store, layer, packed)?);
+                match stage_blob(store, packed, wait)? {
+                    Some(writer) => set.push(copy(layer, writer)?),
+                    None => return Ok(None),
+                }
             }
         }
     }
     set.push(stage.finish(&layer.diff_id, size)?);
-    Ok(Arrived { set, warnings })
+    Ok(Some(Arrived { set, warnings }))
 }
 
 /// Unpacks all that the reader has, and compares both digests.
@@ -177,15 +186,24 @@ fn unpack(
     Ok(unpacked)
 }
 
-fn stage(store: &Store, packed: &Packed) -> Result<BlobWriter, store::Error> {
-    let mut writer = store.stage_blob(&packed.digest, packed.size)?;
+fn stage_blob(
+    store: &Store,
+    packed: &Packed,
+    wait: bool,
+) -> Result<Option<BlobWriter>, store::Error> {
+    let writer = match wait {
+        true => Some(store.stage_blob(&packed.digest, packed.size)?),
+        false => store.try_stage_blob(&packed.digest, packed.size)?,
+    };
+    let Some(mut writer) = writer else {
+        return Ok(None);
+    };
     // What an earlier run left is here once more.
     writer.restart()?;
-    Ok(writer)
+    Ok(Some(writer))
 }
 
-fn copy(store: &Store, layer: &FoundLayer, packed: &Packed) -> Result<Verified, Error> {
-    let mut writer = stage(store, packed)?;
+fn copy(layer: &FoundLayer, mut writer: BlobWriter) -> Result<Verified, Error> {
     let mut section = layer.section.clone();
     let mut buffer = vec![0; BUFFER];
     loop {

@@ -1,7 +1,8 @@
 //! From an archive to the store.
 //!
 //! Everything is found and checked as far as it can be before anything is unpacked. Layers are unpacked several at once; those
-//! of one image are published together, then its documents, then its names.
+//! of one image are published together, then its documents, then its names. Two loads of the same layer never wait for each
+//! other: what somebody else is at is left for when nothing is held.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -16,7 +17,7 @@ use super::container::{Container, Input};
 use super::found::{self, Found, FoundImage, FoundLayer};
 use super::incoming::{self, Arrived, Packed};
 use crate::content::media_type::{OCI_CONFIG, OCI_MANIFEST};
-use crate::content::{Digest, Reference};
+use crate::content::{Algorithm, Digest, Reference};
 use crate::image::layer::UnpackOptions;
 use crate::image::outgoing::layer_type;
 use crate::image::{Image, Platform};
@@ -167,27 +168,46 @@ fn load_layers(
         }
         packed.push(one);
     }
-    let arrived = each(&jobs, options.workers, |(layer, packed)| {
-        incoming::take(store, layer, packed, options, progress)
+    let arrived = each(&jobs, options.workers, |job| {
+        let (layer, packed) = job;
+        let taken = incoming::take(store, layer, packed, options, progress, false)?;
+        Ok((job, taken))
     })?;
     let mut set = Vec::new();
-    for Arrived {
-        set: layer,
-        warnings: words,
-    } in arrived
-    {
-        set.extend(layer);
-        warnings.extend(words);
+    let mut busy = Vec::new();
+    for (job, taken) in arrived {
+        match taken {
+            Some(Arrived {
+                set: own,
+                warnings: words,
+            }) => {
+                set.extend(own);
+                warnings.extend(words);
+            }
+            None => busy.push(job),
+        }
     }
     store.publish(set)?;
+    // Another load or pull is at these. It may be waiting for one of ours, so they come when we hold none any more.
+    for (layer, packed) in busy {
+        let taken = incoming::take(store, layer, packed, options, progress, true)?;
+        if let Some(Arrived {
+            set,
+            warnings: words,
+        }) = taken
+        {
+            warnings.extend(words);
+            store.publish(set)?;
+        }
+    }
     Ok(packed)
 }
 
 /// Does `work` for each of `jobs`, `workers` at once; returns the results in no order, or the first error.
-fn each<J: Sync, R: Send>(
-    jobs: &[J],
+fn each<'j, J: Sync, R: Send>(
+    jobs: &'j [J],
     workers: NonZeroUsize,
-    work: impl Fn(&J) -> Result<R, Error> + Sync,
+    work: impl Fn(&'j J) -> Result<R, Error> + Sync,
 ) -> Result<Vec<R>, Error> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Ok(Vec::new()));
@@ -252,6 +272,9 @@ fn prepare(
 
 /// A document under the digest that leads to it, whatever its algorithm.
 fn verified(store: &Store, digest: &Digest, bytes: &[u8]) -> Result<Verified, Error> {
+    if digest.algorithm() == Algorithm::Sha256 {
+        return Ok(store.prepare_blob(bytes)?.1);
+    }
     let mut writer = store.stage_blob(digest, bytes.len() as u64)?;
     writer.restart()?;
     writer.write(bytes)?;

@@ -219,8 +219,12 @@ impl Batch<'_> {
             match others.find(|other| store.has_blob(&other.descriptor.digest)) {
                 Some(other) => blob = other.descriptor.clone(),
                 None => {
+                    // As it was packed once, so that it may become the same blob again.
+                    let packing = blob.compression().ok();
+                    let packing =
+                        packing.and_then(|compression| Packing::new(compression, None).ok());
                     let fill = |tar: &mut dyn Write| self.write(diff_id, tar);
-                    return self.send_packed(diff_id, &blob, Packing::default(), fill);
+                    return self.send_packed(diff_id, &blob, packing.unwrap_or_default(), fill);
                 }
             }
             place = match self.is_there(diff_id, &blob)? {
