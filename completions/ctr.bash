@@ -312,7 +312,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
+            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --debug --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -420,7 +420,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
+            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --debug --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1446,7 +1446,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
+            opts="-f -q -t --help --add-host --allow --build-arg --build-context --check --debug --file --iidfile --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

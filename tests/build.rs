@@ -7,6 +7,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(builds_runs_and_remembers),
         scenario!(fails_with_the_line),
         scenario!(stages_run_side_by_side),
+        scenario!(documents_are_scripts),
+        scenario!(the_same_input_gives_the_same_image),
+        scenario!(a_shell_opens_where_it_failed),
+        scenario!(secrets_stay_out_of_the_image),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -79,4 +83,105 @@ fn stages_run_side_by_side(env: &TestEnv) {
     env.ctr("run --rm both cat /one /two")
         .ok()
         .stdout("one\ntwo\n");
+}
+
+fn documents_are_scripts(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\n\
+        RUN <<EOF\nx=1\necho $x > /shell\nEOF\n\
+        RUN <<EOF\n#!/bin/cat\nwords\nEOF\n\
+        RUN cat <<one > /one; cat <<-two > /two\n1\none\n\t2\ntwo\n\
+        COPY <<a <<b /files/\nA\na\nB\nb\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let built = env
+        .ctr(&format!("build --progress plain -t docs {dir}"))
+        .ok();
+    assert!(built.err().contains("words"), "{built}");
+    env.ctr("run --rm docs cat /shell /one /two /files/a /files/b")
+        .ok()
+        .stdout("1\n1\n2\nA\nB\n");
+}
+
+fn the_same_input_gives_the_same_image(env: &TestEnv) {
+    env.image("busybox");
+    let files = [
+        (
+            "Dockerfile",
+            "FROM busybox\nWORKDIR /w/x\nCOPY . .\nRUN mkdir /made; date > /made/file; rm /made/file; touch /made/y\n",
+        ),
+        ("a/b", "b"),
+        ("a/c", "c"),
+        ("d", "d"),
+    ];
+    let dirs: Vec<String> = ["one", "two"]
+        .iter()
+        .map(|name| {
+            for (file, text) in files {
+                env.file(&format!("{name}/{file}"), text);
+            }
+            env.work().join(name).display().to_string()
+        })
+        .collect();
+    // The second directory is younger than the first; the second build does not use the first one's results.
+    let build = |dir: &str, more: &str| {
+        let id = env
+            .ctr(&format!("build -q --no-cache {more} {dir}"))
+            .ok()
+            .line();
+        let layers = env.ctr(&format!("image inspect -f {{{{.RootFS.Layers}}}} {id}"));
+        let layers = layers.ok().out();
+        (id, layers)
+    };
+    let epoch = "--timestamp 1000000000";
+    assert_eq!(build(&dirs[0], epoch), build(&dirs[1], epoch));
+    // And without a time of its own a build gives the same layers for the same files.
+    env.file(
+        "one/Dockerfile",
+        "FROM busybox\nWORKDIR /w\nCOPY . /new/dir/\n",
+    );
+    let (_, first) = build(&dirs[0], "");
+    let (_, again) = build(&dirs[0], "");
+    assert_eq!(first, again);
+}
+
+fn a_shell_opens_where_it_failed(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\nENV NAME=value\nRUN --mount=type=tmpfs,target=/memory echo half > /made; exit 3\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let mut terminal = env.ctr(&format!("build --debug {dir}")).terminal();
+    terminal.expect("/ # ");
+    terminal.send("cat /made; echo $NAME-$(mount | grep -c /memory)\n");
+    terminal.expect("half\r\nvalue-1\r\n");
+    terminal.send("exit\n");
+    terminal.expect("exit code: 3");
+    assert_eq!(terminal.wait(), 1);
+    assert!(!terminal.is_raw());
+    env.ctr(&format!("build --debug {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("--debug needs a terminal");
+}
+
+fn secrets_stay_out_of_the_image(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\n\
+        RUN --mount=type=secret,id=token --mount=type=secret,id=word,env=WORD,required=true \
+        cat /run/secrets/token > /seen; echo $WORD >> /seen; stat -c %a /run/secrets/token >> /seen\n\
+        RUN test ! -e /run/secrets && test -z \"$WORD\"\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let token = env.file("token", "hunter2\n");
+    env.ctr(&format!(
+        "build -q -t secret --secret id=token,src={} --secret id=word,env=W {dir}",
+        token.display()
+    ))
+    .env("W", "magic")
+    .ok();
+    env.ctr("run --rm secret cat /seen")
+        .ok()
+        .stdout("hunter2\nmagic\n400\n");
+    env.ctr("run --rm secret ls /run/secrets").run().exits(1);
+    env.ctr(&format!("build -q {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("secret word: not found");
 }

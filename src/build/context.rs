@@ -37,7 +37,11 @@ pub struct DockerfileText {
 /// [`Error::Invalid`] where there is none, in Docker's words; [`Error::Io`].
 pub fn dockerfile(dir: &Path, path: Option<&Path>) -> Result<DockerfileText, Error> {
     let candidates: Vec<(PathBuf, String)> = match path {
-        Some(path) => vec![(path.to_owned(), path.display().to_string())],
+        Some(path) => {
+            // As BuildKit: which directory it is in the user knows.
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            vec![(path.to_owned(), name.to_string_lossy().into_owned())]
+        }
         None => NAMES.map(|name| (dir.join(name), name.to_owned())).to_vec(),
     };
     for (path, name) in &candidates {
@@ -51,14 +55,10 @@ pub fn dockerfile(dir: &Path, path: Option<&Path>) -> Result<DockerfileText, Err
             });
         }
     }
-    let (path, name) = &candidates[0];
+    let (path, _) = &candidates[0];
     Err(Error::Invalid(format!(
         "failed to read dockerfile: open {}: no such file or directory",
-        if path.is_absolute() {
-            path.display().to_string()
-        } else {
-            name.clone()
-        }
+        path.display()
     )))
 }
 

@@ -42,6 +42,11 @@ pub enum Event {
         /// What went wrong.
         error: Option<String>,
     },
+    /// A shell in the failed step has the terminal, until the step ends.
+    Shell {
+        /// Which.
+        step: StepId,
+    },
     /// Something the user should know.
     Warning {
         /// In words.

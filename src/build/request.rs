@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
+use crate::container::stream::Streams;
 use crate::content::Reference;
 use crate::image::Platform;
 use crate::network::Mode;
@@ -50,6 +51,8 @@ pub struct Request {
     pub allow_host_network: bool,
     /// `SOURCE_DATE_EPOCH`, seconds: the build's time, and the latest time a file of a layer may have.
     pub epoch: Option<i64>,
+    /// `--debug`: the user's terminal, for a shell in a RUN that fails.
+    pub shell: Option<Streams<'static>>,
     /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
     pub logins: Vec<(Reference, Credentials)>,
 }

@@ -1,24 +1,24 @@
 //! `exec`: a further process in a running container. The calling `ctr` is its parent; no monitor is involved.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::error::system;
+use super::local::Local;
 use super::record::{HostConfig, Record};
 use super::security::Security;
 use super::spec::{self, ProcessPlan};
-use super::stream::relay::{Outputs, Peer, relay};
+use super::stream::relay::relay;
 use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
 use super::user::{self, User};
 use super::view::View;
 use super::{Container, Engine, Error, ExecOptions, capabilities, environment, process};
 use crate::monitor::{
-    StartError, StartFailure, Stream, Streams, exit_code, fork_apart, leave_standard_streams, null,
+    StartError, StartFailure, Stream, Streams, fork_apart, leave_standard_streams, null,
 };
 use crate::runtime::{self, Exec, Stdio};
-use crate::sys;
 use crate::userns::Tier;
 
 /// Bytes read at once.
@@ -183,75 +183,4 @@ fn hold(master: OwnedFd, pidfd: &OwnedFd) -> Result<(), Error> {
         }
     })
     .map_err(system("fork"))
-}
-
-/// A process of one's own, as the peer of a relay.
-struct Local {
-    pidfd: OwnedFd,
-    streams: Streams,
-    chunk: Vec<u8>,
-}
-
-impl Peer for Local {
-    fn watch<'p>(&'p self, room: bool, fds: &mut Vec<PollFd<'p>>) {
-        if room {
-            // Not without room: a process that has ended would wake the loop over and over.
-            fds.push(PollFd::new(&self.pidfd, PollFlags::IN));
-            for stream in [Stream::Stdout, Stream::Stderr] {
-                let output = self.streams.output(stream);
-                fds.extend(output.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            }
-        }
-        let input = self.streams.waiting_input();
-        fds.extend(input.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)));
-    }
-
-    fn advance(&mut self, outputs: &mut Outputs<'_>) -> Result<Option<Outcome>, Error> {
-        self.streams.write_input();
-        // Before the last reading: what it has written is there by then.
-        let code = exit_code(self.pidfd.as_fd(), false);
-        let mut has_read = false;
-        // Once each, so that signals and input get their turn.
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if outputs.is_full() {
-                return Ok(None);
-            }
-            let Some(count) = self.streams.read(stream, &mut self.chunk) else {
-                continue;
-            };
-            has_read = true;
-            match stream {
-                Stream::Stdout => outputs.stdout(&self.chunk[..count]),
-                Stream::Stderr => outputs.stderr(&self.chunk[..count]),
-            }
-        }
-        // There may be more where that came from.
-        Ok(code.filter(|_| !has_read).map(|code| {
-            exit_code(self.pidfd.as_fd(), true);
-            Outcome::Exited(code)
-        }))
-    }
-
-    fn wants_input(&self) -> bool {
-        !self.streams.is_input_full()
-    }
-
-    fn input(&mut self, bytes: &[u8]) {
-        self.streams.feed(bytes);
-    }
-
-    fn end_input(&mut self) {
-        self.streams.end_input();
-    }
-
-    fn resize(&mut self, size: (u16, u16)) {
-        self.streams.resize(size);
-    }
-
-    fn signal(&mut self, number: i32) {
-        // It may have ended.
-        let _ = sys::signal::send(self.pidfd.as_fd(), number);
-    }
-
-    fn detach(&mut self) {}
 }

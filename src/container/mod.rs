@@ -17,6 +17,7 @@ mod error;
 mod exec;
 pub mod hosts;
 mod keeper;
+mod local;
 mod log_options;
 mod logs;
 mod lookup;

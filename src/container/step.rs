@@ -12,19 +12,24 @@ use oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
 use rustix::fs::{Mode as FileMode, OFlags};
 use serde_json::Map;
 
-use super::error::failed;
+use super::error::{failed, system};
+use super::local::Local;
 use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
 use super::security::Security;
 use super::spec::{self, ETC_FILES, Ingredients};
+use super::stream::{self, relay::relay};
 use super::user::User;
 use super::view::View;
 use super::{Engine, Error, capabilities, clock, configure, hosts, user};
 use crate::image;
-use crate::monitor::{StartError, StartFailure};
+use crate::monitor::{StartError, StartFailure, Streams};
 use crate::network::{self, Attached, Mode, ResolvConf};
 use crate::rootfs::Root;
 use crate::runtime::{self, Launch, Running, Stdio};
+
+/// Bytes of output taken at once from a step with a terminal.
+const CHUNK: usize = 16 << 10;
 
 /// What to run, and in what.
 #[derive(Debug)]
@@ -84,6 +89,31 @@ pub struct StartedStep {
     pub running: Running,
     /// One line each, for the user.
     pub warnings: Vec<String>,
+}
+
+impl StartedStep {
+    /// Connects the step's terminal with the user's until it ends; there are no detach keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] for the terminal.
+    pub fn relay(self, client: stream::Streams<'_>) -> Result<stream::Outcome, Error> {
+        let streams = match &self.running.terminal {
+            Some(master) => Streams::terminal(master, true).map_err(system("open the terminal"))?,
+            None => Streams::default(),
+        };
+        let local = Local {
+            pidfd: self.running.pidfd,
+            streams,
+            chunk: vec![0; CHUNK],
+        };
+        let options = stream::RelayOptions {
+            tty: true,
+            detach_keys: stream::DetachKeys::parse("").unwrap_or_default(),
+            sig_proxy: false,
+        };
+        relay(local, client, &options)
+    }
 }
 
 impl Engine {

@@ -61,6 +61,18 @@ pub(super) struct Active {
 }
 
 impl Prepared {
+    /// A program that is given in the Dockerfile.
+    pub(super) fn script(target: String, content: String) -> Prepared {
+        let what = What::Secret {
+            value: content.into_bytes(),
+            mode: 0o755,
+            owner: (0, 0),
+            variable: None,
+            is_file: true,
+        };
+        Prepared { target, what }
+    }
+
     /// Returns the variable that a secret is given in.
     pub(super) fn variable(&self) -> Option<String> {
         match &self.what {

@@ -19,12 +19,13 @@ use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
 use crate::build::error::{Error, failed};
 use crate::build::event::Event;
 use crate::build::stage::{Outcome, Worker};
-use crate::container::{Step, StepNetwork};
+use crate::container::stream::{Streams as ClientStreams, terminal_size};
+use crate::container::{StartedStep, Step, StepNetwork};
 use crate::content::Digest;
 use crate::monitor::{Stream, Streams, exit_code};
 use crate::network::Mode;
 use crate::rootfs::Root;
-use crate::runtime::Running;
+use crate::runtime::{Running, Stdio};
 use crate::store::remove_tree;
 
 /// Host name of every RUN, as BuildKit's.
@@ -78,12 +79,24 @@ fn words(worker: &Worker<'_>, run: &Run) -> Vec<String> {
         .strip_prefix("<<")
         .is_some_and(|rest| rest.trim_start_matches('-').trim_matches(['"', '\'']) == heredoc.name);
     match alone {
-        true if heredoc.content.starts_with("#!") => {
-            config::words(&Command::Shell(with_heredocs(text, run)), config)
-        }
+        true if heredoc.content.starts_with("#!") => vec![script_path(&heredoc.name)],
         true => config::words(&Command::Shell(heredoc.file_content()), config),
         false => config::words(&Command::Shell(with_heredocs(text, run)), config),
     }
+}
+
+/// Where a here-document that says what interprets it is found, as BuildKit's.
+fn script_path(name: &str) -> String {
+    format!("/dev/pipes/{name}")
+}
+
+/// Returns the script of `RUN <<EOF` that begins with `#!`, and where it is mounted.
+fn script(args: &[String], run: &Run) -> Option<(String, String)> {
+    let [heredoc] = &run.heredocs[..] else {
+        return None;
+    };
+    let path = script_path(&heredoc.name);
+    (args.len() == 1 && args[0] == path).then(|| (path, heredoc.file_content()))
 }
 
 /// The command line with the documents below it, for the shell to read.
@@ -133,6 +146,10 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
     for mount in &run.mounts {
         list.push(mounts::prepare(worker, mount, &mut key)?);
     }
+    if let Some((path, content)) = script(&args, run) {
+        key.field("script", &content);
+        list.push(mounts::Prepared::script(path, content));
+    }
     // What only carries the way out is no part of the result.
     for (name, value) in worker.scope.proxies() {
         config::set_variable(&mut env, name, value);
@@ -179,40 +196,92 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         volatile: true,
     };
     keep_root_times(worker, stage.dir())?;
-    let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", &dir))?;
-    let command = prepared.args.join(" ");
-    let step = Step {
-        root: &root,
-        dir: &dir,
-        args: prepared.args,
-        env: prepared.env,
-        cwd: config::absolute("", &worker.image.config.working_dir),
-        user: worker.image.config.user.clone(),
-        hostname: HOSTNAME,
-        mounts: spec_mounts,
-        hosts: &worker.request.hosts,
-        shm_size: worker.request.shm_size,
-        insecure: prepared.insecure,
-        stdio,
-    };
-    let mut other = match prepared.network {
+    let own = match prepared.network {
         RunNetwork::Default => None,
         RunNetwork::None => Some(StepNetwork::new(Mode::None)),
         RunNetwork::Host => Some(StepNetwork::new(Mode::Host)),
     };
-    let network = other.as_mut().unwrap_or(&mut worker.network);
-    let started = worker.engine.start_step(step, network)?;
-    for text in started.warnings {
-        worker.send(Event::Warning { text })?;
-    }
+    let mut process = Process {
+        root,
+        dir,
+        args: prepared.args,
+        env: prepared.env,
+        mounts: spec_mounts,
+        insecure: prepared.insecure,
+        network: own,
+    };
+    let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", "RUN"))?;
+    let started = process.start(worker, stdio)?;
     let code = follow(worker, &started.running, &mut streams)?;
+    let command = process.args.join(" ");
+    if code != 0
+        && let Some(client) = worker.request.shell
+    {
+        worker.send(Event::Shell { step: worker.step })?;
+        process.shell(worker, client)?;
+    }
     drop(held);
     // Best effort: it goes with the stage at the latest.
-    let _ = remove_tree(&dir);
+    let _ = remove_tree(&process.dir);
     if code != 0 {
         return Err(Error::ExitCode { command, code });
     }
     Ok(Outcome::Layer(stage))
+}
+
+/// The command, and everything it is started with.
+struct Process {
+    root: Root,
+    dir: PathBuf,
+    args: Vec<String>,
+    env: Vec<String>,
+    mounts: Vec<Mount>,
+    insecure: bool,
+    /// `None` for the network of the stage.
+    network: Option<StepNetwork>,
+}
+
+impl Process {
+    fn start(&mut self, worker: &mut Worker<'_>, stdio: Stdio) -> Result<StartedStep, Error> {
+        let config = &worker.image.config;
+        let step = Step {
+            root: &self.root,
+            dir: &self.dir,
+            args: self.args.clone(),
+            env: self.env.clone(),
+            cwd: config::absolute("", &config.working_dir),
+            user: config.user.clone(),
+            hostname: HOSTNAME,
+            mounts: self.mounts.clone(),
+            hosts: &worker.request.hosts,
+            shm_size: worker.request.shm_size,
+            insecure: self.insecure,
+            stdio,
+        };
+        let network = self.network.as_mut().unwrap_or(&mut worker.network);
+        let started = worker.engine.start_step(step, network)?;
+        for text in &started.warnings {
+            let text = text.clone();
+            worker.send(Event::Warning { text })?;
+        }
+        Ok(started)
+    }
+
+    /// Gives the user a shell where the command has failed.
+    fn shell(&mut self, worker: &mut Worker<'_>, client: ClientStreams<'_>) -> Result<(), Error> {
+        if let Root::Overlay { workdir, .. } = &self.root {
+            // The kernel takes no work directory of a volatile mount a second time.
+            remove_tree(workdir)?;
+            fs::create_dir(workdir).map_err(failed("create", workdir))?;
+        }
+        let words = config::words(&Command::Shell(String::new()), &worker.image.config);
+        self.args = words.into_iter().take(1).collect();
+        self.env.push("TERM=xterm".to_owned());
+        let size = terminal_size(client.stdout);
+        let started = self.start(worker, Stdio::Terminal { size })?;
+        started.relay(client)?;
+        Ok(())
+    }
 }
 
 /// Passes output on until the process has ended and all it wrote has been read. Returns its exit code.

@@ -33,6 +33,9 @@ pub(crate) struct Source {
     ignore: Ignore,
 }
 
+/// Name and value of an extended attribute.
+pub(crate) type Xattr = (Vec<u8>, Vec<u8>);
+
 /// A path that a source means.
 #[derive(Debug)]
 pub(crate) struct Selection {
@@ -139,7 +142,7 @@ impl Source {
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let is_dir = self
                 .resolve(&below, flags)
-                .and_then(|fd| rustix::fs::fstat(fd))
+                .and_then(rustix::fs::fstat)
                 .is_ok_and(|stat| kind(&stat) == FileType::Directory);
             if is_dir {
                 self.descend(&below, depth + 1, found)?;
@@ -319,7 +322,7 @@ impl Item {
     /// # Errors
     ///
     /// Those of `flistxattr(2)` and `fgetxattr(2)`.
-    pub(crate) fn xattrs(&self, fd: BorrowedFd<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Errno> {
+    pub(crate) fn xattrs(&self, fd: BorrowedFd<'_>) -> Result<Vec<Xattr>, Errno> {
         let mut list = Vec::new();
         for name in xattr::list(fd)? {
             let Some(in_tar) = name_in_tar(name.to_bytes()) else {

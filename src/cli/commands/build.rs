@@ -18,6 +18,7 @@ use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
 use crate::cli::output::build::{Style, Watcher, excerpt};
+use crate::cli::streams;
 use crate::container::Engine;
 use crate::content::Reference;
 use crate::image::{self};
@@ -48,6 +49,9 @@ pub(crate) struct Build {
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
+    /// Open a shell in a RUN that fails, with its files, mounts and environment
+    #[arg(long)]
+    debug: bool,
     /// Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
@@ -180,6 +184,9 @@ impl Command for Build {
                 }
             })
             .collect::<Result<Vec<_>, Failure>>()?;
+        if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
+            return Err(Failure::message("--debug needs a terminal"));
+        }
         let style = self.style()?;
         let mut inside = None;
         let input = self.input(context, &mut inside)?;
@@ -321,7 +328,7 @@ impl Build {
         context: &Context,
         input: &Input,
         is_inside: bool,
-    ) -> Result<(Request, Plan), Located> {
+    ) -> Result<(Request, Plan), Box<Located>> {
         let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
         let escape = parsed.directives.escape;
         let stages = Stages::of(parsed).map_err(build::Error::from)?;
@@ -381,6 +388,7 @@ impl Build {
             agents: build_flags::agents(&self.ssh)?,
             allow_insecure: allowed[0],
             allow_host_network: allowed[1],
+            shell: self.debug.then(|| streams::own(true)),
             logins: Vec::new(),
         };
         let plan = request.plan()?;
@@ -567,18 +575,18 @@ impl Located {
     }
 }
 
-impl From<Failure> for Located {
-    fn from(failure: Failure) -> Located {
-        Located {
+impl From<Failure> for Box<Located> {
+    fn from(failure: Failure) -> Box<Located> {
+        Box::new(Located {
             failure,
             lines: None,
-        }
+        })
     }
 }
 
-impl From<build::Error> for Located {
-    fn from(error: build::Error) -> Located {
-        located(error)
+impl From<build::Error> for Box<Located> {
+    fn from(error: build::Error) -> Box<Located> {
+        Box::new(located(error))
     }
 }
 

@@ -71,6 +71,11 @@ impl Observer for Plain {
                     step.end(error.as_deref());
                 }
             }
+            Event::Shell { step } => {
+                if let Some(step) = self.steps.get(step) {
+                    eprint(&format!("#{} failed: a shell in its place\n", step.number));
+                }
+            }
             Event::Warning { text } => eprint(&format!("WARNING: {}\n", escape::line(text))),
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct Terminal {
     /// Lines of the last picture.
     drawn: usize,
     last: Instant,
+    /// A shell has the terminal.
+    suspended: bool,
 }
 
 impl Terminal {
@@ -47,10 +49,14 @@ impl Terminal {
             warnings: Vec::new(),
             drawn: 0,
             last: Instant::now(),
+            suspended: false,
         }
     }
 
     fn draw(&mut self, is_last: bool) {
+        if self.suspended {
+            return;
+        }
         let (rows, columns) = size();
         let done = self
             .steps
@@ -143,10 +149,22 @@ impl Observer for Terminal {
                 }
             }
             Event::Ended { step, error } => {
+                if std::mem::take(&mut self.suspended) {
+                    self.drawn = 0;
+                }
                 if let Some(step) = self.steps.get_mut(step) {
                     step.ended = Some(step.begun.elapsed());
                     step.error.clone_from(error);
                 }
+            }
+            Event::Shell { step } => {
+                self.draw(false);
+                self.suspended = true;
+                let name = self.steps.get(step).map_or("", |step| step.name.as_str());
+                eprint(&format!(
+                    "{name} failed: a shell in its place. Leave it to end the build.\n"
+                ));
+                return;
             }
             Event::Warning { text } => self.warnings.push(text.clone()),
         }
