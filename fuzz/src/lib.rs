@@ -3,14 +3,17 @@
 //! The program's own unit tests include this file and run the functions over mutations of good input
 //! (`src/image/replay.rs`), so that a promise is also kept by those who never start a fuzzer.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use ctr::content::{Digest, Reference};
 use ctr::image::Platform;
+use ctr::image::archive::{self, Format, Input, Item, LoadOptions, SaveOptions, Tar};
 use ctr::image::config::ImageConfiguration;
 use ctr::image::decompress::Decompress;
 use ctr::image::layer::{self, Owners, UnpackOptions};
 use ctr::image::manifest::Document;
+use ctr::store::Store;
 
 /// References, digests and platforms: what is accepted can be printed and read again, and stays the same.
 pub fn reference(data: &[u8]) {
@@ -107,6 +110,51 @@ pub fn layer(data: &[u8]) {
             "{name:?} was made beside the layer"
         );
     }
+}
+
+/// Archives of images: what is loaded is whole and can be saved again; what is refused leaves nothing half-done.
+pub fn archive(data: &[u8]) {
+    loads(data);
+}
+
+/// As [`archive`]; returns whether it was loaded.
+pub fn loads(data: &[u8]) -> bool {
+    let Ok(temp) = tempfile::tempdir() else {
+        return false;
+    };
+    let store = Store::open(&temp.path().join("store")).expect("a writable directory");
+    let options = LoadOptions {
+        platform: None,
+        unpack: UnpackOptions {
+            owners: Owners::Single,
+            max_bytes: 16 << 20,
+        },
+        workers: NonZeroUsize::MIN,
+    };
+    let loaded = archive::load(
+        &store,
+        Input::Stream(Box::new(data)),
+        &options,
+        &archive::Silent,
+    );
+    assert_eq!(store.check().expect("a store"), []);
+    let mut left = std::fs::read_dir(store.root().join("tmp")).expect("the directory");
+    assert!(left.next().is_none(), "something is left half-done");
+    let items: Vec<Item> = (store.refs().expect("a store").into_iter())
+        .map(|entry| Item {
+            target: entry.target,
+            names: entry.reference.into_iter().collect(),
+        })
+        .collect();
+    assert!(loaded.is_err() || !items.is_empty());
+    let options = SaveOptions {
+        format: Format::Docker,
+        platform: None,
+        owners: Owners::Single,
+    };
+    archive::save(&store, &items, &options, &mut Tar::new(std::io::sink()))
+        .expect("what was loaded");
+    loaded.is_ok()
 }
 
 fn sparse_bytes(dir: &Path) -> u64 {

@@ -184,3 +184,64 @@ fn layers() {
         mended(&mutate(&seed, &mut random));
     }
 }
+
+/// An archive as Docker wrote them before it wrote layouts, and one with a layout as well.
+fn seed_archives() -> [Vec<u8>; 2] {
+    let layer = seed_layer();
+    let hex = |bytes: &[u8]| crate::content::Digest::sha256_of(bytes).hex().to_owned();
+    let config = format!(
+        r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["sha256:{}"]}}}}"#,
+        hex(&layer)
+    );
+    let docker = r#"[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l/layer.tar"]}]"#;
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:{}","size":{}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"sha256:{}","size":{}}}]}}"#,
+        hex(config.as_bytes()),
+        config.len(),
+        hex(&layer),
+        layer.len()
+    );
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:{}","size":{},"annotations":{{"io.containerd.image.name":"docker.io/library/a:1"}}}}]}}"#,
+        hex(manifest.as_bytes()),
+        manifest.len()
+    );
+    let blob = |bytes: &[u8]| format!("blobs/sha256/{}", hex(bytes));
+    let pack = |files: &[(&str, &[u8])]| {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, bytes) in files {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, path, *bytes).unwrap();
+        }
+        builder.into_inner().unwrap()
+    };
+    let old = pack(&[
+        ("manifest.json", docker.as_bytes()),
+        ("c.json", config.as_bytes()),
+        ("l/layer.tar", &layer),
+    ]);
+    let layout = pack(&[
+        ("index.json", index.as_bytes()),
+        (&blob(manifest.as_bytes()), manifest.as_bytes()),
+        (&blob(config.as_bytes()), config.as_bytes()),
+        (&blob(&layer), &layer),
+    ]);
+    [old, layout]
+}
+
+#[test]
+fn archives() {
+    let seeds = seed_archives();
+    assert!(seeds.iter().all(|seed| targets::loads(seed)));
+    replay(targets::archive, &seeds, 30);
+    let mut random = Random(1);
+    for seed in &seeds {
+        for _ in 0..30 {
+            let mut data = mutate(seed, &mut random);
+            mend_checksums(&mut data);
+            targets::archive(&data);
+        }
+    }
+}
