@@ -130,7 +130,7 @@ fn seed_layer() -> Vec<u8> {
         b'x',
         "pax",
         "",
-        b"30 SCHILY.xattr.user.x=a\nb\nc\nd\n20 mtime=-1.500000\n",
+        b"31 SCHILY.xattr.user.x=a\nb\nc\nd\n19 mtime=-1.500000\n",
     );
     add(b'0', "x", "", b"");
     add(b'0', "d/.wh..wh..opq", "", b"");
