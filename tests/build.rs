@@ -11,6 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(the_same_input_gives_the_same_image),
         scenario!(a_shell_opens_where_it_failed),
         scenario!(secrets_stay_out_of_the_image),
+        scenario!(too_many_layers_are_refused),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -184,4 +185,18 @@ fn secrets_stay_out_of_the_image(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("secret word: not found");
+}
+
+fn too_many_layers_are_refused(env: &TestEnv) {
+    env.image("busybox");
+    // As many as an image can have, the base image's one included; the others make none.
+    let many = |count: usize| format!("FROM busybox\nWORKDIR /\n{}", "COPY f /\n".repeat(count));
+    let dir = context(env, &[("Dockerfile", &many(126)), ("f", "")]);
+    let id = env.ctr(&format!("build -q {dir}")).ok().line();
+    env.ctr(&format!("run --rm {id} ls /f")).ok().stdout("/f\n");
+    env.file("context/Dockerfile", many(127));
+    env.ctr(&format!("build -q {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("max depth exceeded");
 }

@@ -22,6 +22,7 @@ use super::steps;
 use super::tree::{Source, merged};
 use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
+use crate::content::limits::MAX_LAYERS;
 use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
@@ -265,6 +266,10 @@ impl<'a> Worker<'a> {
         key: &crate::content::Digest,
         work: impl FnOnce(&mut Self) -> Result<Outcome, Error>,
     ) -> Result<(), Error> {
+        if self.layers.len() >= MAX_LAYERS {
+            // moby, layer/layer_store.go, `ErrMaxDepthExceeded`.
+            return Err(Error::Invalid("max depth exceeded".to_owned()));
+        }
         let name = self.step_name(node);
         let step = self.step;
         self.send(Event::Started { step, name })?;
