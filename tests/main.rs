@@ -21,6 +21,7 @@ mod build_remote;
 mod crash;
 mod df;
 mod distribution;
+mod emulation;
 mod escapes;
 mod exec;
 mod harness;
@@ -57,6 +58,7 @@ const FILES: &[File] = &[
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),
     ("df", df::scenarios),
+    ("emulation", emulation::scenarios),
     ("escapes", escapes::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),

@@ -105,7 +105,8 @@ pub struct Running {
     /// not wait for the kernel to unmount everything, which takes milliseconds: hold it until the end has been told to
     /// whoever waits for it.
     pub mount_namespace: Option<OwnedFd>,
-    /// What answers the process's calls, with [`Launch::emulate`]. Hold it until the process has ended.
+    /// What answers the process's calls, with [`Launch::emulate`]. Hold it until the process has ended, and ask
+    /// [`Supervisor::finish`] then.
     pub supervisor: Option<Supervisor>,
 }
 

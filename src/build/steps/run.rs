@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use oci_spec::runtime::Mount;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Timespec, Timestamps};
+use rustix::process::{Signal, pidfd_send_signal};
 
 use super::mounts;
 use crate::build::config;
@@ -213,6 +214,14 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", "RUN"))?;
     let started = process.start(worker, stdio)?;
     let code = follow(worker, &started.running, &mut streams)?;
+    if let Some(supervisor) = started.running.supervisor {
+        let complete = supervisor.finish().map_err(failed("wait for", "RUN"))?;
+        if !complete {
+            return Err(Error::Invalid(
+                "the process that emulates ownership for RUN was killed: what RUN did cannot be trusted".to_owned(),
+            ));
+        }
+    }
     let command = process.args.join(" ");
     if code != 0
         && let Some(client) = worker.request.shell
@@ -312,6 +321,9 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
             running.pidfd.as_fd(),
             PollFlags::IN,
         )];
+        if let Some(supervisor) = &running.supervisor {
+            fds.push(PollFd::from_borrowed_fd(supervisor.pidfd(), PollFlags::IN));
+        }
         for output in outputs.into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
         }
@@ -322,6 +334,11 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
         if !fds[0].revents().is_empty() {
             // Processes that it left behind died with its pid namespace, and so nobody writes any more.
             code = Some(exit_code(running.pidfd.as_fd(), true).unwrap_or(255));
+        } else if running.supervisor.is_some() && !fds[1].revents().is_empty() {
+            // Killed: nothing can be trusted any more. The end of the process is seen next.
+            let _ = pidfd_send_signal(&running.pidfd, Signal::KILL);
+            let end = PollFd::from_borrowed_fd(running.pidfd.as_fd(), PollFlags::IN);
+            let _ = poll(&mut [end], None);
         }
     }
 }

@@ -13,7 +13,8 @@ use super::source::Item;
 use super::target::{Directory, Implicit, Target, name_of};
 use crate::build::error::{Error, failed, refused};
 use crate::build::mode::FileMode;
-use crate::image::layer::{name_on_disk, remembered_owner};
+use crate::image::layer::memory::{self, Memory};
+use crate::image::layer::name_on_disk;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 << 10;
@@ -111,7 +112,7 @@ impl Copier<'_> {
             return Ok(());
         }
         let source = item.open().map_err(refused("open", &item.place))?;
-        let (uid, gid) = self.owner(item, Some(source.as_fd()));
+        let (uid, gid) = self.owner(item);
         (self.target.owners.set(directory.as_fd(), uid, gid))
             .map_err(failed("change the owner of", path))?;
         self.xattrs(item, &source, directory.as_fd(), path)?;
@@ -135,11 +136,26 @@ impl Copier<'_> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&*parent.fd, &name, flags, Mode::from_raw_mode(0o600))
             .map_err(refused("create", path))?;
-        let (uid, gid) = self.owner(item, Some(source.as_fd()));
+        let (uid, gid) = self.owner(item);
         (self.target.owners.set(file.as_fd(), uid, gid))
             .map_err(failed("change the owner of", path))?;
         self.content(item, &source, &file, path)?;
         self.xattrs(item, &source, file.as_fd(), path)?;
+        if let Some(memory) = item.memory()
+            && memory.device.is_some()
+        {
+            let memory = Memory {
+                uid: uid.into(),
+                gid: gid.into(),
+                ..memory
+            };
+            memory::remember(
+                &memory::path_of("/proc", file.as_fd()),
+                item.kind(),
+                &memory,
+            )
+            .map_err(refused("set the attributes of", path))?;
+        }
         let mode = self.mode(item);
         rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(refused("change", path))?;
         rustix::fs::futimens(&file, &times(item)).map_err(refused("set the times of", path))
@@ -211,19 +227,15 @@ impl Copier<'_> {
         let name = name_of(path);
         rustix::fs::utimensat(&*parent.fd, &name, &times(item), AtFlags::SYMLINK_NOFOLLOW)
             .map_err(refused("set the times of", path))?;
-        let (uid, gid) = self.owner(item, None);
+        let (uid, gid) = self.owner(item);
         let place = path.as_os_str().as_encoded_bytes();
         (self.target.owners)
             .set_special(parent.fd.as_fd(), &name, place, uid, gid)
             .map_err(failed("change the owner of", path))
     }
 
-    fn owner(&self, item: &Item, fd: Option<BorrowedFd<'_>>) -> (u32, u32) {
-        match (self.options.owner, fd) {
-            (Some(owner), _) => owner,
-            (None, Some(fd)) => remembered_owner(fd, &item.stat),
-            (None, None) => (item.stat.st_uid, item.stat.st_gid),
-        }
+    fn owner(&self, item: &Item) -> (u32, u32) {
+        self.options.owner.unwrap_or_else(|| item.owner())
     }
 
     fn mode(&self, item: &Item) -> u32 {

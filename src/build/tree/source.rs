@@ -17,6 +17,7 @@ use super::glob;
 use crate::build::cache::{FileHashes, Key};
 use crate::build::error::{Error, refused};
 use crate::build::ignore::Ignore;
+use crate::image::layer::memory::{self, Memory};
 use crate::image::layer::name_in_tar;
 use crate::sys::xattr;
 
@@ -307,6 +308,30 @@ impl Item {
         )
     }
 
+    /// Returns what it remembers: an owner that it could not be given, a device that it stands for.
+    pub(crate) fn memory(&self) -> Option<Memory> {
+        // By descriptor: the base itself has no name below it.
+        let opened = match self.below.as_os_str().is_empty() {
+            true => None,
+            false => {
+                let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+                rustix::fs::openat2(&*self.base, &self.below, flags, Mode::empty(), resolve).ok()
+            }
+        };
+        let fd = opened.as_ref().map_or(self.base.as_fd(), |fd| fd.as_fd());
+        memory::recall(&memory::path_of("/proc", fd), self.kind())
+    }
+
+    /// Returns its owner and group: those it remembers, where they could not be given to it.
+    pub(crate) fn owner(&self) -> (u32, u32) {
+        let id = |id: u64| u32::try_from(id).ok();
+        let remembered = |memory: Memory| Some((id(memory.uid)?, id(memory.gid)?));
+        self.memory()
+            .and_then(remembered)
+            .unwrap_or((self.stat.st_uid, self.stat.st_gid))
+    }
+
     /// Reads a symbolic link.
     ///
     /// # Errors
@@ -354,8 +379,9 @@ impl Item {
         key.field("path", self.place.as_os_str().as_bytes());
         key.field("mode", self.stat.st_mode.to_le_bytes());
         if owners {
-            key.field("uid", self.stat.st_uid.to_le_bytes());
-            key.field("gid", self.stat.st_gid.to_le_bytes());
+            let (uid, gid) = self.owner();
+            key.field("uid", uid.to_le_bytes());
+            key.field("gid", gid.to_le_bytes());
         }
         match self.kind() {
             FileType::RegularFile => {

@@ -13,9 +13,9 @@
 //! is root in a user namespace may set them. Sixteen bytes of them are free for use.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 
-use rustix::fs::{FileType, XattrFlags};
+use rustix::fs::{FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::owner;
@@ -120,6 +120,28 @@ pub(crate) fn remember(path: &CStr, kind: FileType, memory: &Memory) -> Result<(
         Some(device) => set(DEVICE, encode_device(device).as_bytes()),
         None => Ok(()),
     }
+}
+
+/// Has `name` in the directory `at` remember its owner. Not for what `chown(2)` is still to be done to: that takes it away.
+///
+/// # Errors
+///
+/// As [`remember`].
+pub(crate) fn remember_at(
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    uid: u64,
+    gid: u64,
+) -> Result<(), Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(at, name, flags, Mode::empty())?;
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+    let memory = Memory {
+        uid,
+        gid,
+        device: None,
+    };
+    remember(&path_of("/proc", fd.as_fd()), kind, &memory)
 }
 
 /// Has the inode at `path`, which is a `kind`, forget its owner.

@@ -35,7 +35,7 @@ use crate::userns::IdMap;
 
 pub(super) use members::{Content, members};
 pub use owner::Owners;
-pub use owner_writer::{OwnerWriter, remembered_owner};
+pub use owner_writer::OwnerWriter;
 pub(crate) use xattr::{name_in_tar, name_on_disk};
 
 /// What an extractor may do here.

@@ -10,26 +10,10 @@ use rustix::io::Errno;
 
 use super::Error;
 use super::attributes::chown;
+use super::memory;
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
 use super::pax::Time;
 use super::tree::write_error;
-use crate::sys::xattr;
-
-/// [`OWNER_XATTR`] for system calls.
-const OWNER_NAME: &CStr = c"user.ctr.owner";
-
-/// Returns the owner of a regular file or directory: the one it remembers, where it could not be given to him.
-pub fn remembered_owner(fd: BorrowedFd<'_>, stat: &rustix::fs::Stat) -> (u32, u32) {
-    let on_disk = (stat.st_uid, stat.st_gid);
-    let remembered = xattr::get(fd, OWNER_NAME).ok().flatten();
-    let Some((uid, gid)) = remembered.as_deref().and_then(owner::decode) else {
-        return on_disk;
-    };
-    let (Ok(uid), Ok(gid)) = (u32::try_from(uid), u32::try_from(gid)) else {
-        return on_disk;
-    };
-    (uid, gid)
-}
 
 /// Gives files their owners, and remembers those that the id map does not have (see `owner`).
 #[derive(Debug)]
@@ -89,6 +73,10 @@ impl OwnerWriter {
         if applied == (uid, gid) {
             return Ok(());
         }
+        if memory::remember_at(at, name, uid.into(), gid.into()).is_ok() {
+            return Ok(());
+        }
+        // A filesystem without such attributes.
         let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let kind = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Symlink => b'l',

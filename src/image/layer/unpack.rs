@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::attributes::{chown, granted_bits, timestamps};
 use super::finish::{Pending, Warned};
+use super::memory;
 use super::owner::{Owners, Unapplied};
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
@@ -359,10 +360,6 @@ impl Unpacker {
     fn finish_node(&mut self, place: &Place, entry: Entry, letter: u8) -> Result<(), Error> {
         let failed = |action, errno| write_error(action, &entry.path, errno);
         let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
-        if (u64::from(uid), u64::from(gid)) != (entry.uid, entry.gid) {
-            self.note_clamped();
-            self.push_unapplied(place, &entry, letter);
-        }
         let granted = self.granted;
         let parent = self.parent_fd(&place.parent)?;
         if (uid, gid) != (0, 0) {
@@ -384,6 +381,14 @@ impl Unpacker {
             AtFlags::SYMLINK_NOFOLLOW,
         )
         .map_err(|errno| failed("set times of", errno))?;
+        if (u64::from(uid), u64::from(gid)) != (entry.uid, entry.gid) {
+            let remembered = memory::remember_at(parent, &place.name, entry.uid, entry.gid);
+            self.note_clamped();
+            // A filesystem without such attributes.
+            if remembered.is_err() {
+                self.push_unapplied(place, &entry, letter);
+            }
+        }
         // Only `trusted.*` and `security.*` can be on such files, and neither can be set on them by this user.
         self.warned.xattrs |= !entry.xattrs.is_empty();
         Ok(())

@@ -1,12 +1,12 @@
 //! The process beside the container's that answers its calls.
 
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use super::Emulation;
 use super::call::{Call, Calls, Kind, Sort};
@@ -23,10 +23,12 @@ const KEEP_NARROW: u32 = 0xffff;
 /// What an id that does not fit into 16 bits is: `DEFAULT_OVERFLOWUID` of linux/highuid.h.
 const OVERFLOW: u32 = 65_534;
 
-/// A supervisor, as its parent knows it. Dropped, it ends; by itself it ends with the last process of the container.
+/// A supervisor, as its parent knows it. By itself it ends with the last process of the container; dropped, it is ended.
 #[derive(Debug)]
 pub struct Supervisor {
-    pid: u32,
+    /// `None` once it has been reaped.
+    pid: Option<u32>,
+    pidfd: OwnedFd,
 }
 
 impl Supervisor {
@@ -76,7 +78,12 @@ impl Supervisor {
             }
             Side::Parent(pid) => {
                 drop(report);
-                let supervisor = Supervisor { pid };
+                let opened = Pid::from_raw(pid as i32).ok_or(Errno::SRCH);
+                let pidfd = opened.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))?;
+                let supervisor = Supervisor {
+                    pid: Some(pid),
+                    pidfd,
+                };
                 let mut errno = [0; 4];
                 match failure.read_exact(&mut errno) {
                     Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
@@ -87,13 +94,35 @@ impl Supervisor {
     }
 }
 
+impl Supervisor {
+    /// Becomes readable when it ends. Should that be before the container's end, the container is best killed: all it can do
+    /// now goes wrong.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Waits for its end, which is near once the container's first process has ended and was reaped, and returns whether it
+    /// has answered every call: if it was killed, processes that it left alone may have gone on and done something else.
+    ///
+    /// # Errors
+    ///
+    /// Those of `waitpid(2)`.
+    pub fn finish(mut self) -> io::Result<bool> {
+        match self.pid.take() {
+            Some(pid) => Ok(wait(pid)? == 0),
+            None => Ok(true),
+        }
+    }
+}
+
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.pid as i32) {
-            // It may have ended already, and then only waits to be reaped.
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        let _ = wait(self.pid);
+        let Some(pid) = self.pid.take() else {
+            return;
+        };
+        // It may have ended already, and then only waits to be reaped.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = wait(pid);
     }
 }
 

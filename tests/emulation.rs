@@ -1,0 +1,313 @@
+//! Builds by users with one id: owners, groups and devices are emulated, and the image is the one that root would have made.
+//!
+//! Every scenario runs as every kind of user, and expects the same of each.
+
+use std::time::Duration;
+
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    [
+        scenario!(owners_reach_the_layer),
+        scenario!(owners_are_seen_by_later_steps),
+        scenario!(other_users_own_what_they_make),
+        scenario!(identities_follow_the_rules),
+        scenario!(archives_keep_owners),
+        scenario!(copies_keep_owners),
+        scenario!(directories_hand_on_their_group),
+        scenario!(a_change_of_owner_takes_setuid_bits),
+        scenario!(a_new_root_directory_is_respected),
+        scenario!(nothing_outside_the_root_is_touched),
+        scenario!(a_killed_supervisor_fails_the_build).only(&[Tier::NoSubIds]),
+    ]
+    .into_iter()
+    .map(|scenario| scenario.needs(Need::Busybox))
+    .collect()
+}
+
+/// Builds `FROM busybox` and `instructions`, and returns what it printed.
+fn build(env: &TestEnv, name: &str, instructions: &str) -> String {
+    let dockerfile = env.file(
+        &format!("{name}/Dockerfile"),
+        format!("FROM busybox\n{instructions}\n"),
+    );
+    let context = dockerfile.parent().unwrap().display().to_string();
+    env.image("busybox");
+    let built = env.ctr([
+        "build",
+        "--progress",
+        "plain",
+        "--no-cache",
+        "-t",
+        name,
+        &context,
+    ]);
+    built.ok().err()
+}
+
+/// The entries of the image's topmost layer: `TYPE-AND-MODE UID/GID PATH`, as tar lists them.
+fn top_layer(env: &TestEnv, image: &str) -> Vec<String> {
+    let script = format!(
+        "{{ctr}} save {image} -o image.tar && mkdir -p saved && tar xf image.tar -C saved && \
+         layer=$(jq -r '.[0].Layers[-1]' saved/manifest.json) && \
+         tar tvf saved/$layer --numeric-owner"
+    );
+    let listed = env.script(&script).ok().out();
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // A device has its numbers in place of a size.
+        let path = words[5..].join(" ");
+        format!("{} {} {path}", words[0], words[1])
+    };
+    listed.lines().map(line).collect()
+}
+
+fn expect(lines: &[String], wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(
+            lines.iter().any(|line| line == wanted),
+            "{wanted:?} is not in {lines:#?}"
+        );
+    }
+}
+
+/// What a RUN printed, without the numbers and times before it.
+fn printed(log: &str) -> Vec<String> {
+    log.lines()
+        .filter(|line| line.starts_with('#'))
+        .filter_map(|line| line.splitn(3, ' ').nth(2))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn owners_reach_the_layer(env: &TestEnv) {
+    build(
+        env,
+        "owners",
+        "RUN mkdir /o && cd /o && touch file && mkdir dir && ln -s x link && mkfifo pipe \
+         && chown 5:6 file && chgrp 7 dir && chown -h 8:9 link && chown 10 pipe \
+         && touch moved && chown 11:12 moved && mv moved renamed && chown -h 13 link && mv link renamed-link \
+         && touch back && chown 5:6 back && chown 0:0 back",
+    );
+    expect(
+        &top_layer(env, "owners"),
+        &[
+            "-rw-r--r-- 5/6 o/file",
+            "drwxr-xr-x 0/7 o/dir/",
+            "lrwxrwxrwx 13/9 o/renamed-link -> x",
+            "prw-r--r-- 10/0 o/pipe",
+            "-rw-r--r-- 11/12 o/renamed",
+            "-rw-r--r-- 0/0 o/back",
+        ],
+    );
+    // Root's user namespace has no power over devices; there nothing is emulated either.
+    if env.user().tier == Tier::NoSubIds {
+        build(
+            env,
+            "devices",
+            "RUN mkdir /o && cd /o && mknod -m 666 null c 1 3 && mknod disk b 8 1 && chown 0:6 disk \
+             && test -c null && test -b disk",
+        );
+        expect(
+            &top_layer(env, "devices"),
+            &["crw-rw-rw- 0/0 o/null", "brw-r--r-- 0/6 o/disk"],
+        );
+    }
+}
+
+fn owners_are_seen_by_later_steps(env: &TestEnv) {
+    let log = build(
+        env,
+        "seen",
+        "RUN touch /f && chown 5:6 /f && ln -s f /l && chown -h 7:8 /l\n\
+         RUN stat -c '%n %u:%g' /f /l /home/app; chmod 600 /f; mv /l /m; stat -c '%n %u:%g' /f /m",
+    );
+    let printed = printed(&log);
+    for line in ["/f 5:6", "/l 7:8", "/home/app 1000:1000", "/m 7:8"] {
+        let ends = |printed: &String| printed.ends_with(line);
+        assert!(printed.iter().any(ends), "{line:?} is not in {log}");
+    }
+    // Copied up by what did not change the owner.
+    expect(
+        &top_layer(env, "seen"),
+        &["-rw------- 5/6 f", "lrwxrwxrwx 7/8 m -> f"],
+    );
+}
+
+fn other_users_own_what_they_make(env: &TestEnv) {
+    let log = build(
+        env,
+        "others",
+        "RUN mkdir /o && chown app:app /o\n\
+         USER app\n\
+         RUN id -u; id -G; umask 027; cd /o; touch file; mkdir dir; ln -s x link; mkfifo pipe; echo > file; \
+         echo > fresh; stat -c '%u:%g %a' file dir",
+    );
+    let printed = printed(&log);
+    for line in ["1000", "1000 50", "1000:1000 640", "1000:1000 750"] {
+        let said = printed.iter().any(|printed| printed == line);
+        assert!(said, "{line:?} is not in {log}");
+    }
+    expect(
+        &top_layer(env, "others"),
+        &[
+            "-rw-r----- 1000/1000 o/file",
+            "-rw-r----- 1000/1000 o/fresh",
+            "drwxr-x--- 1000/1000 o/dir/",
+            "lrwxrwxrwx 1000/1000 o/link -> x",
+            "prw-r----- 1000/1000 o/pipe",
+        ],
+    );
+}
+
+fn identities_follow_the_rules(env: &TestEnv) {
+    let log = build(
+        env,
+        "identities",
+        "RUN su app -s /bin/sh -c 'id -u; id -g; chown 0 /tmp/x 2>/dev/null || echo refused; touch /tmp/mine; \
+         (sleep 0.2; id -u > /tmp/orphan; touch /tmp/orphan2) & ' ; sleep 0.6; id -u; cat /tmp/orphan",
+    );
+    let said = printed(&log).join("|");
+    // What outlives its parent is still who it was.
+    assert!(said.contains("1000|1000|refused|0|1000"), "{log}");
+    expect(
+        &top_layer(env, "identities"),
+        &[
+            "-rw-r--r-- 1000/1000 tmp/mine",
+            "-rw-r--r-- 1000/1000 tmp/orphan2",
+        ],
+    );
+}
+
+fn archives_keep_owners(env: &TestEnv) {
+    build(
+        env,
+        "archives",
+        "RUN mkdir -p /a/d && cd /a && touch d/f && ln -s f d/l && chown -R 5:6 d && chown -h 7:8 d/l \
+         && tar cf /a.tar d && mkdir /b && tar xf /a.tar -C /b && cp -a d /c && rm -r /a /a.tar",
+    );
+    expect(
+        &top_layer(env, "archives"),
+        &[
+            "drwxr-xr-x 5/6 b/d/",
+            "-rw-r--r-- 5/6 b/d/f",
+            "-rw-r--r-- 5/6 c/f",
+            "lrwxrwxrwx 7/8 c/l -> f",
+        ],
+    );
+}
+
+fn copies_keep_owners(env: &TestEnv) {
+    build(
+        env,
+        "copies",
+        "RUN mkdir /o && touch /o/f && ln -s f /o/l && chown 5:6 /o/f && chown -h 7:8 /o/l\n\
+         FROM busybox\n\
+         COPY --from=0 /o /p",
+    );
+    expect(
+        &top_layer(env, "copies"),
+        &["-rw-r--r-- 5/6 p/f", "lrwxrwxrwx 7/8 p/l -> f"],
+    );
+}
+
+fn directories_hand_on_their_group(env: &TestEnv) {
+    build(
+        env,
+        "groups",
+        "RUN mkdir /g && chgrp 50 /g && chmod 2775 /g && touch /g/f && mkdir /g/d && ln -s x /g/l && touch /g/d/f",
+    );
+    expect(
+        &top_layer(env, "groups"),
+        &[
+            "drwxrwsr-x 0/50 g/",
+            "-rw-r--r-- 0/50 g/f",
+            "drwxr-sr-x 0/50 g/d/",
+            "lrwxrwxrwx 0/50 g/l -> x",
+            "-rw-r--r-- 0/50 g/d/f",
+        ],
+    );
+}
+
+fn a_change_of_owner_takes_setuid_bits(env: &TestEnv) {
+    build(
+        env,
+        "bits",
+        "RUN touch /f /g && chmod 6755 /f /g && chown 5 /f && chown 5 /g && chmod 4755 /g",
+    );
+    expect(
+        &top_layer(env, "bits"),
+        &["-rwxr-xr-x 5/0 f", "-rwsr-xr-x 5/0 g"],
+    );
+}
+
+fn a_new_root_directory_is_respected(env: &TestEnv) {
+    build(
+        env,
+        "roots",
+        "RUN mkdir -p /r/bin /r/etc && cp /bin/busybox /r/bin && touch /x /r/x && chroot /r /bin/busybox chown 5:6 /x ../../x \
+         && chown 7 /r/etc && rm /r/bin/busybox",
+    );
+    let lines = top_layer(env, "roots");
+    expect(
+        &lines,
+        &[
+            "-rw-r--r-- 5/6 r/x",
+            "-rw-r--r-- 0/0 x",
+            "drwxr-xr-x 7/0 r/etc/",
+        ],
+    );
+}
+
+fn nothing_outside_the_root_is_touched(env: &TestEnv) {
+    let outside = env.file("outside", "here\n");
+    let path = outside.display();
+    build(
+        env,
+        "outside-build",
+        &format!(
+            "RUN ln -s ../../../../../../../../..{path} /up; ln -s /proc/self/root{path} /self; ln -s /proc/1/cwd/..{path} /one; \
+             for way in /up /self /one /proc/self/cwd/..{path} ..{path}; do chown 5:6 $way 2>/dev/null && exit 1; done; true"
+        ),
+    );
+    let listed = env.script("getfattr -d -m - outside; stat -c '%u' outside; cat outside");
+    let uid = env.user().uid;
+    listed.ok().stdout(&format!("{uid}\nhere\n"));
+}
+
+fn a_killed_supervisor_fails_the_build(env: &TestEnv) {
+    env.image("busybox");
+    let dockerfile = env.file(
+        "killed/Dockerfile",
+        "FROM busybox\nRUN while true; do chown 5:6 /tmp; done\n",
+    );
+    let context = dockerfile.parent().unwrap().display().to_string();
+    let building = env
+        .ctr(["build", "--no-cache", "-t", "killed", &context])
+        .spawn();
+    let supervisor = || find_supervisor(building.pid());
+    env.until(Duration::from_secs(10), || supervisor().is_some());
+    let pid = nix::unistd::Pid::from_raw(supervisor().unwrap().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let failed = building.wait().exits(1).err();
+    assert!(failed.contains("was killed"), "{failed}");
+}
+
+/// Finds the supervisor below the process `pid`: a sibling of the container's first process, and still the engine's program.
+fn find_supervisor(pid: u32) -> Option<u32> {
+    let children = |pid: u32| -> Vec<u32> {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect()
+    };
+    let name = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let all = children(pid);
+    let container = all.iter().any(|pid| name(pid) == "sh\n");
+    let beside = all.iter().find(|pid| name(pid) == "ctr\n");
+    match beside {
+        Some(pid) if container => Some(*pid),
+        _ => all.into_iter().find_map(find_supervisor),
+    }
+}
