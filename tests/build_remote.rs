@@ -16,6 +16,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .needs(Need::Busybox)
             .needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
+        scenario!(builds_what_is_fetched).needs(Need::Program("git")),
+        scenario!(unpacks_with_programs)
+            .needs(Need::Busybox)
+            .needs(Need::Program("xz"))
+            .needs(Need::Program("bzip2")),
     ]
 }
 
@@ -233,4 +238,110 @@ fn refuses_repositories(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("install the package git");
+}
+
+/// Builds, and returns the image's ID.
+#[track_caller]
+fn image_id(env: &TestEnv, args: &[&str]) -> String {
+    let args = [&["build", "-q"], args].concat();
+    let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    env.ctr(args).ok().line()
+}
+
+fn builds_what_is_fetched(env: &TestEnv) {
+    let server = Registry::start();
+    repository(env, &server);
+    let (archive, text) = (
+        env.script("git -C served -c tar.umask=022 archive main | gzip")
+            .ok(),
+        "FROM scratch\nLABEL a=b\n",
+    );
+    server.put_file("/ctx.tar.gz", archive.bytes(), &[]);
+    server.put_file("/Dockerfile", text, &[]);
+    let url = |path: &str| format!("http://{}/{path}", server.host());
+    // The same files, whichever way they came: times are the commit's.
+    let epoch = "--timestamp=1445412480";
+    let by_git = image_id(env, &[epoch, &url("r.git")]);
+    assert_eq!(image_id(env, &[epoch, &url("r.git#main")]), by_git);
+    assert_eq!(image_id(env, &[epoch, &url("ctx.tar.gz")]), by_git);
+    assert_ne!(image_id(env, &[epoch, &url("r.git#v1")]), by_git);
+    image_id(env, &[&url("Dockerfile")]);
+    // Files from one place, the Dockerfile from another.
+    let dockerfile = env.file("other", "FROM scratch\nCOPY f /\n");
+    let other = dockerfile.display().to_string();
+    let dir = context(env, &server, "FROM scratch\nCOPY --from=docs f /\n");
+    image_id(
+        env,
+        &[
+            "--build-context",
+            &format!("docs={}", url("r.git#:docs")),
+            &dir,
+        ],
+    );
+    image_id(env, &["-f", &url("Dockerfile"), &dir]);
+    env.ctr(["build", "-f", "-", &url("r.git#:docs")])
+        .stdin(fs::read(&other).unwrap())
+        .ok();
+    for (args, words) in [
+        (vec![url("r.git#nope")], "does not contain ref"),
+        (vec![url("r.git#:out")], "subdir \"out\""),
+        (vec![url("none.tar")], "404"),
+        (
+            vec![
+                "--build-context".into(),
+                "x=oci-layout:///x".into(),
+                dir.clone(),
+            ],
+            "oci-layout:///x is not supported yet",
+        ),
+        (
+            vec![
+                "--build-context".into(),
+                format!("x={}", url("Dockerfile")),
+                dir.clone(),
+            ],
+            "neither an archive nor a repository",
+        ),
+    ] {
+        let args = [vec!["build".to_owned()], args].concat();
+        env.ctr(args).run().exits(1).stderr_has(words);
+    }
+    let left: Vec<_> = fs::read_dir(env.data().join("ctr/tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+fn unpacks_with_programs(env: &TestEnv) {
+    env.image("busybox");
+    env.script(
+        "mkdir -p d context && echo in > d/f && tar cf t d && cp t context/t.tar && \
+         xz -k t && bzip2 -k t && mv t.xz t.bz2 context && \
+         head -c 100 context/t.xz > context/cut.xz && echo x | xz > context/no-tar.xz && \
+         printf 'FROM busybox\nADD t.xz /xz/\nADD t.bz2 /bz2/\nADD no-tar.xz /\n' > context/Dockerfile",
+    )
+    .ok();
+    env.ctr("build -t built context").ok();
+    env.ctr("run --rm built cat /xz/d/f /bz2/d/f")
+        .ok()
+        .stdout("in\nin\n");
+    env.ctr("run --rm built ls /no-tar.xz").ok();
+    for program in ["xz", "bzip2"] {
+        let tar = env.script(&format!(
+            "tar cf - -C context Dockerfile t.xz t.bz2 no-tar.xz | {program}"
+        ));
+        let tar = tar.ok();
+        env.ctr("build -").stdin(tar.bytes()).ok();
+        let half = &tar.bytes()[..tar.bytes().len() / 2];
+        env.ctr("build -")
+            .stdin(half)
+            .run()
+            .exits(1)
+            .stderr_has(program);
+    }
+    // Without the programs.
+    let dir = env.work().join("context").display().to_string();
+    env.ctr(["build", "--no-cache", &dir])
+        .env("PATH", "/nonexistent")
+        .run()
+        .exits(1)
+        .stderr_has("install the package xz-utils");
 }

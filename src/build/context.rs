@@ -1,15 +1,20 @@
 //! The context of a build: its directory, its Dockerfile, its `.dockerignore`.
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::dockerfile::MAX_DOCKERFILE_BYTES;
 use super::error::{Error, failed};
 use super::ignore::Ignore;
+use super::inflate::Inflate;
+pub(crate) use super::remote::shown;
+use super::remote::{Checkout, Git, Remote, download};
 use crate::bounded;
 use crate::content::limits;
-use crate::image::decompress::Decompress;
 use crate::image::layer::{self, UnpackOptions};
+use crate::settings::Settings;
 use crate::store::{LayerStage, Store};
 use crate::userns::IdMap;
 
@@ -88,22 +93,127 @@ pub fn ignore(dir: &Path, dockerfile: Option<&Path>) -> Result<Ignore, Error> {
     Ok(Ignore::default())
 }
 
-/// Unpacks a tar, plain or compressed, as a context. It is deleted when the result is dropped. The process is inside the
-/// user's id map, which is `map`.
+/// What the fetching of a context has to know.
+#[derive(Debug)]
+pub struct Access<'a> {
+    /// Programs, proxies, certificates.
+    pub settings: &'a Settings,
+    /// Agents' sockets for ssh, by id.
+    pub agents: &'a BTreeMap<String, PathBuf>,
+    /// Among them those for git: `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER`.
+    pub secrets: &'a BTreeMap<String, Vec<u8>>,
+    /// Whether a repository's `.git` stays where its URL does not say.
+    pub keep_git_dir: bool,
+}
+
+/// A context that was unpacked or fetched. Its files are deleted when it is dropped.
+#[derive(Debug)]
+pub struct Fetched {
+    /// What it is.
+    pub content: Content,
+    _stage: LayerStage,
+}
+
+/// What a context turned out to be.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Files.
+    Directory(PathBuf),
+    /// A Dockerfile alone.
+    Dockerfile(Vec<u8>),
+}
+
+/// Unpacks a tar, plain or compressed, as a context. The process is inside the user's id map, which is `map`, and has one
+/// thread.
 ///
 /// # Errors
 ///
-/// [`Error::Layer`] for what is wrong with the archive, [`Error::Store`].
-pub fn unpack(store: &Store, map: &IdMap, reader: impl Read) -> Result<LayerStage, Error> {
+/// [`Error::Layer`] for what is wrong with the archive; [`Error::Invalid`] where a program is missing for it;
+/// [`Error::Store`].
+pub fn unpack(
+    store: &Store,
+    map: &IdMap,
+    settings: &Settings,
+    reader: impl Read,
+) -> Result<Fetched, Error> {
     let stage = store.stage_layer()?;
-    let reader = Decompress::detect(reader).map_err(failed("read", "the context"))?;
+    inflate(&stage, map, settings, reader)?;
+    Ok(Fetched {
+        content: Content::Directory(stage.dir().to_owned()),
+        _stage: stage,
+    })
+}
+
+fn inflate(
+    stage: &LayerStage,
+    map: &IdMap,
+    settings: &Settings,
+    reader: impl Read,
+) -> Result<(), Error> {
+    let reader = Inflate::detect(reader, &settings.path)?;
     let options = UnpackOptions {
         max_bytes: limits::MAX_LAYER_BYTES,
         ..UnpackOptions::new(map)
     };
     layer::unpack(reader, stage.dir(), &options)?;
-    Ok(stage)
+    Ok(())
 }
+
+/// Fetches a context: a repository, an archive, or a Dockerfile. The process is inside the user's id map, which is `map`, and
+/// has one thread.
+///
+/// # Errors
+///
+/// [`Error::Remote`]; those of [`unpack`].
+pub fn fetch(
+    remote: &Remote,
+    store: &Store,
+    map: &IdMap,
+    access: &Access<'_>,
+) -> Result<Fetched, Error> {
+    let stage = store.stage_layer()?;
+    let scratch = stage.work_dir()?;
+    let content = match remote {
+        Remote::Git(source) => {
+            let git = Git {
+                settings: access.settings,
+                agents: access.agents,
+                secrets: access.secrets,
+                scratch,
+            };
+            let checkout = Checkout {
+                source,
+                commit: &git.resolve(source)?,
+                keep_git_dir: source.keep_git_dir.unwrap_or(access.keep_git_dir),
+            };
+            Content::Directory(git.checkout(&checkout, stage.dir())?)
+        }
+        Remote::File(url) => {
+            let path = scratch.join("file");
+            download(url, access.settings, &path)?;
+            let file = || File::open(&path).map_err(failed("open", &path));
+            let mut head = Vec::new();
+            (file()?.take(HEAD).read_to_end(&mut head)).map_err(failed("read", &path))?;
+            match is_archive(&head) {
+                true => {
+                    inflate(&stage, map, access.settings, file()?)?;
+                    Content::Directory(stage.dir().to_owned())
+                }
+                false => {
+                    let text = bounded::read(file()?, MAX_DOCKERFILE_BYTES as u64 + 1);
+                    Content::Dockerfile(text.map_err(failed("read", shown(url)))?)
+                }
+            }
+        }
+    };
+    Ok(Fetched {
+        content,
+        _stage: stage,
+    })
+}
+
+/// Bytes looked at to tell an archive from a Dockerfile: a tar's magic is at 257.
+pub const HEAD: u64 = 512;
 
 /// Returns whether what begins like this is an archive rather than a Dockerfile.
 pub fn is_archive(head: &[u8]) -> bool {

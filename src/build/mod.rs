@@ -12,6 +12,7 @@
 //! stage        one stage: instruction after instruction
 //! config       instructions that only change the image config
 //! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
+//! inflate      compressed archives
 //! remote       files by URL, and git repositories
 //! apart        work with threads, in a process of its own
 //! tree         files: from contexts, stages and images into layers
@@ -32,6 +33,7 @@ mod error;
 pub mod event;
 pub mod ignore;
 mod image;
+mod inflate;
 mod layer;
 pub mod lint;
 mod message;

@@ -1,4 +1,4 @@
-//! ADD of archives: tar, plain or compressed with gzip or zstd, is unpacked.
+//! ADD of archives: tar, plain or compressed, is unpacked.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 
-use crate::build::error::{Error, failed, refused};
+use crate::build::error::{Error, refused};
 use crate::build::ignore::Ignore;
+use crate::build::inflate::Inflate;
 use crate::build::stage::Worker;
 use crate::build::tree::{self, CopyOptions, Item, Source, Target};
 use crate::content::limits;
-use crate::image::decompress::Decompress;
 use crate::image::layer::{self, UnpackOptions};
 
 /// Bytes that tell a tar: its magic is at 257.
@@ -21,8 +21,8 @@ const BLOCK: usize = 512;
 ///
 /// # Errors
 ///
-/// [`Error::Io`]; [`Error::Invalid`] for archives that Docker unpacks and this program cannot.
-pub(crate) fn is_archive(items: &[Item]) -> Result<bool, Error> {
+/// [`Error::Io`]; [`Error::Invalid`] where the program is missing that could tell.
+pub(crate) fn is_archive(worker: &Worker<'_>, items: &[Item]) -> Result<bool, Error> {
     let Some(item) = items
         .first()
         .filter(|item| item.kind() == FileType::RegularFile)
@@ -30,19 +30,11 @@ pub(crate) fn is_archive(items: &[Item]) -> Result<bool, Error> {
         return Ok(false);
     };
     let open = || item.open().map_err(refused("open", &item.place));
-    let mut head = [0; 6];
-    let read = File::from(open()?)
-        .read(&mut head)
-        .map_err(failed("read", &item.place))?;
-    let head = &head[..read];
-    if head.starts_with(b"\xfd7zXZ\0") || head.starts_with(b"BZh") {
-        return Err(Error::Invalid(
-            "ADD of archives that are compressed with xz or bzip2 is not supported yet".to_owned(),
-        ));
-    }
-    // What cannot be decompressed is a file like any other.
-    let Ok(mut reader) = Decompress::detect(File::from(open()?)) else {
-        return Ok(false);
+    let mut reader = match Inflate::detect(File::from(open()?), &worker.engine.settings.path) {
+        Ok(reader) => reader,
+        Err(error @ Error::Invalid(_)) => return Err(error),
+        // What cannot be decompressed is a file like any other.
+        Err(_) => return Ok(false),
     };
     let mut block = [0; BLOCK];
     Ok(reader.read_exact(&mut block).is_ok() && is_tar_header(&block))
@@ -85,7 +77,7 @@ pub(crate) fn unpack(
     let dir = worker.engine.store.stage_layer()?;
     let file = File::from(item.open().map_err(refused("open", &item.place))?);
     let bytes = u64::try_from(item.stat.st_size).unwrap_or_default();
-    let reader = Decompress::detect(file).map_err(failed("read", &item.place))?;
+    let reader = Inflate::detect(file, &worker.engine.settings.path)?;
     let unpack_options = UnpackOptions {
         owners: worker.owners,
         max_bytes: limits::MAX_LAYER_BYTES,

@@ -148,7 +148,7 @@ fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prep
             Some(files) => files,
             None => files.insert(worker.source(copy.from.as_deref())?),
         };
-        sources.extend(select(files, copy, pattern, &exclude)?);
+        sources.extend(select(worker, files, copy, pattern, &exclude)?);
     }
     Ok(sources)
 }
@@ -223,6 +223,7 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
             .map_err(failed("set the times of", &path))?;
         let source = Source::directory(&dir, Ignore::default())?;
         list.extend(select(
+            worker,
             &source,
             &Copy {
                 parents: false,
@@ -236,6 +237,7 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
 }
 
 fn select(
+    worker: &Worker<'_>,
     source: &Source,
     copy: &Copy,
     pattern: &str,
@@ -258,8 +260,10 @@ fn select(
             )),
         };
         let items = source.list(&selection, exclude)?;
-        let is_archive =
-            copy.is_add && !is_dir && copy.unpack != Some(false) && archive::is_archive(&items)?;
+        let is_archive = copy.is_add
+            && !is_dir
+            && copy.unpack != Some(false)
+            && archive::is_archive(worker, &items)?;
         list.push(Prepare {
             files: Files::Here(items),
             name,
@@ -304,7 +308,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
             Files::Remote { planned, unpack } => {
                 let fetched = planned.fetch(worker)?;
                 as_planned &= fetched.as_planned;
-                let is_archive = unpack && archive::is_archive(&fetched.items)?;
+                let is_archive = unpack && archive::is_archive(worker, &fetched.items)?;
                 (fetched.items, is_archive)
             }
         };

@@ -1,16 +1,18 @@
 //! `ctr build`.
 
-use std::io::{self, IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::build_input::{Input, Sources};
 use super::{build_flags, create_flags};
-use crate::build::context::{self, DockerfileText};
+use crate::build::context::DockerfileText;
+use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
-use crate::build::dockerfile::{MAX_DOCKERFILE_BYTES, parse};
 use crate::build::lint;
-use crate::build::request::{CachePolicy, Context as BuildContext, NamedContext};
+use crate::build::request::CachePolicy;
 use crate::build::{self, Built, Plan, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
@@ -21,15 +23,12 @@ use crate::cli::output::build::{Style, Watcher, excerpt};
 use crate::cli::streams;
 use crate::container::Engine;
 use crate::content::Reference;
-use crate::image::{self};
+use crate::image;
 use crate::network::Mode;
 use crate::registry::Credentials;
-use crate::store::{LayerStage, Store};
+use crate::store::Store;
 use crate::sys;
 use crate::userns::{self, IdMap};
-
-/// Bytes looked at to tell an archive from a Dockerfile.
-const HEAD: usize = 512;
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
@@ -44,7 +43,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
     /// Give a name to further files or an image, for COPY --from and FROM
-    #[arg(long, value_name = "NAME=DIR|docker-image://IMAGE")]
+    #[arg(long, value_name = "NAME=DIR|URL|docker-image://IMAGE")]
     build_context: Vec<String>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
@@ -103,20 +102,14 @@ pub(crate) struct Build {
     /// Set the time of the build and the latest time of files, in seconds since 1970
     #[arg(long, value_name = "SECONDS", alias = "source-date-epoch")]
     timestamp: Option<String>,
-    /// Directory with the files that the Dockerfile copies; "-" for an archive or a Dockerfile on stdin
+    /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
+    /// "-" for an archive or a Dockerfile on stdin
     #[arg(value_name = "PATH", hide = true)]
     path: String,
 }
 
-/// The Dockerfile and the directory, and what keeps that directory there.
-struct Input {
-    dockerfile: DockerfileText,
-    context: BuildContext,
-    _unpacked: Option<LayerStage>,
-}
-
 impl Command for Build {
-    const USAGE: &'static str = "[OPTIONS] PATH | -";
+    const USAGE: &'static str = "[OPTIONS] PATH | URL | -";
     const EXAMPLES: &'static [Example] = &[
         (
             "build -t web .",
@@ -125,6 +118,10 @@ impl Command for Build {
         (
             "build --target test --build-arg VERSION=1.2 -f ci/Dockerfile .",
             "Build one stage of another Dockerfile",
+        ),
+        (
+            "build -t app https://github.com/org/app.git#v1.2:server",
+            "Build a directory of a repository at a tag; git has to be installed",
         ),
         (
             "build --secret id=token,src=token.txt -q .",
@@ -188,14 +185,24 @@ impl Command for Build {
             return Err(Failure::message("--debug needs a terminal"));
         }
         let style = self.style()?;
-        let mut inside = None;
-        let input = self.input(context, &mut inside)?;
+        let secrets = build_flags::secrets(&self.secret)?;
+        let agents = build_flags::agents(&self.ssh)?;
+        let mut input = Sources {
+            path: &self.path,
+            file: self.file.as_deref(),
+            named: &self.build_context,
+            agents: &agents,
+            secrets: &secrets,
+            keep_git_dir: build_flags::keep_git_dir(&self.build_arg),
+            quiet: self.quiet,
+        }
+        .read(context)?;
         if self.check {
             return self.lint(context, &input);
         }
-        let request = self.request(context, &input, inside.is_some());
+        let request = self.request(context, &input, agents, secrets);
         let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
-        let (store, map) = match inside {
+        let (store, map) = match input.inside.take() {
             Some(inside) => inside,
             None => enter(context)?,
         };
@@ -227,107 +234,13 @@ impl Build {
         }
     }
 
-    /// Reads the Dockerfile and finds the files. An archive can only be unpacked inside the id map: what that gives is
-    /// left in `inside`.
-    fn input(
-        &self,
-        context: &Context,
-        inside: &mut Option<(Store, IdMap)>,
-    ) -> Result<Input, Failure> {
-        let stdin_dockerfile = self.file.as_deref() == Some("-");
-        if self.path == "-" {
-            if stdin_dockerfile {
-                return Err(Failure::message(
-                    "invalid argument: can't use stdin for both build context and dockerfile",
-                ));
-            }
-            return self.input_of_stdin(context, inside);
-        }
-        if is_remote(&self.path) {
-            return Err(Failure::message(format!(
-                "building from a URL is not supported yet: {}",
-                self.path
-            ))
-            .with_hint("git clone or download it, and build the directory"));
-        }
-        let dir = Path::new(&self.path);
-        if !dir.is_dir() {
-            let problem = match dir.exists() {
-                true => "is not a directory",
-                false => "not found",
-            };
-            return Err(Failure::message(format!(
-                "unable to prepare context: path {:?} {problem}",
-                self.path
-            )));
-        }
-        let dir = dir.canonicalize().map_err(|error| {
-            Failure::message(format!("unable to prepare context: {}: {error}", self.path))
-        })?;
-        let dockerfile = match stdin_dockerfile {
-            true => read_stdin(Vec::new())?,
-            false => context::dockerfile(&dir, self.file.as_deref().map(Path::new))?,
-        };
-        let ignore = context::ignore(&dir, dockerfile.path.as_deref())?;
-        Ok(Input {
-            dockerfile,
-            context: BuildContext {
-                dir: Some(dir),
-                ignore,
-            },
-            _unpacked: None,
-        })
-    }
-
-    fn input_of_stdin(
-        &self,
-        context: &Context,
-        inside: &mut Option<(Store, IdMap)>,
-    ) -> Result<Input, Failure> {
-        let mut head = Vec::new();
-        let mut stdin = io::stdin().lock();
-        (&mut stdin)
-            .take(HEAD as u64)
-            .read_to_end(&mut head)
-            .map_err(|error| Failure::message(format!("failed to read stdin: {error}")))?;
-        if !context::is_archive(&head) {
-            if self.file.is_some() {
-                return Err(Failure::message(
-                    "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
-                ));
-            }
-            return Ok(Input {
-                dockerfile: read_stdin(head)?,
-                context: BuildContext::default(),
-                _unpacked: None,
-            });
-        }
-        let (store, map) = enter(context)?;
-        let unpacked = context::unpack(&store, &map, head.as_slice().chain(stdin))?;
-        let dir = unpacked.dir().to_owned();
-        let file = self
-            .file
-            .as_deref()
-            .map(|file| dir.join(file.trim_start_matches('/')));
-        let dockerfile = context::dockerfile(&dir, file.as_deref())?;
-        let ignore = context::ignore(&dir, dockerfile.path.as_deref())?;
-        *inside = Some((store, map));
-        Ok(Input {
-            dockerfile,
-            context: BuildContext {
-                dir: Some(dir),
-                ignore,
-            },
-            _unpacked: Some(unpacked),
-        })
-    }
-
     /// Makes the request, and finds out what it needs.
     fn request(
         &self,
         context: &Context,
         input: &Input,
-        is_inside: bool,
+        agents: BTreeMap<String, PathBuf>,
+        secrets: BTreeMap<String, Vec<u8>>,
     ) -> Result<(Request, Plan), Box<Located>> {
         let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
         let escape = parsed.directives.escape;
@@ -372,7 +285,7 @@ impl Build {
             stages,
             escape,
             context: input.context.clone(),
-            contexts: self.contexts()?.into_iter().collect(),
+            contexts: input.contexts.clone(),
             target,
             epoch: build_flags::epoch(self.timestamp.as_deref(), &build_args)?,
             build_args,
@@ -384,8 +297,8 @@ impl Build {
             network,
             hosts: build_flags::hosts(&self.add_host)?,
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
-            secrets: build_flags::secrets(&self.secret)?,
-            agents: build_flags::agents(&self.ssh)?,
+            secrets,
+            agents,
             allow_insecure: allowed[0],
             allow_host_network: allowed[1],
             shell: self.debug.then(|| streams::own(true)),
@@ -393,7 +306,7 @@ impl Build {
         };
         let plan = request.plan()?;
         // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
-        if !is_inside {
+        if input.inside.is_none() {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
@@ -418,39 +331,6 @@ impl Build {
             logins.push((reference, credentials));
         }
         Ok(logins)
-    }
-
-    fn contexts(&self) -> Result<Vec<(String, NamedContext)>, Failure> {
-        let mut contexts = Vec::new();
-        for flag in &self.build_context {
-            let Some((name, value)) = flag.split_once('=') else {
-                return Err(Failure::message(format!(
-                    "invalid context value: {flag}, expected key=value"
-                )));
-            };
-            let named = match value.strip_prefix("docker-image://") {
-                Some(image) => NamedContext::Image(image.to_owned()),
-                None if is_remote(value) || value.contains("://") => {
-                    return Err(Failure::message(format!(
-                        "build context {name}: {value} is not supported yet"
-                    )));
-                }
-                None => {
-                    let dir = Path::new(value).canonicalize().map_err(|error| {
-                        Failure::message(format!(
-                            "failed to get build context {name}: {value}: {error}"
-                        ))
-                    })?;
-                    let ignore = context::ignore(&dir, None)?;
-                    NamedContext::Files(BuildContext {
-                        dir: Some(dir),
-                        ignore,
-                    })
-                }
-            };
-            contexts.push((name.to_owned(), named));
-        }
-        Ok(contexts)
     }
 
     fn findings(&self, input: &Input) -> Result<lint::Report, Failure> {
@@ -625,31 +505,5 @@ fn engine(context: &Context, store: Store, map: &IdMap) -> Result<Engine, Failur
         settings,
         store,
         id_map,
-    })
-}
-
-fn is_remote(path: &str) -> bool {
-    [
-        "http://",
-        "https://",
-        "git://",
-        "git@",
-        "ssh://",
-        "github.com/",
-    ]
-    .iter()
-    .any(|prefix| path.starts_with(prefix))
-}
-
-/// Reads a Dockerfile from standard input, of which `head` has been read.
-fn read_stdin(head: Vec<u8>) -> Result<DockerfileText, Failure> {
-    let rest = io::stdin().lock().take(MAX_DOCKERFILE_BYTES as u64 + 1);
-    let mut bytes = head;
-    (rest.chain(io::empty()).read_to_end(&mut bytes))
-        .map_err(|error| Failure::message(format!("failed to read stdin: {error}")))?;
-    Ok(DockerfileText {
-        name: "Dockerfile".to_owned(),
-        bytes,
-        path: None,
     })
 }

@@ -23,6 +23,13 @@ pub(super) fn build_args(flags: &[String]) -> BTreeMap<String, String> {
     args
 }
 
+/// `BUILDKIT_CONTEXT_KEEP_GIT_DIR`, of the command line: whether a repository that is the context keeps its `.git`.
+pub(super) fn keep_git_dir(flags: &[String]) -> bool {
+    let args = build_args(flags);
+    let value = args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+    value.is_some_and(|value| matches!(value.as_str(), "1" | "true"))
+}
+
 /// `--secret id=ID[,src=FILE|,env=NAME]`, or `--secret ID`-less forms that buildx knows: `type=file|env`.
 pub(super) fn secrets(flags: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut secrets = BTreeMap::new();

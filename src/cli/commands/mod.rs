@@ -3,6 +3,7 @@
 mod attach;
 mod build;
 mod build_flags;
+mod build_input;
 mod check;
 mod complete;
 mod create;
