@@ -65,6 +65,7 @@ complete -c ctr -n "__fish_ctr_needs_command" -f -a "tag" -d 'Create a tag TARGE
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "builder" -d 'Manage builds'
+complete -c ctr -n "__fish_ctr_needs_command" -f -a "buildx" -d 'Manage builds, by the name of Docker\'s plugin'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "container" -d 'Manage containers'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "image" -d 'Manage images'
 complete -c ctr -n "__fish_ctr_needs_command" -f -a "system" -d 'Manage ctr'
@@ -256,7 +257,9 @@ complete -c ctr -n "__fish_ctr_using_subcommand stop" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand tag" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand top" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand wait" -l help -d 'Print usage'
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show the disk usage of the build cache'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
@@ -281,6 +284,59 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l verbose -d 'Show everything that is known of each item'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values, e.g. until=24h, id=ID, type=exec.cachemount' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l keep-storage -d 'Amount of disk space to keep for the cache: an older name of --reserved-space' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l max-used-space -d 'Maximum amount of disk space for the cache' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l min-free-space -d 'Target amount of free disk space' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l reserved-space -d 'Amount of disk space that the cache always keeps' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -s a -l all -d 'Also remove what images share and the hashes of files'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from prune" -l verbose -d 'Show everything that is known of each item'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show the disk usage of the build cache'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l verbose -d 'Show everything that is known of each item'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values, e.g. until=24h, id=ID, type=exec.cachemount' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l keep-storage -d 'Amount of disk space to keep for the cache: an older name of --reserved-space' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l max-used-space -d 'Maximum amount of disk space for the cache' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l min-free-space -d 'Target amount of free disk space' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l reserved-space -d 'Amount of disk space that the cache always keeps' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s a -l all -d 'Also remove what images share and the hashes of files'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l verbose -d 'Show everything that is known of each item'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs port restart rm remove start stop top wait inspect prune" -f -a "ls" -d 'List containers'

@@ -18,6 +18,7 @@
 mod archive;
 mod build;
 mod build_remote;
+mod cache;
 mod crash;
 mod df;
 mod distribution;
@@ -54,6 +55,7 @@ use support::File;
 const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
+    ("cache", cache::scenarios),
     ("build_remote", build_remote::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),

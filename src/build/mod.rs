@@ -25,7 +25,7 @@
 //! writes: see [`crate::image::layer::write`]. Nothing is compressed and nothing is copied that the result does not need.
 
 mod apart;
-mod cache;
+pub mod cache;
 mod config;
 pub mod context;
 pub mod dockerfile;
@@ -47,7 +47,6 @@ mod steps;
 mod tree;
 mod variables;
 
-pub use cache::{CacheEntry, Record, Records};
 pub use error::{Error, Failure};
 pub use image::Built;
 pub use plan::Plan;

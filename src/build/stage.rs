@@ -303,6 +303,7 @@ impl<'a> Worker<'a> {
             tar_bytes: layer.as_ref().map_or(0, |layer| layer.size),
             created: created.clone(),
             description: description.clone(),
+            parent: self.layers.last().map(|layer| layer.diff_id.clone()),
         };
         let made = layer.is_some();
         self.layers.extend(layer);

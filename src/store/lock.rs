@@ -30,7 +30,7 @@ pub(super) fn try_flock(file: impl AsFd) -> io::Result<bool> {
 }
 
 /// Whether `path` still names the open `file`: between creating and locking it somebody may have removed or renamed it.
-pub(super) fn still_names(path: &Path, file: &File) -> io::Result<bool> {
+pub(crate) fn still_names(path: &Path, file: &File) -> io::Result<bool> {
     let ours = file.metadata()?;
     match std::fs::symlink_metadata(path) {
         Ok(named) => Ok(named.ino() == ours.ino() && named.dev() == ours.dev()),
@@ -51,7 +51,7 @@ fn whole(kind: libc::c_int) -> libc::flock {
 }
 
 /// Takes the exclusive open file description lock; `false` if somebody has it.
-pub(super) fn try_ofd_lock(file: &File) -> io::Result<bool> {
+pub(crate) fn try_ofd_lock(file: &File) -> io::Result<bool> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&whole(libc::F_WRLCK))) {
         Ok(_) => Ok(true),
         Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => Ok(false),
@@ -60,9 +60,18 @@ pub(super) fn try_ofd_lock(file: &File) -> io::Result<bool> {
 }
 
 /// Waits for the exclusive open file description lock.
-pub(super) fn ofd_lock_wait(file: &File) -> io::Result<()> {
+pub(crate) fn ofd_lock_wait(file: &File) -> io::Result<()> {
+    ofd_wait(file, libc::F_WRLCK)
+}
+
+/// Waits for the shared open file description lock. The file is open for reading.
+pub(crate) fn ofd_lock_shared_wait(file: &File) -> io::Result<()> {
+    ofd_wait(file, libc::F_RDLCK)
+}
+
+fn ofd_wait(file: &File, kind: libc::c_int) -> io::Result<()> {
     loop {
-        match fcntl(file, FcntlArg::F_OFD_SETLKW(&whole(libc::F_WRLCK))) {
+        match fcntl(file, FcntlArg::F_OFD_SETLKW(&whole(kind))) {
             Ok(_) => return Ok(()),
             Err(nix::errno::Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
@@ -71,7 +80,7 @@ pub(super) fn ofd_lock_wait(file: &File) -> io::Result<()> {
 }
 
 /// Whether somebody holds the open file description lock. Takes nothing.
-pub(super) fn is_ofd_locked(file: &File) -> io::Result<bool> {
+pub(crate) fn is_ofd_locked(file: &File) -> io::Result<bool> {
     let mut answer = whole(libc::F_WRLCK);
     fcntl(file, FcntlArg::F_OFD_GETLK(&mut answer))?;
     Ok(answer.l_type != libc::F_UNLCK as libc::c_short)

@@ -102,6 +102,17 @@ impl Marks {
     ///
     /// [`Error::Io`], [`Error::Record`]: what cannot be understood may be naming anything, so nothing may be removed.
     pub(super) fn collect(store: &Store, aside: Option<&Path>) -> Result<Marks, Error> {
+        let mut marks = Marks::of_names(store, aside)?;
+        marks.layers.extend(cached(store)?);
+        for digest in leased(store)? {
+            marks.follow(store, &digest, aside)?;
+            marks.layers.insert(digest);
+        }
+        Ok(marks)
+    }
+
+    /// Marks what references and containers lead to.
+    fn of_names(store: &Store, aside: Option<&Path>) -> Result<Marks, Error> {
         let mut marks = Marks::default();
         for entry in store.refs()? {
             marks.follow(store, &entry.target, aside)?;
@@ -114,11 +125,6 @@ impl Marks {
                 marks.follow(store, digest, aside)?;
             }
             marks.layers.extend(claims.layers);
-        }
-        marks.layers.extend(cached(store)?);
-        for digest in leased(store)? {
-            marks.follow(store, &digest, aside)?;
-            marks.layers.insert(digest);
         }
         Ok(marks)
     }
@@ -155,6 +161,29 @@ impl Marks {
             level = next;
         }
         Ok(())
+    }
+}
+
+/// Who needs layers beside the build cache.
+#[derive(Debug, Default)]
+pub struct LayerUsers {
+    /// Those of images and containers.
+    pub named: HashSet<Digest>,
+    /// Those that a live process is about to use.
+    pub leased: HashSet<Digest>,
+}
+
+impl Store {
+    /// Returns the layers that something other than the build cache needs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Record`].
+    pub fn layer_users(&self) -> Result<LayerUsers, Error> {
+        Ok(LayerUsers {
+            named: Marks::of_names(self, None)?.layers,
+            leased: leased(self)?.into_iter().collect(),
+        })
     }
 }
 

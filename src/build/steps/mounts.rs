@@ -263,10 +263,9 @@ pub(super) fn activate(
             owner,
             items,
         } => {
-            let cache = take(&worker.engine.store, &id, sharing, mode)?;
-            if cache.is_new {
-                fill(worker, &items, &cache.path, owner)?;
-            }
+            let cache = take(&worker.engine.store, &id, sharing, |path| {
+                fill(worker, &items, path, owner, mode)
+            })?;
             let access = if read_only { "ro" } else { "rw" };
             Active {
                 mount: Some(bind(&cache.path, target, &["rbind", "rprivate", access])?),
@@ -349,8 +348,16 @@ fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<(), Error> 
     files.finish(tree::implicit(first, &options).time)
 }
 
-fn fill(worker: &Worker<'_>, items: &[Item], path: &Path, owner: (u32, u32)) -> Result<(), Error> {
+fn fill(
+    worker: &Worker<'_>,
+    items: &[Item],
+    path: &Path,
+    owner: (u32, u32),
+    mode: u32,
+) -> Result<(), Error> {
     copy_into(worker.owners, items, path)?;
+    let permissions = fs::Permissions::from_mode(mode);
+    fs::set_permissions(path, permissions).map_err(failed("change", path))?;
     if owner != (0, 0) && worker.owners != Owners::Single {
         let uid = rustix::fs::Uid::from_raw(owner.0);
         let gid = rustix::fs::Gid::from_raw(owner.1);

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::build_input::{Input, Sources};
 use super::{build_flags, create_flags};
+use crate::build::cache;
 use crate::build::context::DockerfileText;
 use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
@@ -212,6 +213,10 @@ impl Command for Build {
         let built = build::build(&request, &plan, &engine, &map, &names, &mut watcher);
         let built = built.map_err(|error| located(error).at(context, &input.dockerfile))?;
         self.report(context, &built, &names, style)?;
+        if let Err(error) = cache::keep_within_budget(&engine.store) {
+            // The image is built all the same.
+            context.warn(&format!("cannot prune the build cache: {error}"));
+        }
         Ok(0)
     }
 }

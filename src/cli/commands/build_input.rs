@@ -131,6 +131,8 @@ impl Reader<'_> {
                     "ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles",
                 ));
             }
+            // It takes the lock anew.
+            drop(stdin);
             return Ok(dockerfile_alone(read_stdin(head)?));
         }
         let settings = &self.context.settings;

@@ -7,7 +7,7 @@ use super::df_rows::{
     BUILD_HEADERS, BuildRow, ContainerRow, HEADERS, ImageRow, Row, TYPE, VOLUME_HEADERS, VolumeRow,
 };
 use super::{images_row, ps_row};
-use crate::build::{CacheEntry, Records};
+use crate::build::cache;
 use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -17,7 +17,7 @@ use crate::cli::template::Object;
 use crate::container::record::Status;
 use crate::container::{Container, Sizes};
 use crate::image::{self, Usage};
-use crate::store::{Store, tree_bytes};
+use crate::store::tree_bytes;
 use crate::volume::Volumes;
 
 /// Show disk usage
@@ -70,9 +70,7 @@ struct Survey {
     images: Usage,
     containers: Vec<(Container, Sizes)>,
     volumes: Vec<Weighed>,
-    cache: Vec<(CacheEntry, u64)>,
-    /// Bytes of what the cache alone has.
-    cache_bytes: u64,
+    cache: cache::Usage,
 }
 
 impl Survey {
@@ -103,14 +101,13 @@ impl Survey {
             name: volume.name,
         };
         let volumes = volumes.list()?.into_iter().map(weigh).collect();
-        let (cache, cache_bytes) = weigh_cache(&store, &images)?;
+        let cache = cache::usage(&store)?;
         Ok(Survey {
             now: time::now(),
             images,
             containers,
             volumes,
             cache,
-            cache_bytes,
         })
     }
 
@@ -160,10 +157,10 @@ impl Survey {
             },
             Row {
                 kind: "Build Cache",
-                total: self.cache.len(),
-                active: 0,
-                bytes: self.cache_bytes,
-                reclaimable: self.cache_bytes,
+                total: self.cache.items.len(),
+                active: self.cache.items.iter().filter(|item| item.in_use).count(),
+                bytes: self.cache.own_bytes(),
+                reclaimable: self.cache.reclaimable_bytes(),
                 shares: false,
             },
         ]
@@ -216,12 +213,10 @@ impl Survey {
             &volumes,
             VOLUME_HEADERS,
         )?);
-        let total = size::human4(self.cache_bytes);
+        let total = size::human4(self.cache.own_bytes());
         text.push_str(&format!("\nBuild cache usage: {total}\n\n"));
-        let cache = self.cache.into_iter();
-        let cache: Vec<BuildRow> = cache
-            .map(|(entry, bytes)| BuildRow { entry, bytes, now })
-            .collect();
+        let cache = self.cache.items.into_iter();
+        let cache: Vec<BuildRow> = cache.map(|item| BuildRow { item, now }).collect();
         let columns = ["ID", "Description", "Size", "CreatedSince", "LastUsedSince"];
         text.push_str(&table(&columns, &cache, BUILD_HEADERS)?);
         context.print(&text)?;
@@ -237,22 +232,4 @@ fn table(
     let format = Format::parse(None, columns.iter().copied())?;
     let objects = rows.iter().map(|row| row as &dyn Object);
     format.render(objects, headers).map_err(|cut| cut.failure)
-}
-
-/// The records of the build cache with the bytes of their layers, and the bytes that no image has.
-fn weigh_cache(store: &Store, images: &Usage) -> Result<(Vec<(CacheEntry, u64)>, u64), Failure> {
-    let mut seen = std::collections::HashSet::new();
-    let mut alone = tree_bytes(&store.cache_dir());
-    let mut cache = Vec::new();
-    for entry in Records::new(store).list()? {
-        let mut bytes = 0;
-        if let Some(diff_id) = &entry.record.diff_id {
-            bytes = store.layer_size(diff_id)?.unwrap_or_default();
-            if !images.layers.contains(diff_id) && seen.insert(diff_id.clone()) {
-                alone += bytes;
-            }
-        }
-        cache.push((entry, bytes));
-    }
-    Ok((cache, alone))
 }

@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 
 use super::images_list::NamedImage;
 use super::{images_row, ps_row};
-use crate::build::CacheEntry;
+use crate::build::cache::Item;
 use crate::cli::output::format::{Headers, RowType};
-use crate::cli::output::{ellipsis, size, time};
+use crate::cli::output::{ellipsis, escape, size, time};
 use crate::cli::template::Object;
 use crate::container::{Container, Sizes};
 use crate::image::ImageUsage;
@@ -228,12 +228,10 @@ impl Object for VolumeRow {
     }
 }
 
-/// A record of the build cache.
+/// An item of the build cache.
 #[derive(Debug)]
 pub(super) struct BuildRow {
-    pub(super) entry: CacheEntry,
-    /// Of its layer.
-    pub(super) bytes: u64,
+    pub(super) item: Item,
     pub(super) now: Timestamp,
 }
 
@@ -247,16 +245,17 @@ impl Object for BuildRow {
     }
 
     fn field(&self, name: &str) -> Option<Json> {
-        let entry = &self.entry;
+        let item = &self.item;
         let text = match name {
-            "ID" => entry.key.chars().take(KEY_DIGITS).collect(),
+            "ID" => item.id.chars().take(KEY_DIGITS).collect(),
             "Description" => ellipsis(
-                &entry.record.description.replace(['\t', '\n'], " "),
+                &escape::line(&item.description.replace(['\t', '\n'], " ")),
                 STEP_WIDTH,
             ),
-            "Size" => size::human4(self.bytes),
-            "CreatedSince" => time::ago(&entry.record.created, self.now),
-            "LastUsedSince" => match Timestamp::try_from(entry.used) {
+            "Size" => size::human4(item.bytes),
+            "CreatedSince" if item.created.is_empty() => String::new(),
+            "CreatedSince" => time::ago(&item.created, self.now),
+            "LastUsedSince" => match Timestamp::try_from(item.used) {
                 Ok(used) => time::ago(&used.to_string(), self.now),
                 Err(_) => String::new(),
             },

@@ -4,6 +4,7 @@ mod attach;
 mod build;
 mod build_flags;
 mod build_input;
+mod builder;
 mod check;
 mod complete;
 mod create;
@@ -51,6 +52,7 @@ use super::command::{Entry, Group};
 /// Management commands: the first of two words.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("builder", "Manage builds"),
+    ("buildx", "Manage builds, by the name of Docker's plugin"),
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("system", "Manage ctr"),
@@ -65,7 +67,10 @@ pub(crate) const COMMANDS: &[Entry] = &[
         Group::Common,
         &["ps", "container ls", "container list", "container ps"],
     ),
-    Entry::of::<build::Build>(Group::Common, &["build", "image build", "builder build"]),
+    Entry::of::<build::Build>(
+        Group::Common,
+        &["build", "image build", "builder build", "buildx build"],
+    ),
     Entry::of::<pull::Pull>(Group::Common, &["pull", "image pull"]),
     Entry::of::<push::Push>(Group::Common, &["push", "image push"]),
     Entry::of::<images::Images>(Group::Common, &["images", "image ls", "image list"]),
@@ -91,6 +96,8 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<tag::Tag>(Group::Other, &["tag", "image tag"]),
     Entry::of::<top::Top>(Group::Other, &["top", "container top"]),
     Entry::of::<wait::Wait>(Group::Other, &["wait", "container wait"]),
+    Entry::of::<builder::DiskUsage>(Group::Management, &["builder du", "buildx du"]),
+    Entry::of::<builder::Prune>(Group::Management, &["builder prune", "buildx prune"]),
     Entry::of::<inspect::ContainerInspect>(Group::Management, &["container inspect"]),
     Entry::of::<prune::Containers>(Group::Management, &["container prune"]),
     Entry::of::<inspect::ImageInspect>(Group::Management, &["image inspect"]),
@@ -108,9 +115,6 @@ pub(crate) const COMMANDS: &[Entry] = &[
 
 /// Docker's commands that are still to come.
 pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
-    "build",
-    "builder",
-    "buildx",
     "checkpoint",
     "commit",
     "compose",

@@ -4,7 +4,9 @@ use std::io::{self, BufRead as _};
 
 use clap::Args;
 
+use super::builder;
 use super::prune_filter::PruneFilter;
+use crate::build::cache::{self, Policy};
 use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -155,6 +157,10 @@ impl Command for System {
             true => "  - all images without at least one container associated to them\n",
             false => "  - all dangling images\n",
         });
+        warning.push_str(match self.all {
+            true => "  - all build cache\n",
+            false => "  - unused build cache\n",
+        });
         warning.push_str("  - what interrupted commands left behind\n");
         confirm(context, self.force, &warning)?;
         let engine = context.engine()?;
@@ -171,6 +177,19 @@ impl Command for System {
         let left_overs = store.sweep_left_overs()?;
         store::sweep_run_dir(&store, &context.settings.run_dir)?;
         bytes += unused_images(&store, self.all, &filter, &mut report)?;
+        // After the images: what they have needed is unused now. It has no labels.
+        if !self.filter.iter().any(|text| text.starts_with("label=")) {
+            let timed = self.filter.iter().filter(|text| text.starts_with("until="));
+            let policy = Policy {
+                all: self.all,
+                filters: builder::filters(timed)?,
+                ..Policy::default()
+            };
+            let pruned = cache::prune(&store, &policy)?;
+            let ids = pruned.items.into_iter().map(|item| item.id);
+            report.section("Deleted build cache objects:", ids.collect());
+            bytes += pruned.bytes;
+        }
         report.section("Deleted Unfinished Containers:", left_overs.containers);
         bytes += left_overs.bytes;
         report.print(context, bytes)
@@ -178,7 +197,7 @@ impl Command for System {
 }
 
 /// Asks, unless `force`. Without a terminal nobody answers, and nothing is removed.
-fn confirm(context: &Context, force: bool, warning: &str) -> Result<(), Failure> {
+pub(super) fn confirm(context: &Context, force: bool, warning: &str) -> Result<(), Failure> {
     if force {
         return Ok(());
     }
