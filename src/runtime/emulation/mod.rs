@@ -8,7 +8,8 @@
 //! ```text
 //! filter       which calls                                    target       the calling process: memory, files, umask
 //! supervisor   the process: its start, its loop, its end      call         a call's number → what it is
-//! identity     who a process believes to be                   files        owners, devices, stat, creation
+//! identity     who a process believes to be                   place        what a path leads to
+//! files        owners, stat, setuid programs                  creation     what is made, and whose it is
 //! ```
 //!
 //! What is emulated, and where it is remembered:
@@ -29,9 +30,11 @@
 //! filter with a supervisor of its own gets `EBUSY`: there can be one.
 
 mod call;
+mod creation;
 mod files;
 mod filter;
 mod identity;
+mod place;
 mod supervisor;
 mod target;
 
