@@ -19,6 +19,7 @@ mod archive;
 mod build;
 mod build_remote;
 mod cache;
+mod corpus;
 mod crash;
 mod df;
 mod distribution;
@@ -57,6 +58,7 @@ const FILES: &[File] = &[
     ("build", build::scenarios),
     ("cache", cache::scenarios),
     ("build_remote", build_remote::scenarios),
+    ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),
     ("df", df::scenarios),

@@ -26,6 +26,7 @@ pub(crate) struct Scenario {
 #[derive(Clone, Copy)]
 enum Body {
     PerUser(fn(&TestEnv)),
+    PerCase(fn(&TestEnv, &str)),
     Once(fn()),
 }
 
@@ -54,6 +55,18 @@ impl Scenario {
         Scenario {
             name,
             body: Body::PerUser(function),
+            needs: Vec::new(),
+            tiers: Tier::ALL.to_vec(),
+            docker: false,
+        }
+    }
+
+    /// One of many that only differ in what they read: `function` gets the name.
+    pub(crate) fn per_case(name: String, function: fn(&TestEnv, &str)) -> Scenario {
+        Scenario {
+            // The list is made once in a run.
+            name: name.leak(),
+            body: Body::PerCase(function),
             needs: Vec::new(),
             tiers: Tier::ALL.to_vec(),
             docker: false,
@@ -96,9 +109,14 @@ impl Scenario {
             Body::Once(check) => vec![Trial::test(format!("{file}::{name}"), move || {
                 catch_unwind(check).map_err(|panic| Failed::from(words(&*panic)))
             })],
-            Body::PerUser(function) => (self.tiers.iter())
+            body @ (Body::PerUser(_) | Body::PerCase(_)) => (self.tiers.iter())
                 .map(|&tier| {
                     let (needs, docker) = (self.needs.clone(), self.docker);
+                    let function = move |env: &TestEnv| match body {
+                        Body::PerUser(function) => function(env),
+                        Body::PerCase(function) => function(env, name),
+                        Body::Once(check) => check(),
+                    };
                     Trial::ignorable_test(format!("{}::{file}::{name}", tier.name()), move || {
                         run_as(tier, &needs, docker, function)
                     })
@@ -112,7 +130,7 @@ fn run_as(
     tier: Tier,
     needs: &[Need],
     docker: bool,
-    function: fn(&TestEnv),
+    function: impl Fn(&TestEnv),
 ) -> Result<Completion, Failed> {
     let engine = Engine::from_env();
     if engine.is_peer() && !docker {
