@@ -31,7 +31,9 @@ pub(super) fn put(
     names: &[Reference],
     lease: &mut Lease,
 ) -> Result<Built, Error> {
-    let StageResult { mut image, layers } = result;
+    let StageResult {
+        mut image, layers, ..
+    } = result;
     if !request.labels.is_empty() {
         let labels = image.config.labels.get_or_insert_default();
         labels.extend(request.labels.iter().cloned());

@@ -27,6 +27,8 @@ pub(super) struct StageResult {
     pub image: ImageConfiguration,
     /// Its layers, lowest first. All of them are in the store.
     pub layers: Vec<Layer>,
+    /// The ARGs that a stage which begins with it has, with their values.
+    pub arguments: Vec<(String, String)>,
 }
 
 /// From a worker.

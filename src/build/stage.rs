@@ -126,8 +126,12 @@ impl<'a> Worker<'a> {
         for layer in &mut worker.layers {
             layer.dir = engine.store.layer_dir(&layer.diff_id);
         }
+        let arguments = worker.scope.arguments();
         Ok(StageResult {
             image: worker.image.clone(),
+            arguments: arguments
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             layers: std::mem::take(&mut worker.layers),
         })
     }
@@ -156,12 +160,14 @@ impl<'a> Worker<'a> {
             .or_else(|| self.request.platform.clone())
             .unwrap_or_else(Platform::host);
         let name = self.step_name(from);
+        let mut inherited = Vec::new();
         match self.stage.base.clone() {
             Base::Scratch => self.image = config::scratch(&self.platform),
             Base::Stage(number) => {
                 let result = self.other_stage(number)?.clone();
                 self.image = result.image;
                 self.layers = result.layers;
+                inherited = result.arguments;
             }
             Base::Image(image) => match self.request.contexts.get(&image) {
                 Some(NamedContext::Files(_)) => {
@@ -175,6 +181,7 @@ impl<'a> Worker<'a> {
         }
         let env = self.image.config.env.clone().unwrap_or_default();
         self.scope = self.plan.globals.stage(&env);
+        self.scope.inherit(&inherited);
         self.last_created = self.image.created.clone();
         let mut nodes = Vec::new();
         for line in self.image.config.on_build.take().unwrap_or_default() {

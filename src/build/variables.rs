@@ -1,7 +1,8 @@
 //! ARG and ENV: which names have which values where.
 //!
 //! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "ARG", "Predefined ARGs", "Automatic platform ARGs in the
-//! global scope", "Using ARG variables": ENV always wins over ARG.
+//! global scope", "Using ARG variables". That page says that ENV always wins over ARG; what BuildKit does is that the later
+//! of the two wins, and this does the same. A stage goes on with the variables of the stage that it begins with.
 
 use std::collections::BTreeMap;
 
@@ -115,8 +116,19 @@ impl Scope {
             .or(default)
             .or_else(|| globals.declared.get(name).cloned().flatten())
             .or_else(|| globals.automatic.get(name).cloned());
+        if value.is_some() {
+            self.env.remove(name);
+        }
         self.args.retain(|(other, _)| other != name);
         self.args.push((name.to_owned(), value));
+    }
+
+    /// Takes over the ARGs of the stage that this one begins with, as [`Scope::arguments`] has told them there.
+    pub fn inherit(&mut self, arguments: &[(String, String)]) {
+        for (name, value) in arguments {
+            self.env.remove(name);
+            self.args.push((name.clone(), Some(value.clone())));
+        }
     }
 
     /// Takes an ENV.
@@ -187,5 +199,27 @@ mod tests {
         let names: Vec<&str> = scope.arguments().map(|(name, _)| name).collect();
         assert_eq!(names, ["A", "B", "TARGETARCH"]);
         assert_eq!(scope.proxies().collect::<Vec<_>>(), [("HTTP_PROXY", "p")]);
+    }
+
+    #[test]
+    fn the_later_of_arg_and_env_wins_and_stages_inherit() {
+        let globals = globals(&[("A", "given")]);
+        let mut parent = globals.stage(&["A=image".to_owned()]);
+        assert_eq!(parent.get("A"), Some("image"));
+        parent.declare("B", None);
+        parent.declare("A", None);
+        assert_eq!(parent.get("A"), Some("given"));
+        let told: Vec<(String, String)> = (parent.arguments())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(told, [("A".to_owned(), "given".to_owned())]);
+        let mut child = globals.stage(&["A=image".to_owned()]);
+        child.inherit(&told);
+        assert_eq!(child.get("A"), Some("given"));
+        child.set("A", "env");
+        assert_eq!(
+            (child.get("A"), child.arguments().count()),
+            (Some("env"), 0)
+        );
     }
 }

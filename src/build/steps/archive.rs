@@ -90,6 +90,7 @@ pub(crate) fn unpack(
     let options = CopyOptions {
         owner,
         mode: options.mode.clone(),
+        xattrs: true,
     };
     for selection in source.select("/")? {
         let items = source.list(&selection, &Ignore::default())?;

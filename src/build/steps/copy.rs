@@ -63,16 +63,17 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
         ),
         None => None,
     };
+    let of_host = (copy.from.as_deref()).is_none_or(|from| is_context(worker, from));
     let owner = match copy.chown.as_deref() {
         Some(text) => Some(find_owner(worker, copy, text)?),
         // Files of the host are nobody's in the image; those of images keep their owners.
-        None => copy
-            .from
-            .as_deref()
-            .is_none_or(|from| is_context(worker, from))
-            .then_some((0, 0)),
+        None => of_host.then_some((0, 0)),
     };
-    let options = CopyOptions { owner, mode };
+    let options = CopyOptions {
+        owner,
+        mode,
+        xattrs: !of_host,
+    };
     let mut destination = absolute(&copy.destination, &worker.image.config.working_dir);
     let count = copy.sources.len() + copy.inline.len();
     if copy.destination.ends_with(['/'])
@@ -245,19 +246,16 @@ fn select(
 ) -> Result<Vec<Prepare>, Error> {
     let mut list = Vec::new();
     for selection in source.select(pattern)? {
-        if !selection.path.as_os_str().is_empty() && !selection.is_dir() {
-            let verdict = exclude.verdict(&selection.path.to_string_lossy());
-            if verdict.ignored {
-                continue;
-            }
-        }
         let is_dir = selection.is_dir();
+        // As in a directory that is copied, patterns are about what is below the directory it lies in.
+        let file_name = selection.path.file_name().unwrap_or(OsStr::new(""));
+        if !is_dir && exclude.verdict(&file_name.to_string_lossy()).ignored {
+            continue;
+        }
         let name = match copy.parents {
             true => Some(below_pivot(pattern, &selection.path)),
             false if is_dir => None,
-            false => Some(PathBuf::from(
-                selection.path.file_name().unwrap_or(OsStr::new("")),
-            )),
+            false => Some(PathBuf::from(file_name)),
         };
         let items = source.list(&selection, exclude)?;
         let is_archive = copy.is_add

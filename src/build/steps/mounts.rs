@@ -335,6 +335,7 @@ fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<(), Error> 
     let options = CopyOptions {
         owner: None,
         mode: None,
+        xattrs: true,
     };
     let Some(first) = items.first() else {
         return Ok(());

@@ -74,12 +74,7 @@ fn words(worker: &Worker<'_>, run: &Run) -> Vec<String> {
     let [heredoc] = &run.heredocs[..] else {
         return config::words(&Command::Shell(with_heredocs(text, run)), config);
     };
-    // `RUN <<EOF` and nothing else.
-    let alone = text
-        .trim()
-        .strip_prefix("<<")
-        .is_some_and(|rest| rest.trim_start_matches('-').trim_matches(['"', '\'']) == heredoc.name);
-    match alone {
+    match run.is_script {
         true if heredoc.content.starts_with("#!") => vec![script_path(&heredoc.name)],
         true => config::words(&Command::Shell(heredoc.file_content()), config),
         false => config::words(&Command::Shell(with_heredocs(text, run)), config),

@@ -1,4 +1,4 @@
-//! WORKDIR: makes the directory, where it is missing.
+//! WORKDIR: makes the directory, where it is missing, for the image's user so far.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use rustix::fs::Timespec;
 use crate::build::error::Error;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::tree::{Implicit, Target};
+use crate::container;
 use crate::content::Digest;
 
 /// The time of a directory that comes from nowhere: always the same, so that its layer is.
@@ -19,6 +20,7 @@ const TIME: Timespec = Timespec {
 pub(crate) fn key(worker: &Worker<'_>) -> Digest {
     let mut key = worker.key("workdir");
     key.field("path", &worker.image.config.working_dir);
+    key.field("user", &worker.image.config.user);
     key.finish()
 }
 
@@ -26,7 +28,8 @@ pub(crate) fn key(worker: &Worker<'_>) -> Digest {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] where something else is in the way; [`Error::Io`].
+/// [`Error::Invalid`] where something else is in the way; [`Error::Container`] for a user that the image does not have;
+/// [`Error::Io`].
 pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
     let lower = worker.lower()?;
     let stage = worker.engine.store.stage_layer()?;
@@ -36,9 +39,19 @@ pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
     if path.as_os_str().is_empty() || target.find(&path)?.is_some() {
         return Ok(Outcome::Nothing);
     }
+    let (uid, gid) = match worker.image.config.user.as_str() {
+        "" => (0, 0),
+        user => {
+            let dirs: Vec<_> = (worker.layers.iter())
+                .map(|layer| layer.dir.clone())
+                .collect();
+            container::find_owner(&dirs, user)?
+        }
+    };
     let implicit = Implicit {
-        uid: 0,
-        gid: 0,
+        uid,
+        gid,
+        mode: 0o755,
         time: TIME,
     };
     target.ensure_directory(&path, implicit)?;

@@ -26,6 +26,8 @@ pub(crate) struct CopyOptions {
     pub owner: Option<(u32, u32)>,
     /// `--chmod`.
     pub mode: Option<FileMode>,
+    /// Extended attributes come along. Those of a context do not: what a browser has noted at a download is no part of it.
+    pub xattrs: bool,
 }
 
 /// Copies `items`, as [`super::Source::list`] lists them, to the resolved path `place`. What the first one is decides whether
@@ -57,12 +59,16 @@ pub(crate) fn copy(
     Ok(())
 }
 
-/// Returns the time and owner of directories that nobody describes, beside `item`.
+/// Returns what directories get that nobody describes, beside `item`: an octal `--chmod` is for them, too.
 pub(crate) fn implicit(item: &Item, options: &CopyOptions) -> Implicit {
     let (uid, gid) = options.owner.unwrap_or_default();
     Implicit {
         uid,
         gid,
+        mode: match options.mode {
+            Some(FileMode::Octal(mode)) => mode,
+            _ => 0o755,
+        },
         time: time_of(item),
     }
 }
@@ -98,8 +104,12 @@ impl Copier<'_> {
             return Ok(());
         }
         let parent_path = path.parent().unwrap_or(Path::new(""));
-        let found = self.target.find(path)?;
-        let is_there = found.is_some();
+        // The directory that is copied into keeps what it has, or is made as any other that COPY finds missing; those that
+        // come with it bring what is theirs.
+        if item.place.as_os_str().is_empty() {
+            return self.target.ensure_directory(path, implicit);
+        }
+        let is_there = self.target.find(path)?.is_some();
         let directory = if is_there {
             self.target.directory(path, implicit)?.fd
         } else {
@@ -107,10 +117,6 @@ impl Copier<'_> {
             let made = self.target.make_directory(&parent.fd, path, 0o700)?;
             std::rc::Rc::new(made)
         };
-        // The directory that is copied into keeps what it has; those that come with it bring theirs.
-        if is_there && item.place.as_os_str().is_empty() {
-            return Ok(());
-        }
         let source = item.open().map_err(refused("open", &item.place))?;
         let (uid, gid) = self.owner(item);
         (self.target.owners.set(directory.as_fd(), uid, gid))
@@ -253,6 +259,9 @@ impl Copier<'_> {
         to: BorrowedFd<'_>,
         path: &Path,
     ) -> Result<(), Error> {
+        if !self.options.xattrs {
+            return Ok(());
+        }
         let list =
             (item.xattrs(source.as_fd())).map_err(refused("read the attributes of", path))?;
         for (name, value) in list {

@@ -197,7 +197,8 @@ impl Source {
     }
 
     /// Lists what a selection consists of: for a directory, itself (with an empty place) and all below it, a directory
-    /// before what is in it; for a file, that alone. `exclude` are further patterns of files to leave out.
+    /// before what is in it; for a file, that alone. `exclude` are further patterns of files to leave out, about
+    /// paths below the selection.
     ///
     /// # Errors
     ///
@@ -248,7 +249,7 @@ impl Walk<'_> {
             };
             let is_dir = kind(&stat) == FileType::Directory;
             let (mut ignored, mut prune) = (false, false);
-            for (rules, path) in [(&self.source.ignore, &path), (self.exclude, &path)] {
+            for (rules, path) in [(&self.source.ignore, &path), (self.exclude, &place)] {
                 let verdict = rules.verdict(&path.to_string_lossy());
                 ignored |= verdict.ignored;
                 prune |= verdict.prune;

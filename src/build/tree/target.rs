@@ -50,6 +50,8 @@ pub(crate) struct Implicit {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+    /// Permission bits.
+    pub mode: u32,
     /// Seconds and nanoseconds.
     pub time: Timespec,
 }
@@ -224,7 +226,7 @@ impl Target {
             Some(_) if in_lower => self.bring_up(&parent.fd, at)?,
             Some(_) => return Err(not_a_directory(at)),
             None => {
-                let fd = self.make_directory(&parent.fd, at, 0o755)?;
+                let fd = self.make_directory(&parent.fd, at, implicit.mode)?;
                 (self.owners.set(fd.as_fd(), implicit.uid, implicit.gid))
                     .map_err(crate::build::error::failed("change the owner of", at))?;
                 let times = Timestamps {

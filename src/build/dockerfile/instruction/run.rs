@@ -1,6 +1,6 @@
 //! RUN.
 
-use super::super::heredoc::Heredoc;
+use super::super::heredoc::{Heredoc, Opening};
 use super::super::mount::RunMount;
 use super::flags::Flags;
 use super::{Command, Problem, Reader, Variables};
@@ -12,6 +12,8 @@ pub struct Run {
     pub command: Command,
     /// Here-documents of the command.
     pub heredocs: Vec<Heredoc>,
+    /// The command is one here-document and nothing else: that is the script to run.
+    pub is_script: bool,
     /// `--mount`, in order.
     pub mounts: Vec<RunMount>,
     /// `--network`.
@@ -58,8 +60,15 @@ impl<V: Variables + ?Sized> Reader<'_, V> {
         if self.node.heredocs.is_empty() && command == Command::Shell(String::new()) {
             return Err(self.arguments("at least one argument"));
         }
+        let is_script = match &command {
+            Command::Shell(text) => {
+                self.node.heredocs.len() == 1 && matches!(Opening::of_word(text), Ok(Some(_)))
+            }
+            Command::Exec(_) => false,
+        };
         Ok(Run {
             command,
+            is_script,
             heredocs: self.node.heredocs.clone(),
             mounts,
             network,
@@ -107,11 +116,19 @@ mod tests {
             ),
         ] {
             let run = run(text);
+            assert!(!run.is_script, "{text}");
             assert_eq!(
                 (run.command, run.heredocs.len()),
                 (command, heredocs),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn scripts() {
+        for text in ["RUN <<E\nE", "RUN <<-'E'\nE", "RUN --network=none << E\nE"] {
+            assert!(run(text).is_script, "{text}");
         }
     }
 
