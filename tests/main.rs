@@ -17,6 +17,7 @@
 
 mod archive;
 mod build;
+mod build_hostile;
 mod build_remote;
 mod cache;
 mod corpus;
@@ -57,6 +58,7 @@ const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
     ("cache", cache::scenarios),
+    ("build_hostile", build_hostile::scenarios),
     ("build_remote", build_remote::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),

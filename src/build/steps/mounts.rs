@@ -107,6 +107,8 @@ pub(super) fn prepare(
             .clone()
             .ok_or_else(|| Error::Invalid("a mount needs a target".to_owned()))
     };
+    // As the Dockerfile has them: a variable's name, an id, a mode can all decide what a command does.
+    let options = format!("{:?}", mount.kind);
     let (target, what) = match &mount.kind {
         MountKind::Bind {
             from,
@@ -134,11 +136,14 @@ pub(super) fn prepare(
             gid,
         } => {
             let target = required()?;
-            key.field("cache", &target);
             let items = match from {
                 Some(from) => files(worker, Some(from), source.as_deref())?,
                 None => Vec::new(),
             };
+            key.field("cache", &target).field("options", &options);
+            for item in &items {
+                item.add_to(key, &mut worker.hashes, true)?;
+            }
             let what = What::Cache {
                 id: id.clone().unwrap_or_else(|| target.clone()),
                 sharing: *sharing,
@@ -151,7 +156,7 @@ pub(super) fn prepare(
         }
         MountKind::Tmpfs { size } => {
             let target = required()?;
-            key.field("tmpfs", &target);
+            key.field("tmpfs", &target).field("options", &options);
             (target, What::Tmpfs { size: *size })
         }
         MountKind::Secret {
@@ -169,7 +174,7 @@ pub(super) fn prepare(
             let place = target
                 .clone()
                 .unwrap_or_else(|| format!("/run/secrets/{id}"));
-            key.field("secret", &place);
+            key.field("secret", &place).field("options", &options);
             let what = match worker.request.secrets.get(id) {
                 Some(value) => What::Secret {
                     value: value.clone(),
@@ -190,7 +195,7 @@ pub(super) fn prepare(
             let place = target
                 .clone()
                 .unwrap_or_else(|| "/run/buildkit/ssh_agent.0".to_owned());
-            key.field("ssh", &place);
+            key.field("ssh", &place).field("options", &options);
             let what = match worker.request.agents.get(id) {
                 Some(socket) => What::Agent(socket.clone()),
                 None if *required => {
@@ -230,7 +235,7 @@ fn files(
     Ok(items)
 }
 
-/// Makes the mount ready, in the step's directory `dir`.
+/// Makes the mount ready, in the step's directory `dir`. `number` is which of the step's mounts it is.
 ///
 /// # Errors
 ///
@@ -239,6 +244,7 @@ pub(super) fn activate(
     worker: &Worker<'_>,
     prepared: Prepared,
     dir: &Path,
+    number: usize,
 ) -> Result<Active, Error> {
     let target = &prepared.target;
     let plain = |mount: Mount| Active {
@@ -251,7 +257,7 @@ pub(super) fn activate(
             _cache: None,
         },
         What::Files { items, writable } => {
-            let place = place_files(worker, &items, dir, target)?;
+            let place = place_files(worker, &items, &dir.join(format!("bind-{number}")))?;
             let access = if writable { "rw" } else { "ro" };
             plain(bind(&place, target, &["rbind", "rprivate", access])?)
         }
@@ -289,7 +295,7 @@ pub(super) fn activate(
             value, mode, owner, ..
         } => {
             // Not in the store: the run directory is memory on most systems.
-            let path = secret_file(worker, target, &value, mode, owner)?;
+            let path = secret_file(worker, number, &value, mode, owner)?;
             plain(bind(&path, target, &["rbind", "rprivate", "ro"])?)
         }
         What::Agent(socket) => plain(bind(&socket, target, &["rbind", "rprivate"])?),
@@ -311,23 +317,16 @@ fn mount(kind: &str, source: &Path, target: &str, options: Vec<String>) -> Resul
         .map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// Copies what a bind mount shows into the step's directory, by reflink where the filesystem can.
-fn place_files(
-    worker: &Worker<'_>,
-    items: &[Item],
-    dir: &Path,
-    target: &str,
-) -> Result<PathBuf, Error> {
-    let name = format!("bind-{}", target.replace('/', "-"));
-    let place = dir.join(name);
-    fs::create_dir_all(&place).map_err(failed("create", &place))?;
-    copy_into(worker.owners, items, &place)?;
+/// Copies what a bind mount shows into the new directory `place`, by reflink where the filesystem can.
+fn place_files(worker: &Worker<'_>, items: &[Item], place: &Path) -> Result<PathBuf, Error> {
+    fs::create_dir(place).map_err(failed("create", place))?;
+    copy_into(worker.owners, items, place)?;
     let is_file = items
         .first()
         .is_some_and(|item| item.kind() != rustix::fs::FileType::Directory);
     Ok(match is_file {
         true => place.join("file"),
-        false => place,
+        false => place.to_owned(),
     })
 }
 
@@ -369,17 +368,13 @@ fn fill(
 
 fn secret_file(
     worker: &Worker<'_>,
-    target: &str,
+    number: usize,
     value: &[u8],
     mode: u32,
     owner: (u32, u32),
 ) -> Result<PathBuf, Error> {
     let dir = worker.secrets_dir()?;
-    let name: String = target
-        .chars()
-        .map(|c| if c == '/' { '-' } else { c })
-        .collect();
-    let path = dir.join(format!("{}{name}", worker.step.step));
+    let path = dir.join(format!("{}-{number}", worker.step.step));
     fs::write(&path, value).map_err(failed("write", &path))?;
     if owner != (0, 0) && worker.owners != Owners::Single {
         let uid = rustix::fs::Uid::from_raw(owner.0);

@@ -136,7 +136,14 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
     key.list("env", &env);
     key.field("cwd", &worker.image.config.working_dir);
     key.field("user", &worker.image.config.user);
-    key.field("network", format!("{:?}", run.network));
+    let network = match run.network {
+        RunNetwork::Default => worker.request.network.clone(),
+        RunNetwork::None => Mode::None,
+        RunNetwork::Host => Mode::Host,
+    };
+    key.field("network", format!("{network:?}"));
+    key.field("hosts", format!("{:?}", worker.request.hosts));
+    key.field("shm", format!("{:?}", worker.request.shm_size));
     key.field("insecure", [u8::from(run.insecure)]);
     let mut list = Vec::new();
     for mount in &run.mounts {
@@ -178,8 +185,8 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
     let mut spec_mounts: Vec<Mount> = Vec::new();
     let mut held = Vec::new();
-    for mount in prepared.mounts {
-        let active = mounts::activate(worker, mount, &dir)?;
+    for (number, mount) in prepared.mounts.into_iter().enumerate() {
+        let active = mounts::activate(worker, mount, &dir, number)?;
         spec_mounts.extend(active.mount.clone());
         held.push(active);
     }
