@@ -12,6 +12,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_shell_opens_where_it_failed),
         scenario!(secrets_stay_out_of_the_image),
         scenario!(too_many_layers_are_refused),
+        scenario!(layers_are_the_same_without_an_overlay),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -199,4 +200,52 @@ fn too_many_layers_are_refused(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("max depth exceeded");
+}
+
+/// Everything that overlayfs has a form of its own for.
+const CHANGES: &str = r#"
+FROM busybox AS one
+RUN mkdir -p /data/d /gone/dir && echo 1 > /data/one && echo g > /gone/dir/f
+RUN chown 33:34 /data/one && ln -s one /data/link && ln /data/one /data/hard && mkfifo /data/fifo
+RUN rm -r /gone && mkdir /gone && echo new > /gone/x && rm /data/hard && chmod 4755 /data/one
+COPY --chown=7:8 a sub /data/d/
+WORKDIR /data/w/x
+RUN --mount=type=cache,target=/cache/c --mount=type=tmpfs,target=/mnt/t --mount=target=/mnt/context \
+    cat /mnt/context/a > a; touch /cache/c/x; echo > /cache/mine; mv /data/d /data/e
+FROM busybox
+COPY --from=one /data /data
+COPY sub/ /etc/
+RUN rm /data/link; test -e /data/e/b && test ! -e /cache && echo 2 > /data/two
+"#;
+
+fn layers_are_the_same_without_an_overlay(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("save -o busybox.tar busybox").ok();
+    let copying = env.work().join("copying").display().to_string();
+    env.ctr(format!("--root {copying} load -q -i busybox.tar"))
+        .ok();
+    env.file("copying/driver", "copy\n");
+    let files = [("Dockerfile", CHANGES), ("a", "a\n"), ("sub/b", "b\n")];
+    let dir = context(env, &files);
+    let build = |root: &str, target: &str| {
+        let built = format!(
+            "{root} build -q -t built --build-arg SOURCE_DATE_EPOCH=1000000000 {target} {dir}"
+        );
+        env.ctr(built).ok();
+        let layers = "image inspect --format {{.RootFS.Layers}} built";
+        env.ctr(format!("{root} {layers}")).ok().line()
+    };
+    let copying = format!("--root {copying}");
+    for target in ["--target one", ""] {
+        assert_eq!(build("", target), build(&copying, target), "{target:?}");
+    }
+    let run = "run --rm built";
+    (env.ctr(format!(
+        "{copying} {run} cat /data/one /data/two /data/w/x/a /etc/b"
+    ))
+    .ok())
+    .stdout("1\n2\na\nb\n");
+    (env.ctr(format!("{copying} {run} stat -c %a /data/one"))
+        .ok())
+    .stdout("4755\n");
 }

@@ -21,7 +21,7 @@
 //! image        a stage's result → an image of the store
 //! ```
 //!
-//! A layer is the upper directory of the overlay that it was written in, named by the digest of its tar, which nobody
+//! A layer is the upper directory of the root that it was written in (see [`crate::rootfs::Stack`]), named by the digest of its tar, which nobody
 //! writes: see [`crate::image::layer::write`]. Nothing is compressed and nothing is copied that the result does not need.
 
 mod apart;

@@ -1,6 +1,7 @@
 //! Building one stage, in a process of its own: instruction after instruction, from its base to its result.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
@@ -19,13 +20,15 @@ use super::message::{self, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
 use super::request::{Context, NamedContext, Request};
 use super::steps;
-use super::tree::{Source, merged};
+use super::tree::Source;
 use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
+use crate::content::Digest;
 use crate::content::limits::MAX_LAYERS;
 use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
+use crate::rootfs::{self, Stack};
 use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
 
 /// A stage that is being built.
@@ -42,6 +45,10 @@ pub(super) struct Worker<'a> {
     pub(super) scratch: ScratchDir,
     pub(super) hashes: FileHashes,
     pub(super) network: StepNetwork,
+    /// The layers so far as a root directory.
+    pub(super) stack: Box<dyn Stack>,
+    /// As `stack`, for other stages and images that files have been taken from, by their layers.
+    views: BTreeMap<Vec<Digest>, Box<dyn Stack>>,
     /// The image so far.
     pub(super) image: crate::image::config::ImageConfiguration,
     pub(super) layers: Vec<Layer>,
@@ -87,6 +94,7 @@ impl<'a> Worker<'a> {
     ) -> Result<StageResult, Failure> {
         let setup = || -> Result<Worker<'a>, Error> {
             let scratch = engine.store.scratch_dir("build")?;
+            let stack = new_stack(engine, &scratch, "stack")?;
             Ok(Worker {
                 request,
                 plan,
@@ -97,6 +105,8 @@ impl<'a> Worker<'a> {
                 lease,
                 scratch,
                 hashes: FileHashes::new(&engine.store),
+                stack,
+                views: BTreeMap::new(),
                 network: StepNetwork::new(request.network.clone()),
                 image: config::scratch(&Platform::host()),
                 layers: Vec::new(),
@@ -270,7 +280,7 @@ impl<'a> Worker<'a> {
         node: &Node,
         description: String,
         cacheable: bool,
-        key: &crate::content::Digest,
+        key: &Digest,
         work: impl FnOnce(&mut Self) -> Result<Outcome, Error>,
     ) -> Result<(), Error> {
         if self.layers.len() >= MAX_LAYERS {
@@ -452,18 +462,35 @@ impl<'a> Worker<'a> {
             let image = self.find_image(name)?;
             self.layers_of(&image)
         };
-        let dirs: Vec<PathBuf> = layers.iter().map(|layer| layer.dir.clone()).collect();
-        let root = merged::open(&dirs, &self.empty_dir()?)?;
+        let root = self.view(&layers)?;
         Ok(Source::new(root, Ignore::default()))
     }
 
+    /// Opens the layers of another stage or of an image as one directory.
+    fn view(&mut self, layers: &[Layer]) -> Result<OwnedFd, Error> {
+        let key = layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        let count = self.views.len();
+        let stack = match self.views.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let name = format!("view-{count}");
+                entry.insert(new_stack(self.engine, &self.scratch, &name)?)
+            }
+        };
+        Ok(stack.open(&dirs_of(layers))?)
+    }
+
     /// Returns the layers so far as one directory; `None` where there are none.
-    pub(super) fn lower(&self) -> Result<Option<OwnedFd>, Error> {
+    pub(super) fn lower(&mut self) -> Result<Option<OwnedFd>, Error> {
         if self.layers.is_empty() {
             return Ok(None);
         }
-        let dirs: Vec<PathBuf> = self.layers.iter().map(|layer| layer.dir.clone()).collect();
-        merged::open(&dirs, &self.empty_dir()?).map(Some)
+        Ok(Some(self.stack.open(&dirs_of(&self.layers))?))
+    }
+
+    /// Returns the directories of the layers so far, lowest first.
+    pub(super) fn layer_dirs(&self) -> Vec<PathBuf> {
+        dirs_of(&self.layers)
     }
 
     /// Returns a directory for secrets, which is not in the store and goes with the stage.
@@ -488,14 +515,7 @@ impl<'a> Worker<'a> {
         self.engine.settings.run_dir.join(name)
     }
 
-    /// Returns an empty directory.
-    pub(super) fn empty_dir(&self) -> Result<PathBuf, Error> {
-        let path = self.scratch.path().join("empty");
-        std::fs::create_dir_all(&path).map_err(failed("create", &path))?;
-        Ok(path)
-    }
-
-    fn lease(&mut self, digest: &crate::content::Digest) -> Result<(), Error> {
+    fn lease(&mut self, digest: &Digest) -> Result<(), Error> {
         Ok(self.lease.add(digest)?)
     }
 
@@ -518,6 +538,17 @@ impl<'a> Worker<'a> {
         let (step, steps) = (self.step.step, self.steps);
         format!("[{label}{step}/{steps}] {}", text.join(" "))
     }
+}
+
+/// Returns a stack for the layers of one stage or image, which works in the stage's own directory.
+fn new_stack(engine: &Engine, scratch: &ScratchDir, name: &str) -> Result<Box<dyn Stack>, Error> {
+    let dir = scratch.path().join(name);
+    std::fs::create_dir(&dir).map_err(failed("create", &dir))?;
+    Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
+}
+
+fn dirs_of(layers: &[Layer]) -> Vec<PathBuf> {
+    layers.iter().map(|layer| layer.dir.clone()).collect()
 }
 
 fn open_context(context: &Context) -> Result<Source, Error> {

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -49,8 +50,9 @@ fn directory(
 ) -> Result<Option<PathBuf>, Error> {
     let path = top.join(name);
     let Some(view) = view else {
-        let is_dir = path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
-        return Ok(is_dir.then_some(path));
+        let meta = path.symlink_metadata();
+        let is_ours = meta.is_ok_and(|meta| meta.is_dir() && meta.uid() == owner);
+        return Ok(is_ours.then_some(path));
     };
     let plain = view.plain_directory(name, owner);
     let Some(mode) = plain.map_err(failed("read", &path))? else {
@@ -85,7 +87,7 @@ fn made(result: io::Result<()>) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn overlay(dir: &Path) -> Root {
         for name in ["lower", "upper"] {

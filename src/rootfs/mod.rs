@@ -11,12 +11,16 @@
 //! | [`Overlay`] | overlayfs in a user namespace (Linux 5.11) | two `mkdir`s |
 //! | [`struct@Copy`] | nothing | a copy of the image, by reflink where the filesystem has it |
 //!
+//! A build's stages have a stack of layers that grows: [`Driver::stack`].
+//!
 //! [`select()`] tries the first once for each store and remembers what it found in `DATA/driver`; removing that file makes it
 //! try again.
 
 mod copy;
 mod overlay;
 mod select;
+mod stack;
+pub(crate) mod whiteout;
 
 use std::fmt;
 use std::io;
@@ -30,6 +34,7 @@ pub use copy::Copy;
 pub(crate) use copy::copy_tree;
 pub use overlay::Overlay;
 pub use select::select;
+pub use stack::{Place, Stack, Upper};
 
 /// Mode of a container's root directory, as in Docker.
 const ROOT_MODE: u32 = 0o755;
@@ -87,6 +92,10 @@ pub trait Driver: fmt::Debug + Sync {
     ///
     /// [`Error::Io`]. Directories of the container that the user may not read count as empty.
     fn written_bytes(&self, container: &ContainerDir) -> Result<u64, Error>;
+
+    /// Returns an empty stack for a build, which works in the empty directory `scratch`, on the filesystem of its layers. Touches
+    /// no file yet; what it makes goes with that directory.
+    fn stack(&self, scratch: PathBuf) -> Box<dyn Stack>;
 }
 
 /// Why there is no root directory.

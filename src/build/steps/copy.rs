@@ -198,11 +198,7 @@ fn find_owner(worker: &mut Worker<'_>, copy: &Copy, text: &str) -> Result<(u32, 
                 "--link copies above nothing, where there is no user {text:?}: use numbers"
             )));
         }
-        false => worker
-            .layers
-            .iter()
-            .map(|layer| layer.dir.clone())
-            .collect::<Vec<_>>(),
+        false => worker.layer_dirs(),
     };
     Ok(container::find_owner(&dirs, text)?)
 }

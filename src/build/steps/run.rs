@@ -1,12 +1,10 @@
 //! RUN: a process above the layers so far, whose upper directory becomes the next layer.
 //!
-//! Mount points that the image lacks (`/proc`, `/etc/hosts`, targets of `--mount`) are not made in the layer: they are in a
-//! lowest directory below all layers, so that the upper one holds nothing but what the command did.
+//! Mount points that the image lacks (`/proc`, `/etc/hosts`, targets of `--mount`) are no part of the layer: it holds nothing
+//! but what the command did.
 
-use std::collections::HashSet;
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
@@ -25,7 +23,7 @@ use crate::container::{StartedStep, Step, StepNetwork};
 use crate::content::Digest;
 use crate::monitor::{Stream, Streams, exit_code};
 use crate::network::Mode;
-use crate::rootfs::Root;
+use crate::rootfs::{Place, Root, Upper};
 use crate::runtime::{Running, Stdio};
 use crate::store::remove_tree;
 
@@ -190,15 +188,14 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         spec_mounts.extend(active.mount.clone());
         held.push(active);
     }
-    let stubs = dir.join("mount-points");
-    make_mount_points(&stubs, &spec_mounts)?;
-    let root = Root::Overlay {
-        lowerdirs: lowerdirs(worker, stubs),
-        upperdir: stage.dir().to_owned(),
-        workdir: stage.work_dir()?,
-        volatile: true,
-    };
     keep_root_times(worker, stage.dir())?;
+    let layers = worker.layer_dirs();
+    let work = stage.work_dir()?;
+    let upper = Upper {
+        dir: stage.dir(),
+        work: &work,
+    };
+    let root = (worker.stack).begin(&layers, upper, &mount_points(&spec_mounts))?;
     let own = match prepared.network {
         RunNetwork::Default => None,
         RunNetwork::None => Some(StepNetwork::new(Mode::None)),
@@ -237,6 +234,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     if code != 0 {
         return Err(Error::ExitCode { command, code });
     }
+    worker.stack.end(stage.dir())?;
     Ok(Outcome::Layer(stage))
 }
 
@@ -345,45 +343,23 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
     }
 }
 
-/// The layers in the kernel's order, each once, above the mount points.
-fn lowerdirs(worker: &Worker<'_>, stubs: PathBuf) -> Vec<PathBuf> {
-    let mut seen = HashSet::new();
-    let layers = worker.layers.iter().rev().map(|layer| layer.dir.clone());
-    layers
-        .filter(|dir| seen.insert(dir.clone()))
-        .chain([stubs])
-        .collect()
-}
-
-/// Makes a directory with all places that something is mounted on.
-fn make_mount_points(root: &Path, mounts: &[Mount]) -> Result<(), Error> {
-    let make_dir = |path: &Path| fs::create_dir_all(path).map_err(failed("create", path));
-    let make_file = |path: &Path| fs::write(path, b"").map_err(failed("create", path));
-    make_dir(root)?;
-    fs::set_permissions(root, fs::Permissions::from_mode(0o755)).map_err(failed("change", root))?;
-    for dir in MOUNT_POINTS {
-        make_dir(&root.join(dir))?;
-    }
-    make_dir(&root.join("etc"))?;
-    for file in MOUNT_POINT_FILES {
-        make_file(&root.join(file))?;
-    }
-    for mount in mounts {
+/// Returns all places that something is mounted on.
+fn mount_points(mounts: &[Mount]) -> Vec<Place> {
+    let place = |path: String, is_file| Place {
+        path: path.into(),
+        is_file,
+    };
+    let dirs = MOUNT_POINTS
+        .iter()
+        .map(|dir| place(format!("/{dir}"), false));
+    let files = (MOUNT_POINT_FILES.iter()).map(|file| place(format!("/{file}"), true));
+    let others = mounts.iter().map(|mount| {
         let target = config::absolute(&mount.destination().to_string_lossy(), "/");
-        let path = root.join(target.trim_start_matches('/'));
-        let is_file = mount
-            .source()
-            .as_ref()
+        let is_file = (mount.source().as_ref())
             .is_some_and(|source| mount.typ().as_deref() == Some("bind") && !source.is_dir());
-        match (is_file, path.parent()) {
-            (true, Some(parent)) => {
-                make_dir(parent)?;
-                make_file(&path)?;
-            }
-            _ => make_dir(&path)?,
-        }
-    }
-    Ok(())
+        place(target, is_file)
+    });
+    dirs.chain(files).chain(others).collect()
 }
 
 /// Gives the upper directory the times of the root directory below it, which it hides: a command that puts nothing into

@@ -1,7 +1,6 @@
 //! Files of a build: where they come from, where they go.
 //!
 //! ```text
-//! merged   a stack of layers as one directory, without a mount point
 //! glob     the wildcards of COPY and ADD
 //! source   the files that COPY's sources mean
 //! target   the layer that is being written, above the layers that are there
@@ -10,7 +9,6 @@
 
 mod copy;
 mod glob;
-pub(super) mod merged;
 mod source;
 mod target;
 

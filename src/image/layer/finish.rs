@@ -4,16 +4,16 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, XattrFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attributes::{chown, timestamps};
 use super::owner;
 use super::pax::Time;
 use super::tree::write_error;
-use super::unpack::{Unpacker, mark_file};
+use super::unpack::Unpacker;
 use super::{Error, Unpacked};
-use crate::content::whiteout;
+use crate::rootfs::whiteout::mark_directory;
 
 /// What a directory gets at the end.
 #[derive(Debug)]
@@ -64,15 +64,7 @@ impl Unpacker {
                 chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
             }
             if let Some(value) = pending.opaque {
-                let mark = whiteout::OPAQUE_XATTR;
-                match rustix::fs::fsetxattr(&fd, mark, value, XattrFlags::empty()) {
-                    Ok(()) => {}
-                    Err(Errno::OPNOTSUPP) if value == b"y" => {
-                        mark_file(fd.as_fd(), whiteout::OPAQUE)
-                            .map_err(|errno| failed("mark", errno))?;
-                    }
-                    Err(errno) => return Err(failed("set attributes of", errno)),
-                }
+                mark_directory(fd.as_fd(), value).map_err(|errno| failed("mark", errno))?;
             }
             self.set_xattrs(fd.as_fd(), &path, &pending.xattrs)?;
             self.remember(fd.as_fd(), &path, pending.uid, pending.gid)?;

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attributes::{chown, granted_bits, timestamps};
@@ -20,7 +20,9 @@ use super::owner::{Owners, Unapplied};
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
 use super::{Error, UnpackOptions, Unpacked};
+use crate::content::whiteout::OPAQUE_VALUE;
 use crate::content::{limits, whiteout};
+use crate::rootfs::whiteout::{Form, HAS_WHITEOUTS, put_whiteout};
 use crate::store;
 
 /// What aufs kept in the root of its layers; Docker ignores it as well.
@@ -118,7 +120,7 @@ impl Unpacker {
         };
         if name == whiteout::OPAQUE {
             self.parent_fd(&at.parent)?;
-            self.directories.entry(at.parent).or_default().opaque = Some(b"y");
+            self.directories.entry(at.parent).or_default().opaque = Some(OPAQUE_VALUE);
             return Ok(());
         }
         if let Some(hidden) = name.strip_prefix(whiteout::PREFIX) {
@@ -243,7 +245,7 @@ impl Unpacker {
         }
         self.note_directory(path.clone(), entry);
         if opaque {
-            self.directories.entry(path).or_default().opaque = Some(b"y");
+            self.directories.entry(path).or_default().opaque = Some(OPAQUE_VALUE);
         }
         Ok(())
     }
@@ -408,59 +410,28 @@ impl Unpacker {
 
     fn whiteout(&mut self, place: &Place) -> Result<(), Error> {
         let parent = self.parent_fd(&place.parent)?;
-        let none = Mode::empty();
-        let made = rustix::fs::mknodat(parent, &place.name, FileType::CharacterDevice, none, 0);
-        match made {
-            Ok(()) => Ok(()),
+        match put_whiteout(parent, &place.name) {
+            Ok(Form::Plain) => Ok(()),
+            Ok(Form::Xattr) => {
+                for path in [place.parent.clone(), Vec::new()] {
+                    let pending = self.directories.entry(path).or_default();
+                    pending.opaque = pending.opaque.or(Some(HAS_WHITEOUTS));
+                }
+                Ok(())
+            }
             // A whiteout is about the layers below only. A directory of this layer hides them by being opaque, anything
             // else by being there.
             Err(Errno::EXIST) => {
                 let found = tree::kind_of(parent, &place.name)
                     .map_err(|errno| write_error("open", &place.path(), errno))?;
                 if found == Found::Directory {
-                    self.directories.entry(place.path()).or_default().opaque = Some(b"y");
+                    self.directories.entry(place.path()).or_default().opaque = Some(OPAQUE_VALUE);
                 }
                 Ok(())
-            }
-            Err(Errno::PERM | Errno::INVAL | Errno::OPNOTSUPP | Errno::ACCESS) => {
-                self.xattr_whiteout(place)
             }
             Err(errno) => Err(write_error("create", &place.path(), errno)),
         }
     }
-
-    /// The other forms of a whiteout, for filesystems and sandboxes without `mknod(2)`: an empty file with an xattr, in a
-    /// directory that says it has some (overlayfs.rst, "whiteouts and opaque directories", Linux 6.8); where there are no
-    /// xattrs either, and so no overlay, the name as it stands in the tar.
-    fn xattr_whiteout(&mut self, place: &Place) -> Result<(), Error> {
-        let failed = |errno| write_error("create", &place.path(), errno);
-        let parent = self.parent_fd(&place.parent)?;
-        let fd = mark_file(parent, &place.name).map_err(failed)?;
-        let mark = whiteout::WHITEOUT_XATTR;
-        match rustix::fs::fsetxattr(&fd, mark, b"y", XattrFlags::empty()) {
-            Ok(()) => {}
-            Err(Errno::OPNOTSUPP) => {
-                let name = [whiteout::PREFIX, place.name.to_bytes()].concat();
-                mark_file(parent, &*name).map_err(failed)?;
-                return rustix::fs::unlinkat(parent, &place.name, AtFlags::empty()).map_err(failed);
-            }
-            Err(errno) => return Err(failed(errno)),
-        }
-        for path in [place.parent.clone(), Vec::new()] {
-            let pending = self.directories.entry(path).or_default();
-            pending.opaque = pending.opaque.or(Some(b"x"));
-        }
-        Ok(())
-    }
-}
-
-/// Makes an empty file that is a mark and no content.
-pub(super) fn mark_file(
-    dir: BorrowedFd<'_>,
-    name: impl rustix::path::Arg,
-) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
 }
 
 fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {

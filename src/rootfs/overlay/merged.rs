@@ -1,22 +1,24 @@
 //! A stack of layers as one directory: an overlay that is mounted nowhere and goes when it is closed.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
-use crate::build::error::{Error, refused};
+use crate::rootfs::{Error, failed};
 
-/// Opens `layers`, lowest first, as one read-only directory. `empty` is an empty directory, which overlayfs needs beside a
-/// lone layer.
+/// Opens `layers`, topmost first and each once, as one read-only directory. `empty` is an empty directory, which overlayfs
+/// needs beside a lone layer.
 ///
 /// # Errors
 ///
 /// [`Error::Io`].
-pub(crate) fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
+pub(super) fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
     if layers.is_empty() {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         return rustix::fs::open(empty, flags, Mode::empty()).map_err(refused("open", empty));
@@ -25,11 +27,9 @@ pub(crate) fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
     let filesystem =
         rustix::mount::fsopen(c"overlay", FsOpenFlags::FSOPEN_CLOEXEC).map_err(failed())?;
     rustix::mount::fsconfig_set_flag(&filesystem, c"userxattr").map_err(failed())?;
-    let mut seen = std::collections::HashSet::new();
-    let topmost_first = layers.iter().rev().filter(|layer| seen.insert(*layer));
-    for layer in topmost_first.map(PathBuf::as_path).chain([empty]) {
+    for layer in layers.iter().map(PathBuf::as_path).chain([empty]) {
         let path = CString::new(layer.as_os_str().as_bytes())
-            .map_err(|_| Error::Invalid("a path with a NUL".to_owned()))?;
+            .map_err(|_| refused("mount", layer)(Errno::INVAL))?;
         rustix::mount::fsconfig_set_string(&filesystem, c"lowerdir+", path.as_c_str())
             .map_err(refused("mount", layer))?;
     }
@@ -38,4 +38,8 @@ pub(crate) fn open(layers: &[PathBuf], empty: &Path) -> Result<OwnedFd, Error> {
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOSUID;
     rustix::mount::fsmount(&filesystem, FsMountFlags::FSMOUNT_CLOEXEC, attributes).map_err(failed())
+}
+
+fn refused<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(Errno) -> Error + use<'a> {
+    move |errno| failed(action, path)(io::Error::from(errno))
 }

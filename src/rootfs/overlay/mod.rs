@@ -1,11 +1,15 @@
 //! The kernel's overlayfs, with `userxattr`.
 
+mod merged;
+mod stack;
+
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::stack::Stack;
 use super::{Driver, Error, Plan, ROOT_MODE, Root, failed};
 use crate::store::ContainerDir;
 
@@ -52,6 +56,10 @@ impl Driver for Overlay {
 
     fn written_bytes(&self, container: &ContainerDir) -> Result<u64, Error> {
         sum_sizes(&container.upper_path(), &|_| true)
+    }
+
+    fn stack(&self, scratch: PathBuf) -> Box<dyn Stack> {
+        Box::new(stack::OverlayStack::new(scratch))
     }
 }
 

@@ -1,0 +1,80 @@
+//! A growing stack: an overlay for each layer that is written, above those that are there.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{EMPTY, make_dir, merged, topmost_once};
+use crate::rootfs::stack::{Place, Stack, Upper};
+use crate::rootfs::{Error, ROOT_MODE, Root, failed};
+use crate::store::remove_tree;
+
+/// Layers, and a directory of its own.
+#[derive(Debug)]
+pub(super) struct OverlayStack {
+    scratch: PathBuf,
+    /// Layers that were begun.
+    begun: usize,
+}
+
+impl OverlayStack {
+    pub(super) fn new(scratch: PathBuf) -> OverlayStack {
+        OverlayStack { scratch, begun: 0 }
+    }
+
+    /// Places for mounts, below all layers: so the upper directory holds nothing but what was written.
+    fn places(&self) -> PathBuf {
+        self.scratch.join(format!("places-{}", self.begun))
+    }
+}
+
+impl Stack for OverlayStack {
+    fn open(&mut self, layers: &[PathBuf]) -> Result<OwnedFd, Error> {
+        let empty = self.scratch.join(EMPTY);
+        make_dir(&empty)?;
+        merged::open(&topmost_once(layers), &empty)
+    }
+
+    fn begin(
+        &mut self,
+        layers: &[PathBuf],
+        upper: Upper<'_>,
+        places: &[Place],
+    ) -> Result<Root, Error> {
+        self.begun += 1;
+        let below = self.places();
+        make_places(&below, places)?;
+        let mut lowerdirs = topmost_once(layers);
+        lowerdirs.push(below);
+        Ok(Root::Overlay {
+            lowerdirs,
+            upperdir: upper.dir.to_owned(),
+            workdir: upper.work.to_owned(),
+            volatile: true,
+        })
+    }
+
+    fn end(&mut self, _upper: &Path) -> Result<(), Error> {
+        Ok(remove_tree(&self.places())?)
+    }
+}
+
+/// Makes a directory with all places that something is mounted on.
+fn make_places(root: &Path, places: &[Place]) -> Result<(), Error> {
+    let make_dir = |path: &Path| fs::create_dir_all(path).map_err(failed("create", path));
+    make_dir(root)?;
+    let mode = fs::Permissions::from_mode(ROOT_MODE);
+    fs::set_permissions(root, mode).map_err(failed("change", root))?;
+    for place in places {
+        let path = root.join(place.path.strip_prefix("/").unwrap_or(&place.path));
+        match (place.is_file, path.parent()) {
+            (true, Some(parent)) => {
+                make_dir(parent)?;
+                fs::write(&path, b"").map_err(failed("create", &path))?;
+            }
+            _ => make_dir(&path)?,
+        }
+    }
+    Ok(())
+}
