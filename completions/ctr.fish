@@ -127,8 +127,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a cus
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -141,6 +145,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l ssh -d 'Show an agent\
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetenv -d 'Remove environment variables from the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -264,8 +270,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -278,6 +288,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -304,8 +316,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -318,6 +334,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -513,8 +531,12 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -527,6 +549,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'

@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(secrets_stay_out_of_the_image),
         scenario!(too_many_layers_are_refused),
         scenario!(layers_are_the_same_without_an_overlay),
+        scenario!(flags_change_the_result),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -248,4 +249,49 @@ fn layers_are_the_same_without_an_overlay(env: &TestEnv) {
     (env.ctr(format!("{copying} {run} stat -c %a /data/one"))
         .ok())
     .stdout("4755\n");
+}
+
+fn flags_change_the_result(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox AS base\nENV A=1 B=2\nLABEL one=1 two=2\nARG X\nRUN echo $X > /x\nFROM base AS last\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let args = env.file("args", "X=from-file\n");
+    env.ctr(&format!(
+        "build -q -t flags --env C=3 --unsetenv A --unsetlabel one --label three=3 --isolation oci \
+         --build-arg-file {} --metadata-file {} --iidfile {} {dir}",
+        args.display(),
+        env.work().join("metadata").display(),
+        env.work().join("id").display(),
+    ))
+    .ok();
+    let config = env.ctr("image inspect flags").ok().json()[0]["Config"].clone();
+    let variables: Vec<&str> = config["Env"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|v| v.as_str())
+        .collect();
+    assert!(
+        variables.contains(&"B=2") && variables.contains(&"C=3"),
+        "{config}"
+    );
+    assert!(!variables.contains(&"A=1"), "{config}");
+    assert_eq!(
+        config["Labels"],
+        serde_json::json!({"two": "2", "three": "3"})
+    );
+    env.ctr("run --rm flags cat /x").ok().stdout("from-file\n");
+    let id = std::fs::read_to_string(env.work().join("id")).unwrap();
+    let metadata = std::fs::read_to_string(env.work().join("metadata")).unwrap();
+    assert!(metadata.contains(&id), "{metadata}");
+    env.ctr(&format!("build --call targets {dir}"))
+        .ok()
+        .stdout("TARGET\nbase\nlast (default)\n");
+    env.ctr(&format!("build --check {dir}"))
+        .ok()
+        .stdout("Check complete, no warnings found.\n");
+    env.ctr(&format!("build --isolation chroot {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("--isolation chroot");
 }

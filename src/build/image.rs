@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::config;
 use super::error::Error;
 use super::message::StageResult;
 use super::request::Request;
@@ -34,6 +35,16 @@ pub(super) fn put(
     let StageResult {
         mut image, layers, ..
     } = result;
+    if let Some(labels) = &mut image.config.labels {
+        labels.retain(|name, _| !request.unset_labels.contains(name));
+    }
+    for (name, value) in &request.env {
+        let env = image.config.env.get_or_insert_default();
+        match value {
+            Some(value) => config::set_variable(env, name, value),
+            None => env.retain(|entry| entry.split('=').next() != Some(name)),
+        }
+    }
     if !request.labels.is_empty() {
         let labels = image.config.labels.get_or_insert_default();
         labels.extend(request.labels.iter().cloned());
@@ -59,9 +70,9 @@ pub(super) fn put(
             entry.created.clone_from(&created);
         }
     }
-    let config = image.to_json();
+    let bytes = image.to_json();
     let store = &engine.store;
-    let (id, config_blob) = store.prepare_blob(&config)?;
+    let (id, config_blob) = store.prepare_blob(&bytes)?;
     let descriptors: Vec<_> = layers
         .iter()
         .map(|layer| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}))
@@ -69,7 +80,7 @@ pub(super) fn put(
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": {"mediaType": OCI_CONFIG, "digest": id, "size": config.len()},
+        "config": {"mediaType": OCI_CONFIG, "digest": id, "size": bytes.len()},
         "layers": descriptors,
     })
     .to_string()

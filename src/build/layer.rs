@@ -45,11 +45,25 @@ impl Layer {
     pub(super) fn of_image(descriptor: &Descriptor, diff_id: &Digest, dir: PathBuf) -> Layer {
         Layer {
             diff_id: diff_id.clone(),
-            media_type: descriptor.media_type.clone(),
+            media_type: oci_type(&descriptor.media_type).to_owned(),
             digest: descriptor.digest.clone(),
             size: descriptor.size,
             dir,
         }
+    }
+}
+
+/// Returns image-spec's name for a layer that was pulled under Docker's: a manifest does not mix them.
+fn oci_type(media_type: &str) -> &str {
+    match media_type {
+        "application/vnd.docker.image.rootfs.diff.tar" => OCI_LAYER,
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+        }
+        "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+            "application/vnd.oci.image.layer.v1.tar+zstd"
+        }
+        other => other,
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Request {
     pub build_args: BTreeMap<String, String>,
     /// `--label`.
     pub labels: Vec<(String, String)>,
+    /// `--unsetlabel`: labels of the base image that the result has not.
+    pub unset_labels: Vec<String>,
+    /// `--env` and `--unsetenv`: what is set or, with `None`, taken away in the end.
+    pub env: Vec<(String, Option<String>)>,
     /// `--platform`; the host's where nobody said.
     pub platform: Option<Platform>,
     /// How often and when the cache is asked.

@@ -22,6 +22,7 @@ use crate::cli::error::Failure;
 use crate::cli::labels::label;
 use crate::cli::output::build::{Style, Watcher, excerpt};
 use crate::cli::streams;
+use crate::cli::variables;
 use crate::container::Engine;
 use crate::content::Reference;
 use crate::image;
@@ -46,18 +47,30 @@ pub(crate) struct Build {
     /// Give a name to further files or an image, for COPY --from and FROM
     #[arg(long, value_name = "NAME=DIR|URL|docker-image://IMAGE")]
     build_context: Vec<String>,
+    /// Read values for ARGs from a file, a NAME=VALUE on each line
+    #[arg(long, value_name = "FILE")]
+    build_arg_file: Vec<PathBuf>,
+    /// Do something else with the Dockerfile: check it, or list its targets
+    #[arg(long, value_name = "build|check|targets")]
+    call: Option<String>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
     /// Open a shell in a RUN that fails, with its files, mounts and environment
     #[arg(long)]
     debug: bool,
+    /// Set environment variables of the image
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
     /// Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
+    /// Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean
+    #[arg(long, value_name = "KIND")]
+    isolation: Option<String>,
     /// Set metadata for the image
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
@@ -103,6 +116,12 @@ pub(crate) struct Build {
     /// Set the time of the build and the latest time of files, in seconds since 1970
     #[arg(long, value_name = "SECONDS", alias = "source-date-epoch")]
     timestamp: Option<String>,
+    /// Remove environment variables from the image
+    #[arg(long, value_name = "NAME")]
+    unsetenv: Vec<String>,
+    /// Remove labels of the base image
+    #[arg(long, value_name = "NAME")]
+    unsetlabel: Vec<String>,
     /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
     /// "-" for an archive or a Dockerfile on stdin
     #[arg(value_name = "PATH", hide = true)]
@@ -134,7 +153,6 @@ impl Command for Build {
         Flag::value("cache-from"),
         Flag::value("cache-to"),
         Flag::switch("push"),
-        Flag::value("call"),
         Flag::value("annotation"),
         Flag::value("attest"),
         Flag::value("provenance"),
@@ -152,7 +170,6 @@ impl Command for Build {
         Flag::value("cpuset-cpus"),
         Flag::value("cpuset-mems"),
         Flag::value("security-opt"),
-        Flag::value("isolation"),
         Flag::value("format"),
         Flag::value("volume").short('v'),
         Flag::value("jobs"),
@@ -185,6 +202,13 @@ impl Command for Build {
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
             return Err(Failure::message("--debug needs a terminal"));
         }
+        if let Some(kind) = self.isolation.as_deref()
+            && !matches!(kind, "" | "auto" | "default" | "oci" | "rootless")
+        {
+            return Err(Failure::message(format!(
+                "--isolation {kind} is not supported yet"
+            )));
+        }
         let style = self.style()?;
         let secrets = build_flags::secrets(&self.secret)?;
         let agents = build_flags::agents(&self.ssh)?;
@@ -198,8 +222,15 @@ impl Command for Build {
             quiet: self.quiet,
         }
         .read(context)?;
-        if self.check {
-            return self.lint(context, &input);
+        match self.call.as_deref() {
+            None | Some("" | "build") if !self.check => {}
+            None | Some("" | "build" | "check" | "lint") => return self.lint(context, &input),
+            Some("targets") => return targets(context, &input),
+            Some(other) => {
+                return Err(Failure::message(format!(
+                    "--call {other} is not supported yet"
+                )));
+            }
         }
         let request = self.request(context, &input, agents, secrets);
         let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
@@ -254,7 +285,7 @@ impl Build {
             let target = self.target.as_deref().unwrap_or_default();
             Failure::message(format!("target stage {target:?} could not be found"))
         })?;
-        let mut build_args = build_flags::build_args(&self.build_arg);
+        let mut build_args = self.build_args()?;
         for (name, value) in &context.settings.proxies {
             build_args
                 .entry(name.clone())
@@ -295,6 +326,8 @@ impl Build {
             epoch: build_flags::epoch(self.timestamp.as_deref(), &build_args)?,
             build_args,
             labels: self.label.clone(),
+            unset_labels: self.unsetlabel.clone(),
+            env: build_flags::env(&self.env, &self.unsetenv),
             platform: create_flags::platform(self.platform.as_deref())
                 .map_err(|failure| failure.with_code(1))?,
             cache,
@@ -315,6 +348,16 @@ impl Build {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
+    }
+
+    /// `--build-arg-file`, which `--build-arg` overrides.
+    fn build_args(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let from_files = variables::collect(&self.build_arg_file, &[])?;
+        let all: Vec<String> = from_files
+            .into_iter()
+            .chain(self.build_arg.clone())
+            .collect();
+        Ok(build_flags::build_args(&all))
     }
 
     fn logins(
@@ -439,6 +482,20 @@ impl Build {
         }
         Ok(())
     }
+}
+
+/// `--call targets`: the stages that can be built, as buildx lists them.
+fn targets(context: &Context, input: &Input) -> Outcome {
+    let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
+    let stages = Stages::of(parsed).map_err(build::Error::from)?;
+    let last = stages.stages.len().saturating_sub(1);
+    context.println("TARGET")?;
+    for (number, stage) in stages.stages.iter().enumerate() {
+        let name = stage.name.clone().unwrap_or_else(|| number.to_string());
+        let mark = if number == last { " (default)" } else { "" };
+        context.println(&format!("{name}{mark}"))?;
+    }
+    Ok(0)
 }
 
 /// A failure, and the lines of the Dockerfile that it is about.

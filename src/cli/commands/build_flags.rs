@@ -30,6 +30,16 @@ pub(super) fn keep_git_dir(flags: &[String]) -> bool {
     value.is_some_and(|value| matches!(value.as_str(), "1" | "true"))
 }
 
+/// `--env NAME[=VALUE]` and `--unsetenv NAME`, as changes; a name alone takes the value from the environment, if it has one.
+pub(super) fn env(set: &[String], unset: &[String]) -> Vec<(String, Option<String>)> {
+    let taken = unset.iter().map(|name| (name.clone(), None));
+    let given = set.iter().filter_map(|flag| match flag.split_once('=') {
+        Some((name, value)) => Some((name.to_owned(), Some(value.to_owned()))),
+        None => environment::set(flag).map(|value| (flag.clone(), Some(value))),
+    });
+    taken.chain(given).collect()
+}
+
 /// `--secret id=ID[,src=FILE|,env=NAME]`, or `--secret ID`-less forms that buildx knows: `type=file|env`.
 pub(super) fn secrets(flags: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut secrets = BTreeMap::new();
