@@ -13,7 +13,7 @@ use crate::support::registry::{Fault, Registry};
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 /// Kills of each command by each of the three kinds of user: 216 in all.
-const ROUNDS: u32 = 24;
+pub(crate) const ROUNDS: u32 = 24;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
@@ -30,12 +30,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     .into()
 }
 
-fn store(env: &TestEnv) -> PathBuf {
+pub(crate) fn store(env: &TestEnv) -> PathBuf {
     env.data().join("ctr")
 }
 
 /// Names of what is in a directory of the store.
-fn entries(env: &TestEnv, directory: &str) -> Vec<String> {
+pub(crate) fn entries(env: &TestEnv, directory: &str) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(store(env).join(directory))
         .unwrap_or_else(|error| panic!("{directory}: {error}"))
         .map(|entry| entry.expect("an entry").file_name().display().to_string())
@@ -46,7 +46,7 @@ fn entries(env: &TestEnv, directory: &str) -> Vec<String> {
 
 /// Asserts that `system prune` leaves nothing but what is in use.
 #[track_caller]
-fn assert_prune_cleans(env: &TestEnv, directories: &[&str]) {
+pub(crate) fn assert_prune_cleans(env: &TestEnv, directories: &[&str]) {
     env.ctr("system prune -a -f").ok();
     for directory in directories {
         assert_eq!(entries(env, directory), [""; 0], "in {directory}/");
@@ -69,7 +69,7 @@ fn random() -> u64 {
 /// Starts `args` and kills it with SIGKILL at a random instant within `span`; every other time along with every process
 /// that came of it. Returns the instant, for the message of a failure.
 #[track_caller]
-fn kill_within(env: &TestEnv, round: u32, span: Duration, args: &[&str]) -> Duration {
+pub(crate) fn kill_within(env: &TestEnv, round: u32, span: Duration, args: &[&str]) -> Duration {
     let instant = span.mul_f64((random() % 1000) as f64 / 1000.0);
     let running = env.ctr(args).spawn();
     std::thread::sleep(instant);
@@ -83,7 +83,7 @@ fn kill_within(env: &TestEnv, round: u32, span: Duration, args: &[&str]) -> Dura
 
 /// How long `args` takes when nobody kills it.
 #[track_caller]
-fn duration_of(env: &TestEnv, args: &[&str]) -> Duration {
+pub(crate) fn duration_of(env: &TestEnv, args: &[&str]) -> Duration {
     let start = Instant::now();
     env.ctr(args).ok();
     start.elapsed()

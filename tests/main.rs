@@ -17,6 +17,7 @@
 
 mod archive;
 mod build;
+mod build_crash;
 mod build_hostile;
 mod build_remote;
 mod cache;
@@ -57,6 +58,7 @@ use support::File;
 const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
+    ("build_crash", build_crash::scenarios),
     ("cache", cache::scenarios),
     ("build_hostile", build_hostile::scenarios),
     ("build_remote", build_remote::scenarios),

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait as wait_any,
+};
 
 use super::error::{Error, failed};
 use super::event::Observer;
@@ -18,7 +21,7 @@ use super::request::Request;
 use super::stage::Worker;
 use crate::container::Engine;
 use crate::image::layer::Owners;
-use crate::store::Lease;
+use crate::store::{Lease, sweep_run_dir};
 use crate::sys::process::{Side, exit_now, fork, wait};
 
 /// How often the observer is called while nothing happens.
@@ -26,6 +29,11 @@ const TICK: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
+
+/// Between two looks at what dies.
+const LOOK: Duration = Duration::from_millis(5);
+/// So many looks, and ends, are waited for: some seconds.
+const MAX_LOOKS: usize = 1000;
 
 /// A process that builds a stage.
 struct Process {
@@ -69,6 +77,8 @@ pub(super) fn run(
         results: BTreeMap::new(),
         waiting: BTreeMap::new(),
     };
+    // What a stage that is killed has started comes to us. Where that cannot be had its end is not waited for.
+    let _ = set_child_subreaper(Some(getpid()));
     let result = scheduler.run(observer);
     scheduler.end_all();
     observer.finish();
@@ -220,7 +230,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Ends what still runs. What a killed stage leaves behind is nobody's, and goes.
+    /// Ends what still runs, and removes what it leaves behind.
     fn end_all(&mut self) {
         let had_to = !self.running.is_empty();
         for process in self.running.values() {
@@ -232,7 +242,23 @@ impl Scheduler<'_> {
             self.reap(number);
         }
         if had_to {
+            reap_orphans();
+            // What cannot be removed now, prune finds.
             let _ = self.engine.store.sweep_left_overs();
+            let _ = sweep_run_dir(&self.engine.store, &self.engine.settings.run_dir);
+        }
+    }
+}
+
+/// Waits for the processes that killed stages had started: they die with those, but not at once, and until then hold what
+/// they were given.
+fn reap_orphans() {
+    for _ in 0..MAX_LOOKS {
+        match wait_any(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => std::thread::sleep(LOOK),
+            // Nobody is left.
+            Err(_) => return,
         }
     }
 }

@@ -328,8 +328,29 @@ impl TestEnv {
     /// They are recognised by the mark in their environment: a monitor is in a session of its own, so neither
     /// its group nor its parent tells where it came from. What runs in a container dies with its monitor.
     pub(crate) fn end_leftovers(&self) -> usize {
-        let mark = format!("{MARK}={}", self.base.display()).into_bytes();
         let mut ended = 0;
+        for process in self.processes() {
+            if rustix::process::pidfd_send_signal(&process, rustix::process::Signal::KILL).is_ok() {
+                ended += 1;
+                // Readable once the process has ended, so that nothing writes into the directories we remove.
+                let mut ready = [rustix::event::PollFd::new(
+                    &process,
+                    rustix::event::PollFlags::IN,
+                )];
+                let limit = rustix::event::Timespec {
+                    tv_sec: 5,
+                    tv_nsec: 0,
+                };
+                let _ = rustix::event::poll(&mut ready, Some(&limit));
+            }
+        }
+        ended
+    }
+
+    /// The processes of this scenario that are still there.
+    pub(crate) fn processes(&self) -> Vec<std::os::fd::OwnedFd> {
+        let mark = format!("{MARK}={}", self.base.display()).into_bytes();
+        let mut processes = Vec::new();
         for entry in fs::read_dir("/proc").expect("/proc").flatten() {
             let Some(pid) = entry
                 .file_name()
@@ -353,23 +374,11 @@ impl TestEnv {
             if environment
                 .split(|byte| *byte == 0)
                 .any(|variable| variable == mark)
-                && rustix::process::pidfd_send_signal(&process, rustix::process::Signal::KILL)
-                    .is_ok()
             {
-                ended += 1;
-                // Readable once the process has ended, so that nothing writes into the directories we remove.
-                let mut ready = [rustix::event::PollFd::new(
-                    &process,
-                    rustix::event::PollFlags::IN,
-                )];
-                let limit = rustix::event::Timespec {
-                    tv_sec: 5,
-                    tv_nsec: 0,
-                };
-                let _ = rustix::event::poll(&mut ready, Some(&limit));
+                processes.push(process);
             }
         }
-        ended
+        processes
     }
 
     /// Leaves the directories to be looked at.

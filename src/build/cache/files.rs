@@ -115,6 +115,16 @@ impl FileHashes {
         stat: &Stat,
         open: impl FnOnce() -> std::io::Result<OwnedFd>,
     ) -> std::io::Result<[u8; 32]> {
+        // Before it is read: what happens meanwhile may look the same.
+        self.hash_at(SystemTime::now(), stat, open)
+    }
+
+    fn hash_at(
+        &mut self,
+        now: SystemTime,
+        stat: &Stat,
+        open: impl FnOnce() -> std::io::Result<OwnedFd>,
+    ) -> std::io::Result<[u8; 32]> {
         if !self.loaded {
             self.load();
         }
@@ -133,7 +143,7 @@ impl FileHashes {
         }
         let hash: [u8; 32] = hasher.finish().as_ref().try_into().unwrap_or_default();
         let settled = UNIX_EPOCH + Duration::from_nanos(state.changed.max(0) as u64) + SETTLED;
-        if SystemTime::now() > settled {
+        if now > settled {
             self.fresh.insert(state, hash);
         }
         Ok(hash)
@@ -173,5 +183,128 @@ impl FileHashes {
             fs::create_dir_all(dir).map_err(failed("create", dir))?;
         }
         Ok(store.replace_shared_file(&self.path, &bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::FileTimes;
+    use std::path::Path;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let file = dir.path().join("file");
+        (dir, store, file)
+    }
+
+    /// Hashes as if it were an hour later than it is; the second says whether the file was read.
+    fn hash(hashes: &mut FileHashes, path: &Path) -> ([u8; 32], bool) {
+        hash_after(hashes, path, Duration::from_secs(3600))
+    }
+
+    fn hash_after(hashes: &mut FileHashes, path: &Path, after: Duration) -> ([u8; 32], bool) {
+        let mut was_read = false;
+        let stat = rustix::fs::stat(path).unwrap();
+        let open = || {
+            was_read = true;
+            fs::File::open(path).map(OwnedFd::from)
+        };
+        let hash = hashes
+            .hash_at(SystemTime::now() + after, &stat, open)
+            .unwrap();
+        (hash, was_read)
+    }
+
+    fn sha256(text: &str) -> [u8; 32] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        digest.as_ref().try_into().unwrap()
+    }
+
+    #[test]
+    fn an_unchanged_file_is_read_once_and_remembered_for_the_next_build() {
+        let (_dir, store, file) = store();
+        fs::write(&file, "one").unwrap();
+        let mut hashes = FileHashes::new(&store);
+        assert_eq!(hash(&mut hashes, &file), (sha256("one"), true));
+        assert_eq!(hash(&mut hashes, &file), (sha256("one"), false));
+        hashes.save(&store).unwrap();
+        let mut hashes = FileHashes::new(&store);
+        assert_eq!(hash(&mut hashes, &file), (sha256("one"), false));
+        // Nothing new: nothing is written.
+        fs::remove_file(store.cache_dir().join("files")).unwrap();
+        hashes.save(&store).unwrap();
+        assert!(!store.cache_dir().join("files").exists());
+    }
+
+    #[test]
+    fn a_file_that_was_changed_just_now_is_not_remembered() {
+        let (_dir, store, file) = store();
+        fs::write(&file, "one").unwrap();
+        let mut hashes = FileHashes::new(&store);
+        for _ in 0..2 {
+            let hashed = hash_after(&mut hashes, &file, Duration::ZERO);
+            assert_eq!(hashed, (sha256("one"), true));
+        }
+        // Nor one of the future, where the clock was set back.
+        let stat = rustix::fs::stat(&file).unwrap();
+        let open = || fs::File::open(&file).map(OwnedFd::from);
+        hashes.hash_at(UNIX_EPOCH, &stat, open).unwrap();
+        assert!(hashes.fresh.is_empty());
+    }
+
+    #[test]
+    fn the_change_time_tells_when_size_and_modification_time_do_not() {
+        let (_dir, store, file) = store();
+        fs::write(&file, "one").unwrap();
+        let times = || fs::metadata(&file).unwrap().modified().unwrap();
+        let modified = times();
+        let mut hashes = FileHashes::new(&store);
+        assert_eq!(hash(&mut hashes, &file).0, sha256("one"));
+        let before = rustix::fs::stat(&file).unwrap();
+        // Until the clock that files are stamped with has gone on.
+        loop {
+            fs::write(&file, "two").unwrap();
+            let file = fs::File::options().write(true).open(&file).unwrap();
+            file.set_times(FileTimes::new().set_modified(modified))
+                .unwrap();
+            let after = rustix::fs::fstat(&file).unwrap();
+            if (after.st_ctime, after.st_ctime_nsec) != (before.st_ctime, before.st_ctime_nsec) {
+                break;
+            }
+        }
+        assert_eq!(times(), modified);
+        assert_eq!(hash(&mut hashes, &file), (sha256("two"), true));
+    }
+
+    #[test]
+    fn what_two_builds_found_out_is_kept() {
+        let (dir, store, file) = store();
+        let other = dir.path().join("other");
+        fs::write(&file, "one").unwrap();
+        fs::write(&other, "two").unwrap();
+        let [mut one, mut two] = [FileHashes::new(&store), FileHashes::new(&store)];
+        hash(&mut one, &file);
+        hash(&mut two, &other);
+        one.save(&store).unwrap();
+        two.save(&store).unwrap();
+        let mut hashes = FileHashes::new(&store);
+        assert_eq!(hash(&mut hashes, &file), (sha256("one"), false));
+        assert_eq!(hash(&mut hashes, &other), (sha256("two"), false));
+    }
+
+    #[test]
+    fn a_damaged_memory_is_none() {
+        let (_dir, store, file) = store();
+        fs::write(&file, "one").unwrap();
+        fs::create_dir_all(store.cache_dir()).unwrap();
+        let path = store.cache_dir().join("files");
+        for bytes in [&b""[..], b"ctr", b"ctrfile0", b"ctrfile1half an entry"] {
+            fs::write(&path, bytes).unwrap();
+            let mut hashes = FileHashes::new(&store);
+            assert_eq!(hash(&mut hashes, &file), (sha256("one"), true));
+        }
     }
 }
