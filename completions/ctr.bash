@@ -330,7 +330,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -341,6 +341,10 @@ _ctr() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --annotation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -393,6 +397,14 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -462,7 +474,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -473,6 +485,10 @@ _ctr() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --annotation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -525,6 +541,14 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -650,7 +674,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -661,6 +685,10 @@ _ctr() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --annotation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -713,6 +741,14 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1756,7 +1792,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -q -t --help --add-host --allow --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --platform --progress --pull --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1767,6 +1803,10 @@ _ctr() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --annotation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1819,6 +1859,14 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -125,6 +125,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand ps" -s q -l quiet -d 'Only displ
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display total file sizes'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
@@ -137,6 +138,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -152,6 +154,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Do
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache -d 'Do not use results of earlier builds'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
@@ -268,6 +271,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_sub
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
@@ -280,6 +284,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -295,6 +300,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
@@ -314,6 +320,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subc
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
@@ -326,6 +333,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -341,6 +349,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
@@ -529,6 +538,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
@@ -541,6 +551,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -556,6 +567,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'

@@ -19,6 +19,7 @@ mod archive;
 mod build;
 mod build_crash;
 mod build_hostile;
+mod build_output;
 mod build_remote;
 mod cache;
 mod corpus;
@@ -61,6 +62,7 @@ const FILES: &[File] = &[
     ("build_crash", build_crash::scenarios),
     ("cache", cache::scenarios),
     ("build_hostile", build_hostile::scenarios),
+    ("build_output", build_output::scenarios),
     ("build_remote", build_remote::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),

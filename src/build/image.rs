@@ -1,5 +1,7 @@
 //! A stage's result → an image of the store.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::config;
@@ -7,8 +9,8 @@ use super::error::Error;
 use super::message::StageResult;
 use super::request::Request;
 use crate::container::Engine;
+use crate::content::Digest;
 use crate::content::media_type::{OCI_CONFIG, OCI_MANIFEST};
-use crate::content::{Digest, Reference};
 use crate::store::Lease;
 
 /// A new image.
@@ -20,7 +22,7 @@ pub struct Built {
     pub manifest: Digest,
 }
 
-/// Puts the image into the store and gives it its names.
+/// Puts the image into the store, without a name.
 ///
 /// # Errors
 ///
@@ -28,13 +30,11 @@ pub struct Built {
 pub(super) fn put(
     request: &Request,
     engine: &Engine,
-    result: StageResult,
-    names: &[Reference],
+    result: &StageResult,
     lease: &mut Lease,
 ) -> Result<Built, Error> {
-    let StageResult {
-        mut image, layers, ..
-    } = result;
+    let layers = &result.layers;
+    let mut image = result.image.clone();
     if let Some(labels) = &mut image.config.labels {
         labels.retain(|name, _| !request.unset_labels.contains(name));
     }
@@ -77,25 +77,22 @@ pub(super) fn put(
         .iter()
         .map(|layer| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}))
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "config": {"mediaType": OCI_CONFIG, "digest": id, "size": bytes.len()},
         "layers": descriptors,
-    })
-    .to_string()
-    .into_bytes();
+    });
+    if !request.annotations.is_empty() {
+        let annotations: BTreeMap<_, _> = request.annotations.iter().cloned().collect();
+        manifest["annotations"] = json!(annotations);
+    }
+    let manifest = manifest.to_string().into_bytes();
     let (manifest, manifest_blob) = store.prepare_blob(&manifest)?;
     lease.add(&id)?;
     lease.add(&manifest)?;
     if !store.has_blob(&id) || !store.has_blob(&manifest) {
         store.publish_unsettled(vec![config_blob, manifest_blob])?;
-    }
-    for name in names {
-        store.set_ref(Some(name), &manifest)?;
-    }
-    if names.is_empty() {
-        store.set_ref(None, &manifest)?;
     }
     Ok(Built { id, manifest })
 }

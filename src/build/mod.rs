@@ -18,6 +18,7 @@
 //! tree         files: from contexts, stages and images into layers
 //! layer        a directory that was written → a layer of the store
 //! cache        results of steps by what they were made from
+//! output       what becomes of the result: an image, files in a directory, a tar
 //! image        a stage's result → an image of the store
 //! ```
 //!
@@ -38,6 +39,7 @@ mod layer;
 pub mod lint;
 mod message;
 mod mode;
+mod output;
 mod plan;
 pub mod remote;
 pub mod request;
@@ -49,15 +51,14 @@ mod variables;
 
 pub use error::{Error, Failure};
 pub use image::Built;
+pub use output::Product;
 pub use plan::Plan;
 pub use request::Request;
 pub use variables::Globals;
 
 use crate::container::Engine;
-use crate::content::Reference;
 use crate::image::Platform;
 use crate::image::layer::UnpackOptions;
-use crate::monitor;
 use crate::userns::IdMap;
 
 use event::Observer;
@@ -87,33 +88,25 @@ impl Request {
     }
 }
 
-/// Builds an image and gives it its names. The process has one thread and is inside the user's id map, which is `map`;
-/// `engine` was opened in there.
+/// Builds. The process has one thread and is inside the user's id map, which is `map`; `engine` was opened in there.
 ///
 /// # Errors
 ///
-/// All of [`Error`]. No name has changed then.
-pub fn build(
-    request: &Request,
+/// All of [`Error`]. What was finished before is kept for the next build.
+pub fn build<'a>(
+    request: &'a Request,
     plan: &Plan,
-    engine: &Engine,
+    engine: &'a Engine,
     map: &IdMap,
-    names: &[Reference],
     observer: &mut dyn Observer,
-) -> Result<Built, Error> {
+) -> Result<Product<'a>, Error> {
     let owners = UnpackOptions::new(map).owners;
     let mut lease = engine.store.lease()?;
-    let result = schedule::run(request, plan, engine, owners, &mut lease, observer);
-    let built = result.and_then(|result| image::put(request, engine, result, names, &mut lease));
-    settle_in_background(engine);
-    built
-}
-
-/// Waits for the disk in a process that nobody waits for. Where it cannot be had the next build's does it, or the layers
-/// are made again after a power cut.
-fn settle_in_background(engine: &Engine) {
-    let _ = monitor::fork_apart(&[], || {
-        let _ = monitor::leave_standard_streams();
-        let _ = engine.store.settle();
-    });
+    match schedule::run(request, plan, engine, owners, &mut lease, observer) {
+        Ok(result) => Ok(Product::new(request, engine, owners, result, lease)),
+        Err(error) => {
+            output::settle_in_background(engine);
+            Err(error)
+        }
+    }
 }

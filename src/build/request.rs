@@ -33,6 +33,8 @@ pub struct Request {
     pub unset_labels: Vec<String>,
     /// `--env` and `--unsetenv`: what is set or, with `None`, taken away in the end.
     pub env: Vec<(String, Option<String>)>,
+    /// `--annotation`, of the manifest.
+    pub annotations: Vec<(String, String)>,
     /// `--platform`; the host's where nobody said.
     pub platform: Option<Platform>,
     /// How often and when the cache is asked.

@@ -7,7 +7,7 @@ use super::Error;
 /// # Errors
 ///
 /// [`Error::MountFlag`] for a quote in the wrong place.
-pub(super) fn split(line: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn split(line: &str) -> Result<Vec<String>, Error> {
     let misplaced = |what: &str| Err(Error::MountFlag(format!("parse error: {what}")));
     let mut fields = Vec::new();
     let mut rest = line;

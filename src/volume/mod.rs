@@ -14,7 +14,7 @@
 
 mod bind_flag;
 mod copy_up;
-mod csv;
+pub(crate) mod csv;
 mod mount_flag;
 mod mount_point;
 mod resolve;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::build_input::{Input, Sources};
+use super::build_output::{self, Outputs};
 use super::{build_flags, create_flags};
 use crate::build::cache;
 use crate::build::context::DockerfileText;
@@ -41,6 +42,9 @@ pub(crate) struct Build {
     /// Allow what the Dockerfile may not do by itself: network.host, security.insecure
     #[arg(long, value_name = "ENTITLEMENT")]
     allow: Vec<String>,
+    /// Add metadata to the image's manifest
+    #[arg(long, value_name = "NAME=VALUE")]
+    annotation: Vec<String>,
     /// Set values for ARGs; NAME alone takes the value from your own environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
@@ -86,6 +90,10 @@ pub(crate) struct Build {
     /// Do not use results of earlier builds for these stages
     #[arg(long, value_name = "STAGE")]
     no_cache_filter: Vec<String>,
+    /// Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of
+    /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)
+    #[arg(short, long, value_name = "DEST|type=TYPE[,KEY=VALUE]")]
+    output: Vec<String>,
     /// Set the platform of base images and of the result (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
@@ -95,6 +103,9 @@ pub(crate) struct Build {
     /// Ask registries for newer base images
     #[arg(long)]
     pull: bool,
+    /// Push the image to its registry, like --output type=registry
+    #[arg(long)]
+    push: bool,
     /// Suppress progress and print the image ID
     #[arg(short, long)]
     quiet: bool,
@@ -144,16 +155,17 @@ impl Command for Build {
             "Build a directory of a repository at a tag; git has to be installed",
         ),
         (
+            "build --target docs -o public .",
+            "Build a stage and put its files into a directory",
+        ),
+        (
             "build --secret id=token,src=token.txt -q .",
             "Let RUN --mount=type=secret,id=token see a file, and print the image ID alone",
         ),
     ];
     const UNBUILT: &'static [Flag] = &[
-        Flag::value("output").short('o'),
         Flag::value("cache-from"),
         Flag::value("cache-to"),
-        Flag::switch("push"),
-        Flag::value("annotation"),
         Flag::value("attest"),
         Flag::value("provenance"),
         Flag::value("sbom"),
@@ -188,17 +200,12 @@ impl Command for Build {
     ];
 
     fn run(self, context: &Context) -> Outcome {
-        let names = (self.tag.iter())
-            .map(|text| {
-                let name: Reference = text.parse()?;
-                match name.digest() {
-                    Some(_) => Err(Failure::message(format!(
-                        "invalid tag {text:?}: it has a digest"
-                    ))),
-                    None => Ok(name.with_default_tag()),
-                }
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
+        let names: Result<Vec<_>, _> = self
+            .tag
+            .iter()
+            .map(|name| build_output::tag(name))
+            .collect();
+        let outputs = Outputs::new(context, &self.output, self.push, names?)?;
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
             return Err(Failure::message("--debug needs a terminal"));
         }
@@ -241,11 +248,15 @@ impl Command for Build {
         let engine = engine(context, store, &map)?;
         self.warn(context, &input)?;
         let mut watcher = Watcher::new(style);
-        let built = build::build(&request, &plan, &engine, &map, &names, &mut watcher);
-        let built = built.map_err(|error| located(error).at(context, &input.dockerfile))?;
-        self.report(context, &built, &names, style)?;
+        let product = build::build(&request, &plan, &engine, &map, &mut watcher);
+        let mut product = product.map_err(|error| located(error).at(context, &input.dockerfile))?;
+        let made = outputs.make(context, &engine, &map, &mut product, self.quiet)?;
+        if let Some((built, names)) = &made {
+            self.report(context, built, names, style, &outputs)?;
+        }
+        drop(product);
         if let Err(error) = cache::keep_within_budget(&engine.store) {
-            // The image is built all the same.
+            // What was asked for is there all the same.
             context.warn(&format!("cannot prune the build cache: {error}"));
         }
         Ok(0)
@@ -328,6 +339,7 @@ impl Build {
             labels: self.label.clone(),
             unset_labels: self.unsetlabel.clone(),
             env: build_flags::env(&self.env, &self.unsetenv),
+            annotations: build_flags::annotations(&self.annotation)?,
             platform: create_flags::platform(self.platform.as_deref())
                 .map_err(|failure| failure.with_code(1))?,
             cache,
@@ -455,6 +467,7 @@ impl Build {
         built: &Built,
         names: &[Reference],
         style: Style,
+        outputs: &Outputs,
     ) -> Result<(), Failure> {
         if let Some(path) = &self.iidfile {
             std::fs::write(path, built.id.to_string())
@@ -470,6 +483,9 @@ impl Build {
             let text = format!("{metadata:#}\n");
             std::fs::write(path, text)
                 .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
+        }
+        if self.quiet && outputs.takes_stdout() {
+            return Ok(());
         }
         if self.quiet {
             return context.println(&built.id.to_string());

@@ -131,6 +131,27 @@ pub(super) fn agents(flags: &[String]) -> Result<BTreeMap<String, PathBuf>, Fail
     Ok(agents)
 }
 
+/// `--annotation [manifest:]NAME=VALUE`: what is made is one manifest, without an index.
+pub(super) fn annotations(flags: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    let mut annotations = Vec::new();
+    for flag in flags {
+        let (name, value) = flag.split_once('=').ok_or_else(|| {
+            Failure::message(format!("invalid annotation {flag:?}, expected key=value"))
+        })?;
+        let name = match name.split_once(':') {
+            Some(("manifest", name)) => name,
+            Some((kind @ ("index" | "manifest-descriptor" | "index-descriptor"), _)) => {
+                return Err(Failure::message(format!(
+                    "annotations of type {kind} are not supported: {flag}"
+                )));
+            }
+            _ => name,
+        };
+        annotations.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(annotations)
+}
+
 /// `--add-host NAME:ADDRESS` or `NAME=ADDRESS`.
 pub(super) fn hosts(flags: &[String]) -> Result<Vec<(String, IpAddr)>, Failure> {
     let mut hosts = Vec::new();

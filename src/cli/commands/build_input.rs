@@ -85,7 +85,7 @@ impl Reader<'_> {
                     "invalid argument: can't use stdin for both build context and dockerfile",
                 ));
             }
-            return self.from_stdin();
+            return self.standard_input();
         }
         if let Some(remote) = Remote::of_context(path).map_err(Failure::message)? {
             return match self.fetch(path, &remote)? {
@@ -118,7 +118,7 @@ impl Reader<'_> {
         Ok((dockerfile, BuildContext { dir, ignore }))
     }
 
-    fn from_stdin(&mut self) -> Result<(DockerfileText, BuildContext), Failure> {
+    fn standard_input(&mut self) -> Result<(DockerfileText, BuildContext), Failure> {
         let mut head = Vec::new();
         let mut stdin = io::stdin().lock();
         (&mut stdin)

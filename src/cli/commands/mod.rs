@@ -4,6 +4,7 @@ mod attach;
 mod build;
 mod build_flags;
 mod build_input;
+mod build_output;
 mod builder;
 mod check;
 mod complete;

@@ -1,6 +1,5 @@
 //! `ctr save`.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
@@ -9,14 +8,14 @@ use clap::Args;
 use super::create_flags;
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, words};
+use crate::cli::error::Failure;
 use crate::cli::streams;
+use crate::cli::unfinished::Unfinished;
 use crate::content::{Digest, Reference};
 use crate::image::archive::{self, Directory, Format, Item, SaveOptions, Sink, Tar};
 use crate::image::layer::UnpackOptions;
 use crate::image::{self};
 use crate::store::Store;
-use crate::sys;
 
 /// What is written to the disk at once.
 const BUFFER: usize = 256 << 10;
@@ -184,50 +183,5 @@ fn quiet_where_nobody_reads(error: archive::Error) -> Failure {
     match error {
         archive::Error::Write(error) => Failure::stdout(error),
         other => other.into(),
-    }
-}
-
-/// A file that gets its name when it is whole; dropped before that, it is removed.
-struct Unfinished {
-    file: File,
-    path: PathBuf,
-    finished: bool,
-}
-
-impl Unfinished {
-    fn beside(path: &Path) -> Result<Unfinished, Failure> {
-        let mut number = [0; 8];
-        sys::random::fill(&mut number)?;
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".{:016x}", u64::from_ne_bytes(number)));
-        let beside = path.with_file_name(name);
-        let file = File::create_new(&beside).map_err(|error| {
-            let why = words(&error.to_string());
-            Failure::message(format!("open {}: {why}", path.display()))
-        })?;
-        Ok(Unfinished {
-            file,
-            path: beside,
-            finished: false,
-        })
-    }
-
-    fn finish(mut self, to: &Path) -> Result<(), Failure> {
-        fs::rename(&self.path, to).map_err(|error| {
-            let why = words(&error.to_string());
-            Failure::message(format!("rename {}: {why}", to.display()))
-        })?;
-        self.finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.finished {
-            // Nobody misses it; that it cannot be removed is nothing to add to what went wrong.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
