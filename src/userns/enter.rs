@@ -5,20 +5,21 @@ use std::os::fd::BorrowedFd;
 
 use rustix::process::{Gid, Uid};
 
-use super::{Error, IdMap, Tier, write_maps};
+use super::{Error, IdMap, write_maps};
 use crate::settings::Settings;
 use crate::sys::child::speaking_child;
 use crate::sys::namespace::{setns, unshare};
 use crate::sys::process::{Side, exit_now, fork, wait};
 
 /// Moves the calling process, which must have one thread, into a new user and mount namespace with `map` and makes it
-/// root there. For commands that touch layer contents (pull, import, prune, …). Does nothing for [`Tier::Identity`].
+/// root there. For commands that touch layer contents (pull, import, prune, …). Does nothing where the map is this process's
+/// own ([`IdMap::is_own`]).
 ///
 /// # Errors
 ///
 /// All of [`Error`].
 pub fn enter(map: &IdMap, settings: &Settings) -> Result<(), Error> {
-    if map.tier == Tier::Identity {
+    if map.is_own() {
         return Ok(());
     }
     let writer = Writer::fork(map, settings)?;

@@ -6,7 +6,8 @@
 //!    id it has maps to itself.
 //! 2. **Subordinate** – ranges in `/etc/subuid` and `/etc/subgid`, written by `newuidmap` and `newgidmap`: container id 0
 //!    is the user, 1… are the ranges.
-//! 3. **Single** – neither: one id of the container is the user, everything else does not exist.
+//! 3. **Single** – neither: one id of the container is the user, everything else does not exist. So it is for root of a
+//!    namespace that has but one id.
 //!
 //! Subordinate ranges need both files and both helpers; where one is missing the user has the one-id map.
 //!
@@ -96,10 +97,16 @@ impl IdMap {
     /// [`Error::Write`] (as the failed read) where `/proc` is not readable.
     pub fn detect(settings: &Settings) -> Result<IdMap, Error> {
         if holds_ids(settings) {
+            let uids = identity("/proc/self/uid_map")?;
+            let gids = identity("/proc/self/gid_map")?;
+            if has_one_id(&uids) && has_one_id(&gids) {
+                // Root of a container of a user with one id: what that user goes without is missing here, too.
+                return Ok(IdMap::single(settings, 0, 0));
+            }
             return Ok(IdMap {
                 tier: Tier::Identity,
-                uids: identity("/proc/self/uid_map")?,
-                gids: identity("/proc/self/gid_map")?,
+                uids,
+                gids,
             });
         }
         let ranges = |file| subid::ranges(Path::new(file), &settings.user_name, settings.uid);
@@ -116,6 +123,25 @@ impl IdMap {
             uids: stack(settings.uid, &uids),
             gids: stack(settings.gid, &gids),
         })
+    }
+
+    /// Returns whether this process, which the map was made for, has these ids anyway: no namespace has to be entered for them.
+    pub fn is_own(&self) -> bool {
+        let is_root = |extents: &[Extent]| {
+            matches!(
+                extents,
+                [Extent {
+                    container_id: 0,
+                    host_id: 0,
+                    size: 1
+                }]
+            )
+        };
+        match self.tier {
+            Tier::Identity => true,
+            Tier::Subordinate => false,
+            Tier::Single => is_root(&self.uids) && is_root(&self.gids),
+        }
     }
 
     /// Returns the one-id map that shows the user as `uid` and `gid` inside.
@@ -193,6 +219,10 @@ fn identity(path: &str) -> Result<Vec<Extent>, Error> {
         .collect())
 }
 
+fn has_one_id(extents: &[Extent]) -> bool {
+    matches!(extents, [Extent { size: 1, .. }])
+}
+
 /// Lays `ranges` above id 0, which is `own`.
 fn stack(own: u32, ranges: &[subid::Range]) -> Vec<Extent> {
     let mut extents = vec![Extent {
@@ -227,6 +257,22 @@ mod tests {
             host_id,
             size,
         }
+    }
+
+    #[test]
+    fn one_id_is_one_id() {
+        let map = |inside, outside| IdMap {
+            tier: Tier::Single,
+            uids: vec![extent(inside, outside, 1)],
+            gids: vec![extent(inside, outside, 1)],
+        };
+        assert!(map(0, 0).is_own());
+        assert!(!map(0, 1000).is_own());
+        // The ids of the user who starts a container: root inside has more to say there than she outside.
+        assert!(!map(1000, 1000).is_own());
+        assert!(has_one_id(&[extent(0, 0, 1)]));
+        assert!(!has_one_id(&[extent(0, 0, 2)]));
+        assert!(!has_one_id(&[extent(0, 1000, 1), extent(1, 100_000, 1)]));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::rootfs::{Root, copy_tree};
 use crate::settings::Settings;
 use crate::sys::child::speaking_child;
 use crate::sys::namespace;
-use crate::userns::{self, IdMap, Tier};
+use crate::userns::{self, IdMap};
 
 use super::{Error, MountPoint, Volumes};
 
@@ -140,7 +140,7 @@ fn fill_in_namespace(
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     })?;
-    if map.tier == Tier::Identity {
+    if map.is_own() {
         // The others have got a mount namespace along with the user namespace.
         let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
         namespace::unshare(libc::CLONE_NEWNS)
