@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(secrets_stay_out_of_the_image),
         scenario!(too_many_layers_are_refused),
         scenario!(layers_are_the_same_without_an_overlay),
+        scenario!(builds_inside_a_container),
         scenario!(flags_change_the_result),
     ]
     .into_iter()
@@ -294,4 +295,33 @@ fn flags_change_the_result(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--isolation chroot");
+}
+
+/// Its root directory is an overlay, and so another one cannot be mounted in there.
+fn builds_inside_a_container(env: &TestEnv) {
+    env.image("busybox");
+    env.ctr("save -o busybox.tar busybox").ok();
+    let copy =
+        "FROM busybox\nCOPY . /a\nFROM busybox\nCOPY --chown=7 --from=0 /a /b/\nWORKDIR /w\n";
+    env.file("copy/Dockerfile", copy);
+    let run = "RUN --network=none rm /b/Dockerfile; echo made > made; chown 33:34 made; cat made\n";
+    env.file("run/Dockerfile", format!("{copy}{run}"));
+    let volumes = format!(
+        "-v {}:/work:ro -v {}:/ctr:ro",
+        env.work().display(),
+        env.binary().display()
+    );
+    let inside = |how: &str, script: &str| {
+        let ctr = "alias ctr='/ctr --root /tmp/store --runroot /tmp/run'";
+        let script = format!("{ctr}\nset -e\nctr load -q -i /work/busybox.tar\n{script}\n");
+        env.file("script", script);
+        env.ctr(format!("run --rm {how} {volumes} busybox sh /work/script"))
+            .ok()
+    };
+    inside("", "ctr build -q /work/copy");
+    inside(
+        "--privileged",
+        "ctr build -q -t built /work/run\nctr run --rm --network none built cat made\ncat /tmp/store/driver",
+    )
+    .stdout_has("made\ncopy\n");
 }

@@ -1,13 +1,14 @@
 //! A growing stack: an overlay for each layer that is written, above those that are there.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{EMPTY, make_dir, merged, topmost_once};
 use crate::rootfs::stack::{Place, Stack, Upper};
-use crate::rootfs::{Error, ROOT_MODE, Root, failed};
+use crate::rootfs::{Copy, Driver, Error, ROOT_MODE, Root, failed};
 use crate::store::remove_tree;
 
 /// Layers, and a directory of its own.
@@ -16,11 +17,17 @@ pub(super) struct OverlayStack {
     scratch: PathBuf,
     /// Layers that were begun.
     begun: usize,
+    /// Where not even an overlay for reading can be mounted here.
+    copied: Option<Box<dyn Stack>>,
 }
 
 impl OverlayStack {
     pub(super) fn new(scratch: PathBuf) -> OverlayStack {
-        OverlayStack { scratch, begun: 0 }
+        OverlayStack {
+            scratch,
+            begun: 0,
+            copied: None,
+        }
     }
 
     /// Places for mounts, below all layers: so the upper directory holds nothing but what was written.
@@ -33,7 +40,18 @@ impl Stack for OverlayStack {
     fn open(&mut self, layers: &[PathBuf]) -> Result<OwnedFd, Error> {
         let empty = self.scratch.join(EMPTY);
         make_dir(&empty)?;
-        merged::open(&topmost_once(layers), &empty)
+        if let Some(copied) = &mut self.copied {
+            return copied.open(layers);
+        }
+        match merged::open(&topmost_once(layers), &empty) {
+            // A container's root, say, who may not mount in the container's own namespace. What is run for her may have an
+            // overlay in its own all the same.
+            Err(Error::Io { source, .. }) if is_refusal(&source) => {
+                let copied = Copy.stack(self.scratch.clone());
+                self.copied.insert(copied).open(layers)
+            }
+            opened => opened,
+        }
     }
 
     fn begin(
@@ -58,6 +76,14 @@ impl Stack for OverlayStack {
     fn end(&mut self, _upper: &Path) -> Result<(), Error> {
         Ok(remove_tree(&self.places())?)
     }
+}
+
+/// Whether it says that nobody may mount this here, rather than that something is wrong with it.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported
+    ) || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// Makes a directory with all places that something is mounted on.
