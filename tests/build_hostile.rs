@@ -1,11 +1,18 @@
 //! `build` against Dockerfiles, contexts and images that mean harm, or ask for what hardly anybody does.
 
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(mounts_do_not_share_a_place),
         scenario!(what_a_step_is_given_tells_it_from_others),
+        scenario!(secrets_go_with_the_build_however_it_ends),
+        scenario!(no_link_leads_out_of_a_fetched_context),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -80,4 +87,72 @@ fn what_a_step_is_given_tells_it_from_others(env: &TestEnv) {
     let network = "FROM busybox\nRUN readlink /proc/self/ns/net > /r\n";
     let isolated = build(network, "--network none");
     assert_ne!(build(network, "--network host"), isolated);
+}
+
+fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
+    env.image("busybox");
+    let left = || -> Vec<String> {
+        let entries = fs::read_dir(env.runtime().join("ctr"))
+            .into_iter()
+            .flatten();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("build-")).collect()
+    };
+    // Says where the other one can see it that it has begun.
+    let wait = "RUN --mount=type=secret,id=s --mount=type=cache,id=c,target=/c touch /c/begun; sleep 100\n";
+    let text = format!(
+        "FROM busybox AS one\n{wait}\
+         FROM busybox AS two\nRUN --mount=type=cache,id=c,target=/c while [ ! -e /c/begun ]; do sleep 0.01; done; false\n\
+         FROM scratch\nCOPY --from=one / /\nCOPY --from=two / /\n"
+    );
+    let build = |text: &str| {
+        let dir = dockerfile(env, text);
+        env.ctr(&format!("build --secret id=s,env=S {dir}"))
+            .env("S", "secret")
+    };
+    build(&text).run().exits(1);
+    assert_eq!(left(), [""; 0]);
+    let alone = format!("FROM busybox\n{wait}");
+    for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        env.ctr("builder prune -af").ok();
+        let running = build(&alone).spawn();
+        env.until(Duration::from_secs(20), || {
+            let caches = fs::read_dir(env.data().join("ctr/cache/mounts"));
+            (caches.into_iter().flatten()).any(|cache| cache.unwrap().path().join("begun").exists())
+        });
+        running.signal(signal);
+        let _ = running.wait();
+        assert_eq!(left(), [""; 0], "{signal}");
+    }
+}
+
+fn no_link_leads_out_of_a_fetched_context(env: &TestEnv) {
+    env.image("busybox");
+    env.file("outside", "THE-HOST-S-OWN\n");
+    let pack = |link: &str| {
+        let script =
+            format!("rm -rf c; mkdir c; echo FROM busybox > c/real; {link}; tar cf - -C c .");
+        env.script(&script).ok()
+    };
+    for link in [
+        "ln -s $PWD/outside c/Dockerfile",
+        "ln -s ../../../../../../../../../../$PWD/outside c/Dockerfile",
+        "mkfifo c/Dockerfile",
+    ] {
+        let tar = pack(link);
+        let failed = env.ctr("build -").stdin(tar.bytes()).run().exits(1);
+        assert!(!failed.err().contains("HOST"), "{failed}");
+    }
+    let tar = pack("echo FROM busybox > c/Dockerfile; mkfifo c/.dockerignore");
+    env.ctr("build -").stdin(tar.bytes()).run().exits(1);
+    let tar = pack("ln -s /real c/Dockerfile");
+    env.ctr("build -").stdin(tar.bytes()).ok();
+    let outside = env.work().join("outside");
+    env.ctr(&format!(
+        "build -f ../../../../../../../../..{} -",
+        outside.display()
+    ))
+    .stdin(tar.bytes())
+    .run()
+    .exits(1);
 }

@@ -5,8 +5,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
 use super::dockerfile::MAX_DOCKERFILE_BYTES;
-use super::error::{Error, failed};
+use super::error::{Error, failed, refused};
 use super::ignore::Ignore;
 use super::inflate::Inflate;
 pub(crate) use super::remote::shown;
@@ -35,12 +38,57 @@ pub struct DockerfileText {
     pub path: Option<PathBuf>,
 }
 
+/// Whose a context is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's: a link leads where it leads.
+    Local,
+    /// Somebody else's: nothing leads out of it.
+    Fetched,
+}
+
+impl Origin {
+    /// Reads a file of the context `dir` by its whole path; `None` where there is none.
+    fn read(self, dir: &Path, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
+        let name = match (self, path.strip_prefix(dir)) {
+            (Origin::Fetched, Ok(name)) => name,
+            (Origin::Fetched, Err(_)) => return Ok(None),
+            (Origin::Local, _) => {
+                return bounded::read_file(path, limit).map_err(failed("read", path));
+            }
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
+        // A pipe has nobody at its other end.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = match rustix::fs::openat2(&root, name, flags, Mode::empty(), within) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            Err(errno) => return Err(refused("open", name)(errno)),
+        };
+        if !file.metadata().map_err(failed("read", name))?.is_file() {
+            return Err(Error::Invalid(format!(
+                "{} is not a regular file",
+                name.display()
+            )));
+        }
+        bounded::read(file, limit)
+            .map(Some)
+            .map_err(failed("read", name))
+    }
+}
+
 /// Reads the Dockerfile of the context `dir`, or `path` (`-f`).
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] where there is none, in Docker's words; [`Error::Io`].
-pub fn dockerfile(dir: &Path, path: Option<&Path>) -> Result<DockerfileText, Error> {
+pub fn dockerfile(
+    dir: &Path,
+    path: Option<&Path>,
+    origin: Origin,
+) -> Result<DockerfileText, Error> {
     let candidates: Vec<(PathBuf, String)> = match path {
         Some(path) => {
             // As BuildKit: which directory it is in the user knows.
@@ -50,8 +98,7 @@ pub fn dockerfile(dir: &Path, path: Option<&Path>) -> Result<DockerfileText, Err
         None => NAMES.map(|name| (dir.join(name), name.to_owned())).to_vec(),
     };
     for (path, name) in &candidates {
-        let bytes = bounded::read_file(path, MAX_DOCKERFILE_BYTES as u64 + 1)
-            .map_err(failed("read", path))?;
+        let bytes = origin.read(dir, path, MAX_DOCKERFILE_BYTES as u64 + 1)?;
         if let Some(bytes) = bytes {
             return Ok(DockerfileText {
                 name: name.clone(),
@@ -72,7 +119,7 @@ pub fn dockerfile(dir: &Path, path: Option<&Path>) -> Result<DockerfileText, Err
 /// # Errors
 ///
 /// [`Error::Ignore`], [`Error::Io`].
-pub fn ignore(dir: &Path, dockerfile: Option<&Path>) -> Result<Ignore, Error> {
+pub fn ignore(dir: &Path, dockerfile: Option<&Path>, origin: Origin) -> Result<Ignore, Error> {
     let own = dockerfile.map(|path| {
         let mut name = path.as_os_str().to_owned();
         name.push(".dockerignore");
@@ -80,8 +127,7 @@ pub fn ignore(dir: &Path, dockerfile: Option<&Path>) -> Result<Ignore, Error> {
     });
     let shared = [".containerignore", ".dockerignore"].map(|name| dir.join(name));
     for path in own.into_iter().chain(shared) {
-        let bytes = bounded::read_file(&path, MAX_IGNORE_BYTES).map_err(failed("read", &path))?;
-        if let Some(bytes) = bytes {
+        if let Some(bytes) = origin.read(dir, &path, MAX_IGNORE_BYTES)? {
             return Ignore::parse(&String::from_utf8_lossy(&bytes)).map_err(|source| {
                 Error::Ignore {
                     name: path.display().to_string(),

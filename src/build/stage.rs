@@ -515,6 +515,12 @@ impl<'a> Worker<'a> {
         self.engine.settings.run_dir.join(name)
     }
 
+    /// Deletes the files of secrets. The mounts of a command that runs keep what they show.
+    pub(super) fn forget_secrets(&self) {
+        // What cannot be deleted now is when the stage ends.
+        let _ = remove_tree(&self.secrets_path());
+    }
+
     fn lease(&mut self, digest: &Digest) -> Result<(), Error> {
         Ok(self.lease.add(digest)?)
     }
@@ -562,8 +568,7 @@ fn open_context(context: &Context) -> Result<Source, Error> {
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
-        // Secrets, where there were any. What a killed build leaves goes with the next prune, or reboot.
-        let _ = remove_tree(&self.secrets_path());
+        self.forget_secrets();
     }
 }
 

@@ -212,6 +212,9 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     };
     let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", "RUN"))?;
     let started = process.start(worker, stdio)?;
+    if worker.request.shell.is_none() {
+        worker.forget_secrets();
+    }
     let code = follow(worker, &started.running, &mut streams)?;
     if let Some(supervisor) = started.running.supervisor {
         let complete = supervisor.finish().map_err(failed("wait for", "RUN"))?;

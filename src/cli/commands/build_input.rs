@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::build::context::{self, Access, Content, DockerfileText, Fetched};
+use crate::build::context::{self, Access, Content, DockerfileText, Fetched, Origin};
 use crate::build::dockerfile::MAX_DOCKERFILE_BYTES;
 use crate::build::remote::Remote;
 use crate::build::request::{Context as BuildContext, NamedContext};
@@ -110,10 +110,10 @@ impl Reader<'_> {
             Some("-") => text(read_stdin(Vec::new())?),
             file => match self.remote_dockerfile(file)? {
                 Some(dockerfile) => dockerfile,
-                None => context::dockerfile(&dir, file.map(Path::new))?,
+                None => context::dockerfile(&dir, file.map(Path::new), Origin::Local)?,
             },
         };
-        let ignore = context::ignore(&dir, dockerfile.path.as_deref())?;
+        let ignore = context::ignore(&dir, dockerfile.path.as_deref(), Origin::Local)?;
         let dir = Some(dir);
         Ok((dockerfile, BuildContext { dir, ignore }))
     }
@@ -152,11 +152,11 @@ impl Reader<'_> {
                 Some(dockerfile) => dockerfile,
                 None => {
                     let file = file.map(|file| dir.join(file.trim_start_matches('/')));
-                    context::dockerfile(dir, file.as_deref())?
+                    context::dockerfile(dir, file.as_deref(), Origin::Fetched)?
                 }
             },
         };
-        let ignore = context::ignore(dir, dockerfile.path.as_deref())?;
+        let ignore = context::ignore(dir, dockerfile.path.as_deref(), Origin::Fetched)?;
         let dir = Some(dir.to_owned());
         Ok((dockerfile, BuildContext { dir, ignore }))
     }
@@ -193,9 +193,9 @@ impl Reader<'_> {
         if let Some(image) = value.strip_prefix("docker-image://") {
             return Ok(NamedContext::Image(image.to_owned()));
         }
-        let dir = match Remote::of_context(value).map_err(Failure::message)? {
+        let (dir, origin) = match Remote::of_context(value).map_err(Failure::message)? {
             Some(remote) => match self.fetch(value, &remote)? {
-                Content::Directory(dir) => dir,
+                Content::Directory(dir) => (dir, Origin::Fetched),
                 Content::Dockerfile(_) => {
                     return Err(Failure::message(format!(
                         "build context {name}: {value} is neither an archive nor a repository"
@@ -207,13 +207,16 @@ impl Reader<'_> {
                     "build context {name}: {value} is not supported yet"
                 )));
             }
-            None => Path::new(value).canonicalize().map_err(|error| {
-                Failure::message(format!(
-                    "failed to get build context {name}: {value}: {error}"
-                ))
-            })?,
+            None => {
+                let dir = Path::new(value).canonicalize().map_err(|error| {
+                    Failure::message(format!(
+                        "failed to get build context {name}: {value}: {error}"
+                    ))
+                })?;
+                (dir, Origin::Local)
+            }
         };
-        let ignore = context::ignore(&dir, None)?;
+        let ignore = context::ignore(&dir, None, origin)?;
         let dir = Some(dir);
         Ok(NamedContext::Files(BuildContext { dir, ignore }))
     }
