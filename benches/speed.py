@@ -10,9 +10,11 @@ import subprocess
 import tempfile
 import time
 
+import builds
 import images
 import peers
 from peers import Failed, interleaved, median_ms, output
+from rows import Row
 
 CONTAINER = "bench"
 TRUE = ("run", "--rm", "--network", "none", "busybox", "true")
@@ -39,23 +41,6 @@ class Bench:
     def close(self):
         for engine in self.engines:
             engine.wipe()
-
-
-class Row:
-    """One line of the table. `values` is {program: (text, ratio to ctr or None)}, ctr first."""
-
-    def __init__(self, work, goal):
-        self.work, self.goal, self.values, self.note, self.spread = work, goal, {}, "", {}
-
-    def times(self, results, format="{:.1f} ms", scale=median_ms):
-        ours = scale(results["ctr"]) if results.get("ctr") else None
-        for name, samples in results.items():
-            value = scale(samples)
-            ratio = value / ours if ours and name != "ctr" else None
-            self.values[name] = (format.format(value), ratio)
-            if isinstance(samples, list):
-                self.spread[name] = (min(samples) * 1000, max(samples) * 1000, len(samples))
-        return self
 
 
 def run_true(bench):
@@ -263,6 +248,7 @@ ROWS = {
     "pull": pull,
     "memory": monitor_memory,
     "size": binary_size,
+    **builds.ROWS,
 }
 
 

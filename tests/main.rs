@@ -28,6 +28,7 @@ mod df;
 mod distribution;
 mod emulation;
 mod escapes;
+mod examples;
 mod exec;
 mod harness;
 mod images;
@@ -70,6 +71,7 @@ const FILES: &[File] = &[
     ("df", df::scenarios),
     ("emulation", emulation::scenarios),
     ("escapes", escapes::scenarios),
+    ("examples", examples::scenarios),
     ("exec", exec::scenarios),
     ("harness", harness::scenarios),
     ("images", images::scenarios),

@@ -1,7 +1,10 @@
 //! What a scenario needs of the machine beyond the program under test.
 
-use std::net::{IpAddr, UdpSocket};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use super::users::User;
 
@@ -22,6 +25,8 @@ pub(crate) enum Need {
     OuterAddress,
     /// A program in `PATH`.
     Program(&'static str),
+    /// A host and port outside, which answers within two seconds.
+    Reachable(&'static str),
     /// A device or file that has to be there.
     File(&'static str),
 }
@@ -42,10 +47,25 @@ impl Need {
                 .map(|_| ())
                 .ok_or_else(|| "the machine has no network".into()),
             Need::Program(name) => find_program(name).map(|_| ()),
+            Need::Reachable(place) => reachable(place),
             Need::File(path) if std::path::Path::new(path).exists() => Ok(()),
             Need::File(path) => Err(format!("{path} is not here")),
         }
     }
+}
+
+/// Whether somebody answers at `place`. Asked once in a run: it takes its time where nobody does.
+fn reachable(place: &'static str) -> Result<(), String> {
+    static ASKED: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
+    let mut asked = ASKED.lock().expect("nobody panics with it");
+    let answers = *asked.entry(place).or_insert_with(|| {
+        let addresses = place.to_socket_addrs().into_iter().flatten();
+        let mut tries = addresses.take(2);
+        tries.any(|address| TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok())
+    });
+    answers
+        .then_some(())
+        .ok_or_else(|| format!("{place} cannot be reached"))
 }
 
 /// An address of this machine that is not its loopback.
