@@ -12,9 +12,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(adds_files).needs(Need::Busybox),
         scenario!(adds_files_once),
         scenario!(refuses_files),
+        scenario!(follows_redirects),
+        scenario!(trusts_whom_pulls_trust),
         scenario!(adds_repositories)
             .needs(Need::Busybox)
             .needs(Need::Program("git")),
+        scenario!(adds_submodules).needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
         scenario!(builds_what_is_fetched).needs(Need::Program("git")),
         scenario!(unpacks_with_programs)
@@ -154,6 +157,59 @@ fn refuses_files(env: &TestEnv) {
     env.ctr(["build", &dir]).ok();
 }
 
+fn follows_redirects(env: &TestEnv) {
+    let server = Registry::start();
+    server.put_file("/f", "1", &[("ETag", "\"1\"")]);
+    let to = |url: &str| Fault::Answer(302, vec![("Location", url.to_owned())], String::new());
+    server.fail("/moved", 2, to("/f"));
+    server.fail("/round", 100, to("/round"));
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/moved /\n");
+    env.ctr(["build", "-o", "out", &dir]).ok();
+    assert_eq!(fs::read(env.work().join("out/moved")).unwrap(), b"1");
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/round /\n");
+    env.ctr(["build", &dir])
+        .run()
+        .exits(1)
+        .stderr_has("too many redirects");
+    // Asked once for what it is, once for its bytes, each as often as redirects are followed.
+    assert!(server.count("/round") < 30);
+}
+
+fn trusts_whom_pulls_trust(env: &TestEnv) {
+    let server = Registry::start_tls();
+    server.put_file("/f", "1", &[]);
+    let proxy = format!("http://{}", server.host());
+    let dir = context(
+        env,
+        &server,
+        "FROM scratch\nADD https://registry.test/f /\n",
+    );
+    env.ctr(["build", &dir])
+        .env("HTTPS_PROXY", &proxy)
+        .run()
+        .exits(1)
+        .stderr_has("invalid peer certificate: UnknownIssuer");
+    assert_eq!(server.count("GET"), 0, "something was asked of a stranger");
+    let trusted = env.file("ca.crt", include_str!("testfiles/tls/ca.crt"));
+    env.ctr(["build", &dir])
+        .env("https_proxy", &proxy)
+        .env("SSL_CERT_FILE", &trusted)
+        .ok();
+    // Nobody is led from there to where everybody listens.
+    let plain = Registry::start();
+    plain.put_file("/f", "1", &[]);
+    let location = format!("http://{}/f", plain.host());
+    let moved = Fault::Answer(302, vec![("Location", location)], String::new());
+    server.fail("/f", 2, moved);
+    env.ctr(["build", "--no-cache", &dir])
+        .env("https_proxy", &proxy)
+        .env("SSL_CERT_FILE", &trusted)
+        .run()
+        .exits(1)
+        .stderr_has("refusing a redirect from HTTPS to HTTP");
+    assert_eq!(plain.count("GET"), 0);
+}
+
 /// Makes a repository with two commits, the first of them tagged `v1`, and serves it.
 fn repository(env: &TestEnv, server: &Registry) {
     env.script(
@@ -209,6 +265,43 @@ fn adds_repositories(env: &TestEnv) {
     let again = env.ctr(["build", "--progress=plain", &dir]).ok().err();
     assert_eq!(again.matches("CACHED").count(), 4, "{again}");
     assert_eq!(server.count("/objects/"), 0);
+}
+
+fn adds_submodules(env: &TestEnv) {
+    let server = Registry::start();
+    repository(env, &server);
+    env.script(
+        "set -e; commit=$(git -C r rev-parse HEAD); \
+         git init -q -b main s; cd s; git config user.email a@b; git config user.name n; \
+         printf '[submodule \"sub\"]\\n\\tpath = sub\\n\\turl = ../r.git\\n' > .gitmodules; \
+         git add .; git update-index --add --cacheinfo 160000,$commit,sub; git commit -q -m s; \
+         sed -i s,../r.git,file://$PWD/../served, .gitmodules; \
+         git commit -q -m hostile .gitmodules; git branch hostile; git reset -q --hard HEAD~; \
+         cd ..; git clone -q --bare s s.git; git -C s.git update-server-info",
+    )
+    .ok();
+    serve(&server, &env.work().join("s.git"), "/s.git");
+    let dir = context(
+        env,
+        &server,
+        "FROM scratch\nADD http://HOST/s.git /with/\n\
+         ADD http://HOST/s.git?submodules=false /without/\n",
+    );
+    env.ctr(["build", "-o", "out", &dir]).ok();
+    let out = env.work().join("out");
+    assert_eq!(fs::read(out.join("with/sub/docs/f")).unwrap(), b"two\n");
+    assert!(!out.join("with/sub/.git").exists());
+    assert!(!out.join("without/sub/docs").exists());
+    // A submodule cannot lead to the files of whoever builds.
+    let dir = context(
+        env,
+        &server,
+        "FROM scratch\nADD http://HOST/s.git#hostile /\n",
+    );
+    env.ctr(["build", &dir])
+        .run()
+        .exits(1)
+        .stderr_has("transport 'file' not allowed");
 }
 
 fn refuses_repositories(env: &TestEnv) {
