@@ -330,7 +330,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -361,6 +361,14 @@ _ctr() {
                     return 0
                     ;;
                 --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -474,7 +482,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -505,6 +513,14 @@ _ctr() {
                     return 0
                     ;;
                 --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -674,7 +690,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -705,6 +721,14 @@ _ctr() {
                     return 0
                     ;;
                 --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1792,7 +1816,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1823,6 +1847,14 @@ _ctr() {
                     return 0
                     ;;
                 --call)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -130,6 +130,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg -d 'Set valu
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
@@ -276,6 +278,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
@@ -325,6 +329,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
@@ -543,6 +549,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg-file -d 'Read values for ARGs from a file, a NAME=VALUE on each line' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, or list its targets' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F

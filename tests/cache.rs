@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::registry::Registry;
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -10,6 +11,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_mount_in_use_stays),
         scenario!(system_prune_takes_it_too),
         scenario!(refuses_what_it_does_not_understand),
+        scenario!(travels_in_a_directory),
+        scenario!(travels_by_registry),
+        scenario!(travels_in_the_image),
+        scenario!(what_was_changed_on_the_way_is_not_used),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -150,4 +155,166 @@ fn refuses_what_it_does_not_understand(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--max-used-space");
+}
+
+/// Two stages, one of which is not in the result, and a cache mount.
+const STAGES: &str = "FROM busybox AS made\nRUN --mount=type=cache,target=/c echo 1 > /one; echo kept > /c/f\n\
+                      FROM busybox\nCOPY --from=made /one /\nRUN cat /one /one > /two; true\n";
+
+/// Builds and returns the image ID and how many steps came from a cache.
+#[track_caller]
+fn build_counting(env: &TestEnv, flags: &str, dockerfile: &str) -> (String, usize) {
+    let iid = env.work().join("iid");
+    let command = format!(
+        "build --progress plain --iidfile {} {flags} -",
+        iid.display()
+    );
+    let words = env.ctr(command).stdin(dockerfile).ok().err();
+    let id = std::fs::read_to_string(&iid).expect("the image ID");
+    (id, words.matches("CACHED").count())
+}
+
+/// Another machine: nothing is left of the cache, and of images but the base.
+#[track_caller]
+fn forget(env: &TestEnv) {
+    let images = ["images", "--format", "{{.Repository}}:{{.Tag}}"];
+    for name in env.ctr(images).ok().lines() {
+        if name != "busybox:latest" && !name.contains('<') {
+            env.ctr(["rmi", &name]).ok();
+        }
+    }
+    env.ctr("image prune -f").ok();
+    env.ctr("builder prune -a -f").ok();
+    assert_eq!(listed(env), [""; 0]);
+    let layers = std::fs::read_dir(env.data().join("ctr/layers"));
+    assert_eq!(layers.expect("a directory").count(), 1);
+}
+
+fn travels_in_a_directory(env: &TestEnv) {
+    env.image("busybox");
+    let dir = env.work().join("cache").display().to_string();
+    let to = format!("--cache-to type=local,dest={dir},mode=max,compression=zstd,mounts=true");
+    let (id, _) = build_counting(env, &to, STAGES);
+    let blobs = std::fs::read_dir(format!("{dir}/blobs/sha256"))
+        .expect("a layout")
+        .count();
+    // Three layers, the mount, config and manifest.
+    assert_eq!(blobs, 6);
+    forget(env);
+    let from = format!("--cache-from type=local,src={dir}");
+    assert_eq!(
+        build_counting(env, &format!("{from} -t x"), STAGES),
+        (id, 3)
+    );
+    env.ctr("run --rm x cat /two").ok().stdout("1\n1\n");
+    let look = "FROM busybox\nRUN --mount=type=cache,target=/c cat /c/f > /f\n";
+    build(env, &format!("{from} -t y"), look);
+    env.ctr("run --rm y cat /f").ok().stdout("kept\n");
+    env.ctr("system check").ok();
+    // The steps of the result alone.
+    let small = env.work().join("small").display().to_string();
+    build_counting(env, &format!("--cache-to type=local,dest={small}"), STAGES);
+    forget(env);
+    let (_, cached) = build_counting(env, &format!("--cache-from type=local,src={small}"), STAGES);
+    // What is copied is hashed from the stage that has to be built again, and is the same.
+    assert!((1..3).contains(&cached), "{cached}");
+}
+
+fn travels_by_registry(env: &TestEnv) {
+    env.image("busybox");
+    let registry = Registry::start();
+    let name = registry.name("cache");
+    let to = format!("--cache-to type=registry,ref={name},mode=max");
+    let (id, _) = build_counting(env, &to, STAGES);
+    // Nothing is packed or sent again.
+    build_counting(env, &to, STAGES);
+    forget(env);
+    assert_eq!(
+        build_counting(env, &format!("--cache-from {name}"), STAGES),
+        (id, 3)
+    );
+    // A cache that is not there is no reason to fail.
+    let missing = format!(
+        "build --progress plain --cache-from {} -",
+        registry.name("none")
+    );
+    env.ctr(missing)
+        .stdin(STAGES)
+        .ok()
+        .stderr_has("cannot import the cache of");
+    let refused = env
+        .ctr("build -q --cache-to type=local,dest=/proc/none -")
+        .stdin(STAGES);
+    refused
+        .run()
+        .exits(1)
+        .stderr_has("cannot export the cache to /proc/none");
+    let ignored = "build -q --cache-to type=local,dest=/proc/none,ignore-error=true -";
+    env.ctr(ignored).stdin(STAGES).ok();
+}
+
+fn travels_in_the_image(env: &TestEnv) {
+    env.image("busybox");
+    let registry = Registry::start();
+    let name = registry.name("app");
+    let text = "FROM busybox\nRUN echo 1 > /one\nENV A=B\nRUN echo 2 > /two\n";
+    let flags = format!("--cache-to inline -t {name}");
+    let (id, _) = build_counting(env, &flags, text);
+    env.ctr(["push", "-q", &name]).ok();
+    forget(env);
+    let flags = format!("{flags} --cache-from {name}");
+    assert_eq!(build_counting(env, &flags, text), (id, 2));
+    env.ctr(["run", "--rm", &name, "cat", "/one", "/two"])
+        .ok()
+        .stdout("1\n2\n");
+}
+
+fn what_was_changed_on_the_way_is_not_used(env: &TestEnv) {
+    env.image("busybox");
+    let dir = env.work().join("cache");
+    let text = "FROM busybox\nRUN echo right > /f\n";
+    let place = format!("type=local,dest={}", dir.display());
+    build_counting(
+        env,
+        &format!("--cache-to {place},compression=uncompressed"),
+        text,
+    );
+    let from = format!("--cache-from type=local,src={}", dir.display());
+    let blobs = dir.join("blobs/sha256");
+    for entry in std::fs::read_dir(&blobs).expect("blobs").flatten() {
+        let whole = std::fs::read(entry.path()).expect("a blob");
+        let changed = match String::from_utf8_lossy(&whole).contains("right\n") {
+            true => String::from_utf8_lossy(&whole)
+                .replace("right", "wrong")
+                .into_bytes(),
+            false => whole[1..].to_vec(),
+        };
+        std::fs::write(entry.path(), changed).expect("a blob");
+        forget(env);
+        let build = env
+            .ctr(format!("build --progress plain -t x {from} -"))
+            .stdin(text)
+            .ok();
+        build.stderr_has("cannot");
+        env.ctr("run --rm x cat /f").ok().stdout("right\n");
+        std::fs::write(entry.path(), whole).expect("a blob");
+    }
+    for flag in ["type=local", "type=gha,scope=x", "type=local,src=x,y=z"] {
+        env.ctr(["build", "--cache-from", flag, "-"])
+            .stdin("FROM scratch\n")
+            .run()
+            .exits(1)
+            .stderr_has("--cache-from");
+    }
+    for flag in [
+        "type=inline,mode=max",
+        "type=local,dest=x,mode=mid",
+        "type=registry",
+    ] {
+        env.ctr(["build", "--cache-to", flag, "-"])
+            .stdin("FROM scratch\n")
+            .run()
+            .exits(1)
+            .stderr_has("--cache-to");
+    }
 }

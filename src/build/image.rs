@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::cache;
 use super::config;
 use super::error::Error;
 use super::message::StageResult;
@@ -69,6 +70,9 @@ pub(super) fn put(
         {
             entry.created.clone_from(&created);
         }
+    }
+    if request.cache_to.iter().any(|target| target.place.is_none()) {
+        cache::inline(&mut image, &engine.store, &result.used);
     }
     let bytes = image.to_json();
     let store = &engine.store;

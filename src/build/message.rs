@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::cache::Used;
 use super::error::Failure;
 use super::event::Event;
 use super::layer::Layer;
@@ -29,6 +30,8 @@ pub(super) struct StageResult {
     pub layers: Vec<Layer>,
     /// The ARGs that a stage which begins with it has, with their values.
     pub arguments: Vec<(String, String)>,
+    /// What of the cache it comes from.
+    pub used: Used,
 }
 
 /// From a worker.

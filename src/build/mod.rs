@@ -58,7 +58,7 @@ pub use variables::Globals;
 
 use crate::container::Engine;
 use crate::image::Platform;
-use crate::image::layer::UnpackOptions;
+use crate::image::layer::{Owners, UnpackOptions};
 use crate::userns::IdMap;
 
 use event::Observer;
@@ -102,11 +102,57 @@ pub fn build<'a>(
 ) -> Result<Product<'a>, Error> {
     let owners = UnpackOptions::new(map).owners;
     let mut lease = engine.store.lease()?;
-    match schedule::run(request, plan, engine, owners, &mut lease, observer) {
+    let imported = cache::Imported::load(request, engine, &mut |text| {
+        observer.event(&event::Event::Warning { text });
+    });
+    let result = schedule::run(
+        request, plan, engine, owners, &imported, &mut lease, observer,
+    );
+    let exported = result.and_then(|(result, used)| {
+        export(request, engine, owners, &result, &used, observer)?;
+        Ok(result)
+    });
+    match exported {
         Ok(result) => Ok(Product::new(request, engine, owners, result, lease)),
         Err(error) => {
             output::settle_in_background(engine);
             Err(error)
         }
     }
+}
+
+/// `--cache-to`, but for what goes into the image itself.
+fn export(
+    request: &Request,
+    engine: &Engine,
+    owners: Owners,
+    result: &message::StageResult,
+    used: &cache::Used,
+    observer: &mut dyn Observer,
+) -> Result<(), Error> {
+    for target in &request.cache_to {
+        let Some(place) = &target.place else { continue };
+        let exporter = cache::Exporter {
+            request,
+            engine,
+            owners,
+            used: if target.all_stages {
+                used
+            } else {
+                &result.used
+            },
+        };
+        match exporter.run(target, place) {
+            Err(problem) if target.ignore_error => {
+                let text = format!("cannot export the cache to {place}: {problem}");
+                observer.event(&event::Event::Warning { text });
+            }
+            Err(problem) => {
+                let text = format!("cannot export the cache to {place}: {problem}");
+                return Err(Error::Invalid(text));
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use super::cache::{CacheTarget, Place};
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
 use crate::container::stream::Streams;
@@ -39,6 +40,10 @@ pub struct Request {
     pub platform: Option<Platform>,
     /// How often and when the cache is asked.
     pub cache: CachePolicy,
+    /// `--cache-from`.
+    pub cache_from: Vec<Place>,
+    /// `--cache-to`.
+    pub cache_to: Vec<CacheTarget>,
     /// `--pull`: base images are asked for at their registries although they are here.
     pub pull: bool,
     /// `--network`: what RUN has where it does not say itself.

@@ -13,6 +13,7 @@ use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait as wait_any,
 };
 
+use super::cache::{Imported, Used};
 use super::error::{Error, failed};
 use super::event::Observer;
 use super::message::{self, Report, StageResult};
@@ -46,14 +47,17 @@ struct Scheduler<'a> {
     plan: &'a Plan,
     engine: &'a Engine,
     owners: Owners,
+    imported: &'a Imported,
     lease: &'a mut Lease,
     running: BTreeMap<usize, Process>,
     results: BTreeMap<usize, StageResult>,
+    /// What of the cache all stages have used.
+    used: Used,
     /// Who waits for a stage.
     waiting: BTreeMap<usize, Vec<usize>>,
 }
 
-/// Builds what the target needs, and returns its result. The calling process has one thread and is inside the user's id
+/// Builds what the target needs, and returns its result, and what all stages have used of the cache. The calling process has one thread and is inside the user's id
 /// map.
 ///
 /// # Errors
@@ -64,14 +68,17 @@ pub(super) fn run(
     plan: &Plan,
     engine: &Engine,
     owners: Owners,
+    imported: &Imported,
     lease: &mut Lease,
     observer: &mut dyn Observer,
-) -> Result<StageResult, Error> {
+) -> Result<(StageResult, Used), Error> {
     let mut scheduler = Scheduler {
         request,
         plan,
         engine,
         owners,
+        imported,
+        used: Used::default(),
         lease,
         running: BTreeMap::new(),
         results: BTreeMap::new(),
@@ -82,7 +89,8 @@ pub(super) fn run(
     let result = scheduler.run(observer);
     scheduler.end_all();
     observer.finish();
-    result
+    let used = std::mem::take(&mut scheduler.used);
+    result.map(|result| (result, used))
 }
 
 impl Scheduler<'_> {
@@ -142,6 +150,7 @@ impl Scheduler<'_> {
             stage,
             self.engine,
             self.owners,
+            self.imported,
             channel,
             self.lease,
         );
@@ -185,6 +194,7 @@ impl Scheduler<'_> {
             Some(Report::Event(event)) => observer.event(&event),
             Some(Report::Need(other)) => self.answer(number, other)?,
             Some(Report::Done(result)) => {
+                self.used.absorb(&result.used);
                 self.reap(number);
                 for waiting in self.waiting.remove(&number).unwrap_or_default() {
                     self.give(waiting, &result)?;

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use super::cache::{FileHashes, Key, Record, Records};
+use super::cache::{FileHashes, Imported, Key, Record, Records, Used};
 use super::config;
 use super::dockerfile::instruction::Instruction;
 use super::dockerfile::words::Expander;
@@ -44,6 +44,10 @@ pub(super) struct Worker<'a> {
     /// For this stage's own use, deleted with the build.
     pub(super) scratch: ScratchDir,
     pub(super) hashes: FileHashes,
+    /// The caches of other machines.
+    pub(super) imported: &'a Imported,
+    /// What of the cache the stage comes from.
+    pub(super) used: Used,
     pub(super) network: StepNetwork,
     /// The layers so far as a root directory.
     pub(super) stack: Box<dyn Stack>,
@@ -89,6 +93,7 @@ impl<'a> Worker<'a> {
         stage: &'a PlannedStage,
         engine: &'a Engine,
         owners: Owners,
+        imported: &'a Imported,
         channel: UnixStream,
         lease: &'a mut Lease,
     ) -> Result<StageResult, Failure> {
@@ -105,6 +110,8 @@ impl<'a> Worker<'a> {
                 lease,
                 scratch,
                 hashes: FileHashes::new(&engine.store),
+                imported,
+                used: Used::default(),
                 stack,
                 views: BTreeMap::new(),
                 network: StepNetwork::new(request.network.clone()),
@@ -143,6 +150,7 @@ impl<'a> Worker<'a> {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             layers: std::mem::take(&mut worker.layers),
+            used: std::mem::take(&mut worker.used),
         })
     }
 
@@ -175,6 +183,7 @@ impl<'a> Worker<'a> {
             Base::Scratch => self.image = config::scratch(&self.platform),
             Base::Stage(number) => {
                 let result = self.other_stage(number)?.clone();
+                self.used = result.used;
                 self.image = result.image;
                 self.layers = result.layers;
                 inherited = result.arguments;
@@ -291,9 +300,8 @@ impl<'a> Worker<'a> {
         let step = self.step;
         self.send(Event::Started { step, name })?;
         let store = &self.engine.store;
-        let records = Records::new(store);
         let may_use = cacheable && self.request.cache.allows(&self.stage.label);
-        if may_use && let Some(record) = records.find(key) {
+        if may_use && let Some(record) = self.find_result(key)? {
             self.send(Event::Cached { step })?;
             if let Some(diff_id) = &record.diff_id {
                 // Named before it is used, and looked for again now that it is: see `store`.
@@ -328,8 +336,29 @@ impl<'a> Worker<'a> {
         if cacheable {
             // A record whose layer never gets its name is found to be void.
             Records::new(&self.engine.store).put(key, &record)?;
+            self.used.keys.push(key.clone());
         }
         self.remember(description, Some((made, created)))
+    }
+
+    /// Looks for a result in the cache, then in those of other machines.
+    fn find_result(&mut self, key: &Digest) -> Result<Option<Record>, Error> {
+        let mut found = Records::new(&self.engine.store).find(key);
+        if found.is_none() {
+            if let Some(diff_id) = self.imported.layer_of(key) {
+                self.lease(&diff_id)?;
+            }
+            let mut warnings = Vec::new();
+            let warn = &mut |text| warnings.push(text);
+            found = self.imported.find(key, self.engine, self.owners, warn);
+            for text in warnings {
+                self.send(Event::Warning { text })?;
+            }
+        }
+        if found.is_some() {
+            self.used.keys.push(key.clone());
+        }
+        Ok(found)
     }
 
     fn finish(&mut self, outcome: Outcome) -> Result<Option<Layer>, Error> {

@@ -20,6 +20,7 @@ mod key;
 pub(super) mod mounts;
 mod prune;
 mod records;
+mod transfer;
 mod usage;
 
 pub(super) use files::FileHashes;
@@ -27,4 +28,6 @@ pub use filter::{Filter, FilterError};
 pub(super) use key::Key;
 pub use prune::{Limits, Policy, Pruned, keep_within_budget, prune};
 pub(super) use records::{Record, Records};
+pub use transfer::{CacheTarget, Place};
+pub(super) use transfer::{Exporter, Imported, Used, inline};
 pub use usage::{Item, Kind, Usage, usage};

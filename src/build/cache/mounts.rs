@@ -181,6 +181,20 @@ fn make(
     }
 }
 
+/// Waits until nobody has the cache called `id` for himself, and keeps it from being removed until the file is dropped.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(super) fn hold(store: &Store, id: &str) -> Result<File, Error> {
+    let wait = |file: &File| ofd_lock_shared_wait(file).map(|()| true);
+    loop {
+        if let Some(lock) = lock(&root(store), &name_of(id), id, wait)? {
+            return Ok(lock);
+        }
+    }
+}
+
 /// Lists the directories.
 ///
 /// # Errors

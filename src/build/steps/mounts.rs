@@ -13,6 +13,7 @@ use crate::build::cache::mounts::{CacheMount, take};
 use crate::build::config::absolute;
 use crate::build::dockerfile::mount::{MountKind, RunMount, Sharing};
 use crate::build::error::{Error, failed, refused};
+use crate::build::event::Event;
 use crate::build::ignore::Ignore;
 use crate::build::stage::Worker;
 use crate::build::tree::{self, CopyOptions, Item, Target};
@@ -144,8 +145,10 @@ pub(super) fn prepare(
             for item in &items {
                 item.add_to(key, &mut worker.hashes, true)?;
             }
+            let id = id.clone().unwrap_or_else(|| target.clone());
+            worker.used.mounts.push(id.clone());
             let what = What::Cache {
-                id: id.clone().unwrap_or_else(|| target.clone()),
+                id,
                 sharing: *sharing,
                 read_only: *read_only,
                 mode: mode.unwrap_or(0o755),
@@ -270,7 +273,15 @@ pub(super) fn activate(
             items,
         } => {
             let cache = take(&worker.engine.store, &id, sharing, |path| {
-                fill(worker, &items, path, owner, mode)
+                let mut warnings = Vec::new();
+                let warn = &mut |text| warnings.push(text);
+                let (engine, owners) = (worker.engine, worker.owners);
+                let is_full = (worker.imported).fill_mount(&id, path, engine, owners, warn);
+                for text in warnings {
+                    worker.send(Event::Warning { text })?;
+                }
+                let items = if is_full { &[] } else { items.as_slice() };
+                fill(worker, items, path, owner, mode)
             })?;
             let access = if read_only { "ro" } else { "rw" };
             Active {

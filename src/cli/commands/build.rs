@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::build_cache;
 use super::build_input::{Input, Sources};
 use super::build_output::{self, Outputs};
 use super::{build_flags, create_flags};
-use crate::build::cache;
+use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
 use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
@@ -57,6 +58,16 @@ pub(crate) struct Build {
     /// Do something else with the Dockerfile: check it, or list its targets
     #[arg(long, value_name = "build|check|targets")]
     call: Option<String>,
+    /// Use results that other machines have exported: an image's, a registry's, a directory's
+    #[arg(long, value_name = "IMAGE|type=registry,ref=IMAGE|type=local,src=DIR")]
+    cache_from: Vec<String>,
+    /// Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max,
+    /// compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true
+    #[arg(
+        long,
+        value_name = "type=inline|type=registry,ref=IMAGE|type=local,dest=DIR"
+    )]
+    cache_to: Vec<String>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
@@ -164,8 +175,6 @@ impl Command for Build {
         ),
     ];
     const UNBUILT: &'static [Flag] = &[
-        Flag::value("cache-from"),
-        Flag::value("cache-to"),
         Flag::value("attest"),
         Flag::value("provenance"),
         Flag::value("sbom"),
@@ -353,6 +362,8 @@ impl Build {
             allow_host_network: allowed[1],
             shell: self.debug.then(|| streams::own(true)),
             logins: Vec::new(),
+            cache_from: build_cache::sources(&self.cache_from)?,
+            cache_to: build_cache::targets(&self.cache_to)?,
         };
         let plan = request.plan()?;
         // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
@@ -389,6 +400,15 @@ impl Build {
             let reference = name.parse::<Reference>()?.with_default_tag();
             let credentials = Credentials::find(&context.settings, &reference)?;
             logins.push((reference, credentials));
+        }
+        let places = request.cache_from.iter();
+        let targets = request.cache_to.iter();
+        for place in places.chain(targets.filter_map(|target| target.place.as_ref())) {
+            if let Place::Registry(reference) = place {
+                sys::names::use_files_and_dns();
+                let credentials = Credentials::find(&context.settings, reference)?;
+                logins.push((reference.as_ref().clone(), credentials));
+            }
         }
         Ok(logins)
     }

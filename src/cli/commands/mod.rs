@@ -2,6 +2,7 @@
 
 mod attach;
 mod build;
+mod build_cache;
 mod build_flags;
 mod build_input;
 mod build_output;
