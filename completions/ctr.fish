@@ -133,7 +133,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l call -d 'Do something 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
@@ -281,7 +281,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
@@ -332,7 +332,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
@@ -552,7 +552,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r

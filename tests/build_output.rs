@@ -77,6 +77,10 @@ fn writes_tars(env: &TestEnv) {
     assert_eq!(fs::read(env.work().join("f.tar")).unwrap(), tar.bytes());
     assert!(env.work().join("copy/d/b").exists());
     assert_eq!(refs(env), [""; 0]);
+    env.ctr(["build", "-o", "type=tar,dest=/dev/full", &dir])
+        .run()
+        .exits(1)
+        .stderr_has("cannot write /dev/full: no space left");
     // A device is written, not replaced.
     env.ctr(["build", "-o", "type=tar,dest=/dev/null", &dir])
         .ok();

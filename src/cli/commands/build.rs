@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::build_cache;
 use super::build_input::{Input, Sources};
-use super::build_output::{self, Outputs};
-use super::{build_flags, create_flags};
+use super::build_output::Outputs;
+use super::{build_flags, build_output_flag, create_flags};
 use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
 use crate::build::dockerfile::parse;
@@ -77,7 +77,7 @@ pub(crate) struct Build {
     /// Set environment variables of the image
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
-    /// Name of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
+    /// Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
     /// Write the image ID to a file
@@ -212,7 +212,7 @@ impl Command for Build {
         let names: Result<Vec<_>, _> = self
             .tag
             .iter()
-            .map(|name| build_output::tag(name))
+            .map(|name| build_output_flag::tag(name))
             .collect();
         let outputs = Outputs::new(context, &self.output, self.push, names?)?;
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {

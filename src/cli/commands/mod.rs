@@ -6,6 +6,7 @@ mod build_cache;
 mod build_flags;
 mod build_input;
 mod build_output;
+mod build_output_flag;
 mod builder;
 mod check;
 mod complete;
