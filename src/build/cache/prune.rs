@@ -1,6 +1,7 @@
 //! Removing what the cache holds: on demand, and after builds, when it has become too much.
 
 use std::fs::{self, File, FileTimes};
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 use super::filter::Filter;
@@ -148,14 +149,17 @@ fn is_time(store: &Store) -> Result<bool, Error> {
     if last.is_ok_and(|last| now.duration_since(last).is_ok_and(|age| age < INTERVAL)) {
         return Ok(false);
     }
-    File::options()
+    let looked = File::options()
         .create(true)
         .write(true)
         .truncate(false)
         .open(&path)
-        .and_then(|file| file.set_times(FileTimes::new().set_modified(now)))
-        .map_err(failed("create", &path))?;
-    Ok(true)
+        .and_then(|file| file.set_times(FileTimes::new().set_modified(now)));
+    match looked {
+        // No build has made anything to keep.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        looked => looked.map(|()| true).map_err(failed("create", &path)),
+    }
 }
 
 fn remove(store: &Store, policy: &Policy, usage: Usage, disk: Disk) -> Result<Pruned, Error> {
@@ -349,6 +353,10 @@ mod tests {
 
     #[test]
     fn builds_look_now_and_then() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = Store::open(&dir.path().join("s")).unwrap();
+        let _ = fs::remove_dir_all(new.cache_dir());
+        assert!(!is_time(&new).unwrap());
         let (_dir, store) = store();
         assert!(is_time(&store).unwrap());
         assert!(!is_time(&store).unwrap());
