@@ -2,8 +2,6 @@
 //!
 //! Reference: BuildKit, `frontend/dockerfile/dockerfile2llb/convert.go`, for what is normalised and how.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::dockerfile::Node;
@@ -113,9 +111,9 @@ pub(super) fn apply(
             }
         }
         Instruction::Expose(ports) => {
-            for port in ports {
-                expose(config.exposed_ports.get_or_insert_default(), port)?;
-            }
+            let names = exposed(ports)?.into_iter();
+            let exposed = config.exposed_ports.get_or_insert_default();
+            exposed.extend(names.map(|name| (name, Value::Object(Map::new()))));
         }
         Instruction::StopSignal(name) => {
             signal::parse(name).map_err(|error| error.to_string())?;
@@ -149,26 +147,28 @@ pub(super) fn set_variable(env: &mut Vec<String>, name: &str, value: &str) {
     }
 }
 
-/// `80`, `80/udp`, `7000-7005/tcp`.
-fn expose(ports: &mut BTreeMap<String, Value>, text: &str) -> Result<(), String> {
-    let invalid = || format!("invalid containerPort: {text}");
-    let (range, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = protocol.to_ascii_lowercase();
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("invalid proto: {protocol}"));
+/// Returns the ports that `80`, `80/udp`, `7000-7005/tcp` mean, each as `80/tcp`.
+fn exposed(ports: &[String]) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for text in ports {
+        let invalid = || format!("invalid containerPort: {text}");
+        let (range, protocol) = text.split_once('/').unwrap_or((text, ""));
+        let protocol = match protocol.to_ascii_lowercase() {
+            none if none.is_empty() => "tcp".to_owned(),
+            known if matches!(known.as_str(), "tcp" | "udp" | "sctp") => known,
+            other => return Err(format!("invalid proto: {other}")),
+        };
+        // An address or a port of the host, as in `-p`, has no meaning here.
+        let range = range.rsplit(':').next().unwrap_or(range);
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let parse = |port: &str| port.parse::<u16>().map_err(|_| invalid());
+        let (first, last) = (parse(first)?, parse(last)?);
+        if first > last {
+            return Err(invalid());
+        }
+        names.extend((first..=last).map(|port| format!("{port}/{protocol}")));
     }
-    // An address or a port of the host, as in `-p`, has no meaning here.
-    let range = range.rsplit(':').next().unwrap_or(range);
-    let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let parse = |port: &str| port.parse::<u16>().map_err(|_| invalid());
-    let (first, last) = (parse(first)?, parse(last)?);
-    if first > last || first == 0 {
-        return Err(invalid());
-    }
-    for port in first..=last {
-        ports.insert(format!("{port}/{protocol}"), Value::Object(Map::new()));
-    }
-    Ok(())
+    Ok(names)
 }
 
 fn healthcheck(check: Option<&Healthcheck>) -> ConfigHealthcheck {
@@ -212,7 +212,10 @@ pub(super) fn history_line(
         Instruction::User(user) => format!("USER {user}"),
         Instruction::Shell(words) => format!("SHELL {}", json(words)),
         Instruction::Volume(paths) => format!("VOLUME {}", json(paths)),
-        Instruction::Expose(ports) => format!("EXPOSE {}", json(ports)),
+        Instruction::Expose(ports) => {
+            let names = exposed(ports).unwrap_or_default();
+            format!("EXPOSE [{}]", names.join(" "))
+        }
         _ => node.text.clone(),
     }
 }
@@ -228,6 +231,7 @@ fn assignments(pairs: &[(String, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::dockerfile::parse;
 
     #[test]
     fn paths() {
@@ -238,17 +242,23 @@ mod tests {
 
     #[test]
     fn ports() {
-        let mut ports = BTreeMap::new();
-        for good in ["80", "53/UDP", "7000-7002"] {
-            expose(&mut ports, good).unwrap();
-        }
-        let names: Vec<&String> = ports.keys().collect();
+        let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let good: Vec<String> = list(&["80", "53/UDP", "7000-7002", "1/"]);
         assert_eq!(
-            names,
-            ["53/udp", "7000/tcp", "7001/tcp", "7002/tcp", "80/tcp"]
+            exposed(&good).unwrap(),
+            [
+                "80/tcp", "53/udp", "7000/tcp", "7001/tcp", "7002/tcp", "1/tcp"
+            ]
         );
-        for bad in ["", "x", "0", "9-8", "80/xyz", "65536"] {
-            assert!(expose(&mut ports, bad).is_err(), "{bad}");
+        for bad in ["", "x", "9-8", "80/xyz", "65536"] {
+            assert!(exposed(&[bad.to_owned()]).is_err(), "{bad}");
         }
+        let node = parse(b"EXPOSE 80 53/UDP").unwrap().nodes.remove(0);
+        let expose = Instruction::Expose(list(&["80", "53/UDP"]));
+        let image = ImageConfiguration::default();
+        assert_eq!(
+            history_line(&node, &expose, &image),
+            "EXPOSE [80/tcp 53/udp]"
+        );
     }
 }
