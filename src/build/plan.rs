@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::config;
 use super::dockerfile::instruction::Instruction;
 use super::dockerfile::stages::Stages;
 use super::dockerfile::words::Expander;
@@ -51,7 +52,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Those of the FROM lines.
+    /// Those of the FROM lines, and of every instruction that is wrong whatever the base images are.
     pub fn new(
         stages: &Stages,
         target: usize,
@@ -77,6 +78,7 @@ impl Plan {
             todo.extend(&stage.needs);
             planned[number] = Some(stage);
         }
+        check(stages, &planned, &globals, escape)?;
         Ok(Plan {
             stages: planned,
             globals,
@@ -89,6 +91,33 @@ impl Plan {
             .flat_map(|stage| stage.images.iter().map(String::as_str))
             .collect()
     }
+}
+
+/// Refuses mistakes before anything is fetched or run. What depends on variables shows only while a stage is built: base
+/// images can set them.
+fn check(
+    stages: &Stages,
+    planned: &[Option<PlannedStage>],
+    globals: &Globals,
+    escape: char,
+) -> Result<(), Error> {
+    let expander = Expander::new(globals, escape);
+    for (stage, planned) in stages.stages.iter().zip(planned) {
+        for node in &stage.nodes {
+            let documents = node.heredocs.iter().map(|document| &document.content);
+            if documents.chain([&node.text]).any(|text| text.contains('$')) {
+                continue;
+            }
+            let instruction = Instruction::of(node, &expander)?;
+            // As with BuildKit, values are only looked at where they are used.
+            if planned.is_some() {
+                let mut image = config::scratch(&Platform::host());
+                config::apply(&mut image, &instruction, &mut false)
+                    .map_err(|words| Problem::Other(words).at(node.span))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn plan_stage(
@@ -185,6 +214,29 @@ mod tests {
 
     const TEXT: &str = "ARG BASE=alpine\nFROM $BASE AS one\nRUN x\nFROM scratch AS two\nCOPY --from=one /a /b\n\
                         FROM golang AS unused\nRUN y\nFROM two\nRUN --mount=type=bind,from=busybox,target=/x --mount=from=one,target=/y z\n";
+
+    #[test]
+    fn mistakes_show_before_anything_is_done() {
+        let refused = |line: &str| {
+            let text = format!("FROM a\nRUN long work\n{line}\n");
+            let stages = Stages::of(parse(text.as_bytes()).unwrap()).unwrap();
+            let host = Platform::host();
+            let globals = Globals::new(&BTreeMap::new(), &host, &host, "");
+            let planned = Plan::new(&stages, 0, globals, '\\', &|_| false);
+            planned.err().map(|error| error.span.first)
+        };
+        for wrong in [
+            "COPY a",
+            "HEALTHCHECK CMD",
+            "EXPOSE abc",
+            "RUN --mount=type=x y",
+        ] {
+            assert_eq!(refused(wrong), Some(3), "{wrong}");
+        }
+        for unknown in ["EXPOSE $PORT", "ENV A=${B:?}", "COPY <<E /\n${B:?}\nE"] {
+            assert_eq!(refused(unknown), None, "{unknown}");
+        }
+    }
 
     #[test]
     fn what_nothing_needs_is_left_out() {
