@@ -6,6 +6,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(builds_runs_and_remembers),
         scenario!(fails_with_the_line),
+        scenario!(mistakes_are_told_at_once),
+        scenario!(quiet_builds_show_what_failed),
+        scenario!(arguments_that_nothing_takes_are_named),
         scenario!(stages_run_side_by_side),
         scenario!(documents_are_scripts),
         scenario!(the_same_input_gives_the_same_image),
@@ -67,6 +70,58 @@ fn fails_with_the_line(env: &TestEnv) {
     assert!(failed.contains("   3 | >>> RUN exit 42"), "{failed}");
     assert!(failed.contains("exit code: 42"), "{failed}");
     env.ctr("image inspect broken").run().exits(1);
+}
+
+fn mistakes_are_told_at_once(env: &TestEnv) {
+    let dockerfile = "FROM registry.invalid/not-asked-for\nRUN true\nCOPY alone\n";
+    let dir = context(env, &[("Dockerfile", dockerfile)]);
+    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    assert!(failed.contains("   3 | >>> COPY alone"), "{failed}");
+    assert!(!failed.contains("not-asked-for:"), "{failed}");
+    // What is missing is shown as the step that misses it.
+    env.image("busybox");
+    let files = [
+        ("Dockerfile", "FROM busybox\nCOPY a.md /\n"),
+        (".dockerignore", "*.md\n"),
+        ("a.md", "text\n"),
+    ];
+    let dir = context(env, &files);
+    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    let first = "#1 [1/2] FROM docker.io/library/busybox:latest\n";
+    assert!(failed.contains(first), "{failed}");
+    let step = "#2 [2/2] COPY a.md /\n#2 ERROR: failed to calculate checksum of \"a.md\": not found: .dockerignore excludes it\n";
+    assert!(failed.contains(step), "{failed}");
+    let dir = context(env, &[("Dockerfile", "")]);
+    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    assert!(failed.starts_with("Dockerfile:1\nError: "), "{failed}");
+}
+
+fn quiet_builds_show_what_failed(env: &TestEnv) {
+    env.image("busybox");
+    let dockerfile = "FROM busybox\nRUN echo fine\nRUN echo one; printf two >&2; exit 3\n";
+    let dir = context(env, &[("Dockerfile", dockerfile)]);
+    let failed = env.ctr(&format!("build -q {dir}")).run().exits(1);
+    let shown = failed.err();
+    let step = "------\n > [3/3] RUN echo one; printf two >&2; exit 3:\none\ntwo\n------\n";
+    assert!(shown.starts_with(step), "{shown}");
+}
+
+fn arguments_that_nothing_takes_are_named(env: &TestEnv) {
+    env.image("busybox");
+    let dockerfile =
+        "ARG A\nFROM busybox AS unused\nARG B\nFROM busybox\nARG C=1 D\nONBUILD ARG E\n";
+    let dir = context(env, &[("Dockerfile", dockerfile)]);
+    let taken = "--build-arg A=1 --build-arg B=1 --build-arg C=1 --build-arg D=1 --build-arg HTTP_PROXY=x --build-arg TARGETARCH=x";
+    let built = env.ctr(&format!("build -t base {taken} {dir}"));
+    let quiet = built.ok().err();
+    assert!(!quiet.contains("WARNING"), "{quiet}");
+    let dir = context(env, &[("Dockerfile", "FROM base\nENV E=2\n")]);
+    let built = env.ctr(&format!(
+        "build --build-arg E=1 --build-arg F --build-arg G=1 {dir}"
+    ));
+    let warned = built.ok().err();
+    let warning = "WARNING: One or more build-args [G] were not consumed\n";
+    assert!(warned.contains(warning), "{warned}");
 }
 
 fn stages_run_side_by_side(env: &TestEnv) {

@@ -37,10 +37,12 @@ pub enum Error {
         code: i32,
     },
     /// A source of COPY or ADD, or of a mount.
-    #[error("failed to calculate checksum of {path:?}: not found")]
+    #[error("failed to calculate checksum of {path:?}: not found{}", if *.excluded { ": .dockerignore excludes it" } else { "" })]
     SourceNotFound {
         /// As written.
         path: String,
+        /// Whether it would not be found either if it were there.
+        excluded: bool,
     },
     /// A base image, or one that `--from` names.
     #[error("{image}: failed to resolve source metadata")]

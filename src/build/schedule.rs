@@ -14,8 +14,9 @@ use rustix::process::{
 };
 
 use super::cache::{Imported, Used};
+use super::dockerfile::Argument;
 use super::error::{Error, failed};
-use super::event::Observer;
+use super::event::{Event, Observer};
 use super::message::{self, Report, StageResult};
 use super::plan::{Plan, PlannedStage};
 use super::request::Request;
@@ -88,9 +89,39 @@ pub(super) fn run(
     let _ = set_child_subreaper(Some(getpid()));
     let result = scheduler.run(observer);
     scheduler.end_all();
+    if let Ok(result) = &result {
+        let unused = (plan.globals).unused(|name| declares(request, result, name));
+        if !unused.is_empty() {
+            // The words of docker's first builder and of buildah; BuildKit says nothing.
+            let unused = unused.join(" ");
+            let text = format!("One or more build-args [{unused}] were not consumed");
+            observer.event(&Event::Warning { text });
+        }
+    }
     observer.finish();
     let used = std::mem::take(&mut scheduler.used);
     result.map(|result| (result, used))
+}
+
+/// Whether an ARG of any stage, or of a base image's triggers, declares `name`.
+fn declares(request: &Request, result: &StageResult, name: &str) -> bool {
+    let is_it = |line: &str| {
+        let words = line.strip_prefix("ARG ").unwrap_or_default();
+        words.split([' ', '=']).any(|word| word == name)
+    };
+    let nodes = request.stages.stages.iter().flat_map(|stage| &stage.nodes);
+    let in_stages = nodes
+        .filter_map(|node| match &node.argument {
+            Argument::Declarations(list) => Some(list),
+            _ => None,
+        })
+        .flatten()
+        .any(|(declared, _)| declared == name || declared.contains('$'));
+    let history = result.image.history.iter();
+    in_stages
+        || history
+            .filter_map(|entry| entry.created_by.as_deref())
+            .any(is_it)
 }
 
 impl Scheduler<'_> {

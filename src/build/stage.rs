@@ -12,7 +12,7 @@ use super::config;
 use super::dockerfile::instruction::Instruction;
 use super::dockerfile::words::Expander;
 use super::dockerfile::{Node, Problem, parse};
-use super::error::{Error, Failure, failed};
+use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
 use super::ignore::Ignore;
 use super::layer::{self, Layer};
@@ -23,8 +23,8 @@ use super::steps;
 use super::tree::Source;
 use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
-use crate::content::Digest;
 use crate::content::limits::MAX_LAYERS;
+use crate::content::{Digest, Reference};
 use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
@@ -159,9 +159,7 @@ impl<'a> Worker<'a> {
         let nodes = &stage.nodes;
         self.steps = 1 + nodes.iter().filter(|node| makes_step(node)).count();
         let place = Some(stage.from.span);
-        let triggers = self
-            .begin(&stage.from)
-            .map_err(|error| Failure::of(&error, place))?;
+        let triggers = self.begin().map_err(|error| Failure::of(&error, place))?;
         for node in &triggers {
             self.instruction(node)
                 .map_err(|error| Failure::of(&error, place))?;
@@ -173,11 +171,10 @@ impl<'a> Worker<'a> {
     }
 
     /// FROM. Returns the instructions that the base image has left for those who build on it.
-    fn begin(&mut self, from: &Node) -> Result<Vec<Node>, Error> {
+    fn begin(&mut self) -> Result<Vec<Node>, Error> {
         self.platform = (self.stage.platform.clone())
             .or_else(|| self.request.platform.clone())
             .unwrap_or_else(Platform::host);
-        let name = self.step_name(from);
         let mut inherited = Vec::new();
         match self.stage.base.clone() {
             Base::Scratch => self.image = config::scratch(&self.platform),
@@ -194,8 +191,8 @@ impl<'a> Worker<'a> {
                         "the build context {image} is no image to build from"
                     )));
                 }
-                Some(NamedContext::Image(other)) => self.begin_with(name, &other.clone())?,
-                None => self.begin_with(name, &image)?,
+                Some(NamedContext::Image(other)) => self.begin_with(&other.clone())?,
+                None => self.begin_with(&image)?,
             },
         }
         let env = self.image.config.env.clone().unwrap_or_default();
@@ -210,13 +207,19 @@ impl<'a> Worker<'a> {
         Ok(nodes)
     }
 
-    fn begin_with(&mut self, name: String, image: &str) -> Result<(), Error> {
+    fn begin_with(&mut self, image: &str) -> Result<(), Error> {
+        // With its registry and tag: what is looked for, rather than what is written.
+        let full = image.parse::<Reference>();
+        let full = full.map_or_else(
+            |_| image.to_owned(),
+            |name| name.with_default_tag().to_string(),
+        );
         self.send(Event::Started {
             step: self.step,
-            name,
+            name: self.step_name(&format!("FROM {full}")),
         })?;
         let image = self.find_image(image);
-        let error = image.as_ref().err().map(ToString::to_string);
+        let error = image.as_ref().err().map(|error| words(error));
         self.send(Event::Ended {
             step: self.step,
             error,
@@ -246,7 +249,8 @@ impl<'a> Worker<'a> {
             Instruction::Run(run) => {
                 self.step.step += 1;
                 let description = steps::run::history_line(self, run);
-                let prepared = steps::run::prepare(self, run)?;
+                let prepared = steps::run::prepare(self, run);
+                let prepared = self.or_failed(node, prepared)?;
                 let cacheable = prepared.is_cacheable;
                 return self.layer(
                     node,
@@ -258,7 +262,8 @@ impl<'a> Worker<'a> {
             }
             Instruction::Copy(copy) => {
                 self.step.step += 1;
-                let prepared = steps::copy::prepare(self, copy)?;
+                let prepared = steps::copy::prepare(self, copy);
+                let prepared = self.or_failed(node, prepared)?;
                 let key = prepared.key.clone();
                 return self.layer(node, node.text.clone(), true, &key, |worker| {
                     steps::copy::execute(worker, prepared)
@@ -283,6 +288,19 @@ impl<'a> Worker<'a> {
             .map_err(|words| Error::Dockerfile(Problem::Other(words).at(node.span)))
     }
 
+    /// Shows a step that fails before it can begin.
+    fn or_failed<T>(&self, node: &Node, prepared: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &prepared
+            && !matches!(error, Error::Interrupted)
+        {
+            let (step, name) = (self.step, self.step_name(&node.text));
+            let error = Some(words(error));
+            self.send(Event::Started { step, name })?;
+            self.send(Event::Ended { step, error })?;
+        }
+        prepared
+    }
+
     /// Carries out a step that makes a layer, unless the cache has it.
     fn layer(
         &mut self,
@@ -296,7 +314,7 @@ impl<'a> Worker<'a> {
             // moby, layer/layer_store.go, `ErrMaxDepthExceeded`.
             return Err(Error::Invalid("max depth exceeded".to_owned()));
         }
-        let name = self.step_name(node);
+        let name = self.step_name(&node.text);
         let step = self.step;
         self.send(Event::Started { step, name })?;
         let store = &self.engine.store;
@@ -319,7 +337,7 @@ impl<'a> Worker<'a> {
         let outcome = work(self);
         let cacheable = cacheable && !matches!(outcome, Ok(Outcome::Unrepeatable(_)));
         let outcome = outcome.and_then(|outcome| self.finish(outcome));
-        let error = outcome.as_ref().err().map(ToString::to_string);
+        let error = outcome.as_ref().err().map(|error| words(error));
         self.send(Event::Ended { step, error })?;
         let layer = outcome?;
         let created = self.now();
@@ -564,12 +582,12 @@ impl<'a> Worker<'a> {
     }
 
     /// `[stage 2/5] RUN make`.
-    fn step_name(&self, node: &Node) -> String {
+    fn step_name(&self, text: &str) -> String {
         let label = match self.request.stages.stages.len() {
             1 => String::new(),
             _ => format!("{} ", self.stage.label),
         };
-        let text: Vec<&str> = node.text.split_whitespace().collect();
+        let text: Vec<&str> = text.split_whitespace().collect();
         let (step, steps) = (self.step.step, self.steps);
         format!("[{label}{step}/{steps}] {}", text.join(" "))
     }

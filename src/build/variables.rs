@@ -74,6 +74,16 @@ impl Globals {
         self.declared.insert(name.to_owned(), value);
     }
 
+    /// Returns what was given and nothing asks for: no ARG before the first FROM, and none that `is_declared` knows of.
+    pub fn unused(&self, is_declared: impl Fn(&str) -> bool) -> Vec<&str> {
+        let names = self.given.keys().map(String::as_str);
+        names
+            .filter(|name| !PREDEFINED.contains(name) && !name.starts_with("BUILDKIT_"))
+            .filter(|name| *name != "SOURCE_DATE_EPOCH" && !self.automatic.contains_key(*name))
+            .filter(|name| !self.declared.contains_key(*name) && !is_declared(name))
+            .collect()
+    }
+
     /// Returns the variables at the beginning of a stage whose base image has `env`.
     pub fn stage(&self, env: &[String]) -> Scope {
         let mut scope = Scope {

@@ -8,8 +8,8 @@ const CONTEXT: usize = 2;
 /// Lines in question that are shown; a here-document can have thousands.
 const MAX_MARKED: usize = 12;
 
-/// Returns the excerpt, several lines without a newline at the end. `file` is what the user calls the file, `text` what
-/// is in it.
+/// Returns the excerpt, several lines without a newline at the end; of an empty file its name alone. `file` is what the
+/// user calls the file, `text` what is in it.
 pub fn excerpt(file: &str, text: &str, span: Span) -> String {
     let first = span.first.saturating_sub(CONTEXT).max(1);
     let marked_to = span.last.min(span.first + MAX_MARKED - 1);
@@ -18,6 +18,9 @@ pub fn excerpt(file: &str, text: &str, span: Span) -> String {
     } else {
         span.last + CONTEXT
     };
+    if text.is_empty() {
+        return format!("{file}:{}", span.first);
+    }
     let rule = "--------------------";
     let mut result = format!("{file}:{}\n{rule}\n", span.first);
     let lines = text.lines().enumerate();
@@ -69,9 +72,6 @@ mod tests {
             shown.contains("(90 more lines)") && !shown.contains('\x1b'),
             "{shown}"
         );
-        assert_eq!(
-            excerpt("f", "", Span { first: 1, last: 1 }).lines().count(),
-            3
-        );
+        assert_eq!(excerpt("f", "", Span { first: 1, last: 1 }), "f:1");
     }
 }

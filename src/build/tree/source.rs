@@ -96,6 +96,7 @@ impl Source {
                 Some(selection) => Ok(vec![selection]),
                 None => Err(Error::SourceNotFound {
                     path: pattern.to_owned(),
+                    excluded: self.ignore.verdict(&clean.to_string_lossy()).ignored,
                 }),
             };
         }

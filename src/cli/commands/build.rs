@@ -12,8 +12,8 @@ use super::build_output::Outputs;
 use super::{build_flags, build_output_flag, create_flags};
 use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
-use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
+use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
 use crate::build::request::CachePolicy;
 use crate::build::{self, Built, Plan, Request};
@@ -22,7 +22,7 @@ use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
-use crate::cli::output::build::{Style, Watcher, excerpt};
+use crate::cli::output::build::{Style, Watcher};
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::Engine;
@@ -437,14 +437,10 @@ impl Build {
         let text = String::from_utf8_lossy(&input.dockerfile.bytes);
         for warning in &report.warnings {
             context.print(&format!(
-                "\nWARNING: {}\n{}\n{}",
+                "\nWARNING: {}\n{}\n{}\n",
                 warning.rule.name(),
                 warning.detail,
-                excerpt(
-                    &input.dockerfile.name,
-                    &text,
-                    (warning.span.first, warning.span.last)
-                )
+                excerpt(&input.dockerfile.name, &text, warning.span)
             ))?;
         }
         if let Some(error) = report.failed {
@@ -543,9 +539,9 @@ struct Located {
 impl Located {
     /// Shows the lines.
     fn at(self, context: &Context, dockerfile: &DockerfileText) -> Failure {
-        if let Some(lines) = self.lines {
+        if let Some((first, last)) = self.lines {
             let text = String::from_utf8_lossy(&dockerfile.bytes);
-            for line in excerpt(&dockerfile.name, &text, lines).lines() {
+            for line in excerpt(&dockerfile.name, &text, Span { first, last }).lines() {
                 context.eprintln(line);
             }
         }

@@ -1,6 +1,5 @@
 //! What a build shows while it runs, all on stderr: BuildKit's words.
 
-mod excerpt;
 mod plain;
 mod terminal;
 
@@ -11,12 +10,13 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::build::event::{Event, Observer};
 
-pub(crate) use excerpt::excerpt;
+use plain::Plain;
+use terminal::Terminal;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// Not at all.
+    /// Not at all, but for the output of a step that fails.
     Quiet,
     /// A line for everything that happens.
     Plain,
@@ -26,7 +26,7 @@ pub(crate) enum Style {
 
 /// Watches a build, and whether the user wants it to end.
 pub(crate) struct Watcher {
-    shown: Option<Box<dyn Observer>>,
+    shown: Box<dyn Observer>,
     signals: Option<SignalFd>,
     interrupted: Cell<bool>,
 }
@@ -34,10 +34,10 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Begins to watch. From now on Ctrl-C does not end this process; see [`Observer::is_interrupted`].
     pub(crate) fn new(style: Style) -> Watcher {
-        let shown: Option<Box<dyn Observer>> = match style {
-            Style::Quiet => None,
-            Style::Plain => Some(Box::new(plain::Plain::new())),
-            Style::Terminal => Some(Box::new(terminal::Terminal::new())),
+        let shown: Box<dyn Observer> = match style {
+            Style::Quiet => Box::new(Terminal::new(true)),
+            Style::Plain => Box::new(Plain::new()),
+            Style::Terminal => Box::new(Terminal::new(false)),
         };
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -58,21 +58,15 @@ impl Watcher {
 
 impl Observer for Watcher {
     fn event(&mut self, event: &Event) {
-        if let Some(shown) = &mut self.shown {
-            shown.event(event);
-        }
+        self.shown.event(event);
     }
 
     fn tick(&mut self) {
-        if let Some(shown) = &mut self.shown {
-            shown.tick();
-        }
+        self.shown.tick();
     }
 
     fn finish(&mut self) {
-        if let Some(shown) = &mut self.shown {
-            shown.finish();
-        }
+        self.shown.finish();
     }
 
     fn is_interrupted(&self) -> bool {

@@ -1,4 +1,5 @@
-//! `--progress=tty`: what runs and how long, with the last lines that it wrote, drawn over itself.
+//! `--progress=tty`: what runs and how long, with the last lines that it wrote, drawn over itself. `--progress=quiet`:
+//! nothing of that, and in the end the last lines of a step that has failed.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ struct Step {
 
 /// Shows a build as a picture.
 pub(super) struct Terminal {
+    /// Only failures are shown.
+    quiet: bool,
     begun: Instant,
     steps: BTreeMap<StepId, Step>,
     order: Vec<StepId>,
@@ -41,8 +44,9 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    pub(super) fn new() -> Terminal {
+    pub(super) fn new(quiet: bool) -> Terminal {
         Terminal {
+            quiet,
             begun: Instant::now(),
             steps: BTreeMap::new(),
             order: Vec::new(),
@@ -54,7 +58,7 @@ impl Terminal {
     }
 
     fn draw(&mut self, is_last: bool) {
-        if self.suspended {
+        if self.suspended || self.quiet {
             return;
         }
         let (rows, columns) = size();
@@ -153,6 +157,7 @@ impl Observer for Terminal {
                     self.drawn = 0;
                 }
                 if let Some(step) = self.steps.get_mut(step) {
+                    step.end_line();
                     step.ended = Some(step.begun.elapsed());
                     step.error.clone_from(error);
                 }
@@ -191,7 +196,8 @@ impl Observer for Terminal {
             }
             text += "------\n";
         }
-        for warning in &self.warnings {
+        let warnings = self.warnings.iter().filter(|_| !self.quiet);
+        for warning in warnings {
             text += &format!("WARNING: {}\n", escape::line(warning));
         }
         eprint(&text);
@@ -203,18 +209,27 @@ impl Step {
         self.partial += &String::from_utf8_lossy(bytes);
         while let Some(end) = self.partial.find(['\n', '\r']) {
             let line: String = self.partial.drain(..=end).collect();
-            let line = line.trim_end_matches(['\n', '\r']);
-            if line.is_empty() {
-                continue;
-            }
-            self.lines
-                .push_back(escape::line(line).chars().take(MAX_LINE).collect());
-            if self.lines.len() > FAILED_TAIL {
-                self.lines.pop_front();
-            }
+            self.keep(line.trim_end_matches(['\n', '\r']));
         }
         if self.partial.len() > MAX_LINE {
             self.partial.clear();
+        }
+    }
+
+    /// Takes what has no line end as a line.
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.partial);
+        self.keep(&line);
+    }
+
+    fn keep(&mut self, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        let line = escape::line(line).chars().take(MAX_LINE).collect();
+        self.lines.push_back(line);
+        if self.lines.len() > FAILED_TAIL {
+            self.lines.pop_front();
         }
     }
 }
