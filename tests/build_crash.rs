@@ -41,7 +41,7 @@ fn context(env: &TestEnv) -> String {
          COPY many /many\n\
          RUN chown -R 1000:1000 /many; chmod 700 /many; echo one > /one\n\
          FROM busybox AS two\n\
-         RUN --mount=type=cache,target=/c --mount=type=secret,id=token \
+         RUN --mount=type=cache,target=/c,sharing=locked --mount=type=secret,id=token \
              mkdir -p /c/d; cat /run/secrets/token > /c/d/f; cat /c/d/f > /two\n\
          FROM busybox\n\
          WORKDIR /result\n\

@@ -1,5 +1,6 @@
 //! Building one stage, in a process of its own: instruction after instruction, from its base to its result.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::os::fd::OwnedFd;
@@ -29,6 +30,7 @@ use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
 use crate::rootfs::{self, Stack};
+use crate::store::lock::{flock_wait, still_names};
 use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
 
 /// A stage that is being built.
@@ -48,6 +50,8 @@ pub(super) struct Worker<'a> {
     pub(super) imported: &'a Imported,
     /// What of the cache the stage comes from.
     pub(super) used: Used,
+    /// Holds the directory of secrets while there is one.
+    secrets_lock: RefCell<Option<std::fs::File>>,
     pub(super) network: StepNetwork,
     /// The layers so far as a root directory.
     pub(super) stack: Box<dyn Stack>,
@@ -112,6 +116,7 @@ impl<'a> Worker<'a> {
                 hashes: FileHashes::new(&engine.store),
                 imported,
                 used: Used::default(),
+                secrets_lock: RefCell::default(),
                 stack,
                 views: BTreeMap::new(),
                 network: StepNetwork::new(request.network.clone()),
@@ -548,12 +553,22 @@ impl<'a> Worker<'a> {
     pub(super) fn secrets_dir(&self) -> Result<PathBuf, Error> {
         ensure_run_dir(&self.engine.settings.run_dir)?;
         let path = self.secrets_path();
-        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-        match made {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(failed("create", &path)(error))
+        loop {
+            let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+            match made {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(failed("create", &path)(error));
+                }
+                Err(_) if self.secrets_lock.borrow().is_some() => return Ok(path),
+                _ => {}
             }
-            _ => Ok(path),
+            // Held by nobody it is what a killed build has left.
+            let dir = std::fs::File::open(&path).map_err(failed("open", &path))?;
+            flock_wait(&dir).map_err(failed("lock", &path))?;
+            if still_names(&path, &dir).map_err(failed("check", &path))? {
+                self.secrets_lock.replace(Some(dir));
+                return Ok(path);
+            }
         }
     }
 
@@ -566,6 +581,7 @@ impl<'a> Worker<'a> {
     pub(super) fn forget_secrets(&self) {
         // What cannot be deleted now is when the stage ends.
         let _ = remove_tree(&self.secrets_path());
+        self.secrets_lock.replace(None);
     }
 
     fn lease(&mut self, digest: &Digest) -> Result<(), Error> {

@@ -122,15 +122,15 @@ pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
         if is_dir && is_full_id(id) && !exists(store.container(id).path()) {
             remove_tree(&run_dir.join(id))?;
         }
-        // Secrets of a build that was killed: the name ends with the number of its process.
-        let build = id
-            .strip_prefix("build-")
-            .and_then(|pid| pid.parse::<u32>().ok());
-        if let Some(pid) = build
-            && is_dir
-            && !exists(Path::new(&format!("/proc/{pid}")))
-        {
-            remove_tree(&run_dir.join(name))?;
+        // Secrets, which a build that lives holds. The number of its process may be another's by now.
+        if is_dir && id.starts_with("build-") {
+            let path = run_dir.join(name);
+            let opened = found(fs::File::open(&path)).map_err(failed("open", &path))?;
+            if let Some(dir) = opened
+                && try_flock(&dir).map_err(failed("lock", &path))?
+            {
+                remove_tree(&path)?;
+            }
         }
     }
     Ok(())
@@ -141,6 +141,23 @@ mod tests {
     use crate::content::Digest;
 
     use super::*;
+
+    #[test]
+    fn secrets_that_nobody_holds_go_whoever_has_their_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let run_dir = dir.path().join("run");
+        let [dead, live] = ["build-1", "build-2"].map(|name| run_dir.join(name));
+        fs::create_dir_all(&dead).unwrap();
+        fs::create_dir_all(&live).unwrap();
+        let held = fs::File::open(&live).unwrap();
+        assert!(try_flock(&held).unwrap());
+        sweep_run_dir(&store, &run_dir).unwrap();
+        assert!(!dead.exists() && live.exists());
+        drop(held);
+        sweep_run_dir(&store, &run_dir).unwrap();
+        assert!(!live.exists());
+    }
 
     #[test]
     fn left_overs_of_crashes_go_and_live_things_stay() {

@@ -24,7 +24,7 @@ const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 /// A place that can be read from and written to. The process may start threads.
 pub(super) enum Open {
     Local(PathBuf),
-    Registry(Session, String),
+    Registry(Box<Session>, String),
 }
 
 impl Open {
@@ -44,7 +44,7 @@ impl Open {
                     (Some(digest), _) => digest.as_str(),
                     (None, tag) => tag.unwrap_or("latest"),
                 };
-                Ok(Open::Registry(session, name.to_owned()))
+                Ok(Open::Registry(Box::new(session), name.to_owned()))
             }
         }
     }
