@@ -330,7 +330,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -384,11 +384,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -482,7 +490,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -536,11 +544,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -690,7 +706,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -744,11 +760,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1816,7 +1840,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --iidfile --isolation --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --pull --push --quiet --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1870,11 +1894,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -134,8 +134,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-from -d 'Use res
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -158,6 +160,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache -d 'Do not us
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
@@ -282,8 +285,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -306,6 +311,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -333,8 +339,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -357,6 +365,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -553,8 +562,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
@@ -577,6 +588,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'

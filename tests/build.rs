@@ -18,6 +18,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(layers_are_the_same_without_an_overlay),
         scenario!(builds_inside_a_container),
         scenario!(flags_change_the_result),
+        scenario!(stages_are_built_one_by_one_and_all_of_them),
+        scenario!(the_manifest_is_oci_s_or_docker_s),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -379,4 +381,39 @@ fn builds_inside_a_container(env: &TestEnv) {
         "ctr build -q -t built /work/run\nctr run --rm --network none built cat made\ncat /tmp/store/driver",
     )
     .stdout_has("made\ncopy\n");
+}
+
+fn stages_are_built_one_by_one_and_all_of_them(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox AS one\nRUN echo 1 > /1\nFROM busybox AS unused\nRUN exit 9\nFROM one AS two\nRUN echo 2 > /2\n\
+                FROM busybox\nCOPY --from=two /1 /2 /\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    env.ctr(&format!("build -q --jobs 1 -t few {dir}")).ok();
+    env.ctr("run --rm few cat /1 /2").ok().stdout("1\n2\n");
+    env.ctr(&format!("build -q --skip-unused-stages=false {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("exit code: 9");
+}
+
+fn the_manifest_is_oci_s_or_docker_s(env: &TestEnv) {
+    env.image("busybox");
+    let dir = context(env, &[("Dockerfile", "FROM busybox\nWORKDIR /w\n")]);
+    for (format, word) in [("oci", "vnd.oci.image"), ("docker", "vnd.docker.")] {
+        let metadata = env.work().join("metadata");
+        env.ctr(&format!(
+            "build -q --format {format} --metadata-file {} {dir}",
+            metadata.display()
+        ))
+        .ok();
+        let metadata = std::fs::read(&metadata).unwrap();
+        let metadata: serde_json::Value = serde_json::from_slice(&metadata).unwrap();
+        let digest = metadata["containerimage.digest"].as_str().unwrap();
+        let hex = digest.strip_prefix("sha256:").unwrap();
+        let manifest = env.data().join("ctr/blobs/sha256").join(hex);
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        // The manifest's own type, the config's, and those of two layers.
+        assert_eq!(manifest.matches(word).count(), 4, "{manifest}");
+    }
+    env.ctr(&format!("build --format v1 {dir}")).run().exits(1);
 }

@@ -7,11 +7,12 @@ use serde_json::json;
 use super::cache;
 use super::config;
 use super::error::Error;
+use super::layer::{self, Layer};
 use super::message::StageResult;
 use super::request::Request;
 use crate::container::Engine;
 use crate::content::Digest;
-use crate::content::media_type::{OCI_CONFIG, OCI_MANIFEST};
+use crate::content::media_type::{DOCKER_CONFIG, DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST};
 use crate::store::Lease;
 
 /// A new image.
@@ -77,14 +78,22 @@ pub(super) fn put(
     let bytes = image.to_json();
     let store = &engine.store;
     let (id, config_blob) = store.prepare_blob(&bytes)?;
+    let (manifest_type, config_type) = match request.docker_format {
+        true => (DOCKER_MANIFEST, DOCKER_CONFIG),
+        false => (OCI_MANIFEST, OCI_CONFIG),
+    };
+    let layer_type = |layer: &Layer| match request.docker_format {
+        true => layer::docker_type(&layer.media_type).to_owned(),
+        false => layer.media_type.clone(),
+    };
     let descriptors: Vec<_> = layers
         .iter()
-        .map(|layer| json!({"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}))
+        .map(|layer| json!({"mediaType": layer_type(layer), "digest": layer.digest, "size": layer.size}))
         .collect();
     let mut manifest = json!({
         "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": {"mediaType": OCI_CONFIG, "digest": id, "size": bytes.len()},
+        "mediaType": manifest_type,
+        "config": {"mediaType": config_type, "digest": id, "size": bytes.len()},
         "layers": descriptors,
     });
     if !request.annotations.is_empty() {

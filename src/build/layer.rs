@@ -53,18 +53,29 @@ impl Layer {
     }
 }
 
+/// Names of layers: image-spec's and Docker's.
+const LAYER_TYPES: [(&str, &str); 3] = [
+    (OCI_LAYER, "application/vnd.docker.image.rootfs.diff.tar"),
+    (
+        "application/vnd.oci.image.layer.v1.tar+gzip",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    ),
+    (
+        "application/vnd.oci.image.layer.v1.tar+zstd",
+        "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    ),
+];
+
 /// Returns image-spec's name for a layer that was pulled under Docker's: a manifest does not mix them.
 fn oci_type(media_type: &str) -> &str {
-    match media_type {
-        "application/vnd.docker.image.rootfs.diff.tar" => OCI_LAYER,
-        "application/vnd.docker.image.rootfs.diff.tar.gzip" => {
-            "application/vnd.oci.image.layer.v1.tar+gzip"
-        }
-        "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
-            "application/vnd.oci.image.layer.v1.tar+zstd"
-        }
-        other => other,
-    }
+    let known = LAYER_TYPES.iter().find(|(_, docker)| *docker == media_type);
+    known.map_or(media_type, |(oci, _)| oci)
+}
+
+/// Returns Docker's name for a layer.
+pub(super) fn docker_type(media_type: &str) -> &str {
+    let known = LAYER_TYPES.iter().find(|(oci, _)| *oci == media_type);
+    known.map_or(media_type, |(_, docker)| docker)
 }
 
 /// A layer that is written and has its name, but is not in the store yet.

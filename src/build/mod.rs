@@ -81,6 +81,7 @@ impl Request {
         Ok(Plan::new(
             &self.stages,
             self.target,
+            self.build_unused,
             globals,
             self.escape,
             &named,

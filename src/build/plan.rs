@@ -48,7 +48,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Finds out what `target` needs. `named` tells the names that `--build-context` gives a meaning of its own.
+    /// Finds out what `target` needs; with `all`, every stage before it is needed. `named` tells the names that `--build-context` gives a meaning of its own.
     ///
     /// # Errors
     ///
@@ -56,6 +56,7 @@ impl Plan {
     pub fn new(
         stages: &Stages,
         target: usize,
+        all: bool,
         mut globals: Globals,
         escape: char,
         named: &dyn Fn(&str) -> bool,
@@ -69,7 +70,10 @@ impl Plan {
             }
         }
         let mut planned: Vec<Option<PlannedStage>> = vec![None; stages.stages.len()];
-        let mut todo = vec![target];
+        let mut todo = match all {
+            true => (0..=target).collect(),
+            false => vec![target],
+        };
         while let Some(number) = todo.pop() {
             if planned[number].is_some() {
                 continue;
@@ -209,7 +213,7 @@ mod tests {
         let target = stages.target(target).unwrap();
         let host = Platform::host();
         let globals = Globals::new(&BTreeMap::new(), &host, &host, "");
-        Plan::new(&stages, target, globals, '\\', &|_| false).unwrap()
+        Plan::new(&stages, target, false, globals, '\\', &|_| false).unwrap()
     }
 
     const TEXT: &str = "ARG BASE=alpine\nFROM $BASE AS one\nRUN x\nFROM scratch AS two\nCOPY --from=one /a /b\n\
@@ -222,7 +226,7 @@ mod tests {
             let stages = Stages::of(parse(text.as_bytes()).unwrap()).unwrap();
             let host = Platform::host();
             let globals = Globals::new(&BTreeMap::new(), &host, &host, "");
-            let planned = Plan::new(&stages, 0, globals, '\\', &|_| false);
+            let planned = Plan::new(&stages, 0, false, globals, '\\', &|_| false);
             planned.err().map(|error| error.span.first)
         };
         for wrong in [

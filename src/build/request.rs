@@ -44,6 +44,12 @@ pub struct Request {
     pub cache_from: Vec<Place>,
     /// `--cache-to`.
     pub cache_to: Vec<CacheTarget>,
+    /// `--jobs`: stages that are at work at the same time; not 0.
+    pub jobs: usize,
+    /// `--skip-unused-stages=false`: also stages before the target that it does not need.
+    pub build_unused: bool,
+    /// `--format=docker`: manifest and media types are Docker's.
+    pub docker_format: bool,
     /// `--pull`: base images are asked for at their registries although they are here.
     pub pull: bool,
     /// `--network`: what RUN has where it does not say itself.

@@ -1,9 +1,9 @@
-//! The process that the user started: it begins the stages that are needed, all at once, and passes on what they tell.
+//! The process that the user started: it begins the stages that are needed, side by side, and passes on what they tell.
 //!
 //! A stage that needs another one's result asks for it when it gets there, and waits. Since stages only use earlier ones,
 //! nobody waits for himself. When one stage fails the others are ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -56,6 +56,8 @@ struct Scheduler<'a> {
     used: Used,
     /// Who waits for a stage.
     waiting: BTreeMap<usize, Vec<usize>>,
+    /// Stages that have not begun, in the order of the Dockerfile.
+    queue: VecDeque<usize>,
 }
 
 /// Builds what the target needs, and returns its result, and what all stages have used of the cache. The calling process has one thread and is inside the user's id
@@ -73,6 +75,7 @@ pub(super) fn run(
     lease: &mut Lease,
     observer: &mut dyn Observer,
 ) -> Result<(StageResult, Used), Error> {
+    let planned = plan.stages.iter().flatten().map(|stage| stage.number);
     let mut scheduler = Scheduler {
         request,
         plan,
@@ -84,6 +87,7 @@ pub(super) fn run(
         running: BTreeMap::new(),
         results: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        queue: planned.collect(),
     };
     // What a stage that is killed has started comes to us. Where that cannot be had its end is not waited for.
     let _ = set_child_subreaper(Some(getpid()));
@@ -126,18 +130,31 @@ fn declares(request: &Request, result: &StageResult, name: &str) -> bool {
 
 impl Scheduler<'_> {
     fn run(&mut self, observer: &mut dyn Observer) -> Result<StageResult, Error> {
-        for number in 0..self.plan.stages.len() {
-            if self.plan.stages[number].is_some() {
-                self.begin(number)?;
-            }
-        }
         loop {
-            if let Some(result) = self.results.remove(&self.request.target) {
+            self.begin_more()?;
+            if self.running.is_empty()
+                && let Some(result) = self.results.remove(&self.request.target)
+            {
                 return Ok(result);
             }
             let ready = self.wait(observer)?;
             for number in ready {
                 self.hear(number, observer)?;
+            }
+        }
+    }
+
+    /// Begins stages until as many are at work as may be. Those that wait for others do not count: with one at a time
+    /// they would wait forever.
+    fn begin_more(&mut self) -> Result<(), Error> {
+        loop {
+            let waiting: usize = self.waiting.values().map(Vec::len).sum();
+            if self.running.len() - waiting >= self.request.jobs {
+                return Ok(());
+            }
+            match self.queue.pop_front() {
+                Some(number) => self.begin(number)?,
+                None => return Ok(()),
             }
         }
     }
@@ -250,6 +267,7 @@ impl Scheduler<'_> {
         }
         self.waiting.entry(other).or_default().push(asking);
         if !self.running.contains_key(&other) {
+            self.queue.retain(|queued| *queued != other);
             self.begin(other)?;
         }
         Ok(())

@@ -34,6 +34,9 @@ use crate::store::Store;
 use crate::sys;
 use crate::userns::{self, IdMap};
 
+/// Stages that are at work at the same time where nobody says.
+const JOBS: usize = 32;
+
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
 pub(crate) struct Build {
@@ -80,12 +83,18 @@ pub(crate) struct Build {
     /// Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
+    /// Set the form of the image's manifest: oci or docker (default: oci)
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
     /// Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean
     #[arg(long, value_name = "KIND")]
     isolation: Option<String>,
+    /// Build at most this many stages at the same time (default: 32)
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
     /// Set metadata for the image
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
@@ -126,6 +135,9 @@ pub(crate) struct Build {
     /// Size of /dev/shm (default: 64m)
     #[arg(long, value_name = "BYTES")]
     shm_size: Option<String>,
+    /// Leave out stages that the target does not need (default: true)
+    #[arg(long, default_value = "true")]
+    skip_unused_stages: bool,
     /// Show an agent's socket to RUN --mount=type=ssh
     #[arg(long, value_name = "default|ID[=SOCKET]")]
     ssh: Vec<String>,
@@ -191,9 +203,7 @@ impl Command for Build {
         Flag::value("cpuset-cpus"),
         Flag::value("cpuset-mems"),
         Flag::value("security-opt"),
-        Flag::value("format"),
         Flag::value("volume").short('v'),
-        Flag::value("jobs"),
         Flag::value("ignorefile"),
         Flag::value("authfile"),
         Flag::value("creds"),
@@ -205,6 +215,7 @@ impl Command for Build {
         Flag::switch("load"),
         Flag::switch("disable-content-trust"),
         Flag::switch("layers"),
+        Flag::switch("rewrite-timestamp"),
         Flag::value("builder"),
     ];
 
@@ -352,6 +363,9 @@ impl Build {
             platform: create_flags::platform(self.platform.as_deref())
                 .map_err(|failure| failure.with_code(1))?,
             cache,
+            jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
+            build_unused: !self.skip_unused_stages,
+            docker_format: self.docker_format()?,
             pull: self.pull,
             network,
             hosts: build_flags::hosts(&self.add_host)?,
@@ -371,6 +385,17 @@ impl Build {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
+    }
+
+    /// `--format`.
+    fn docker_format(&self) -> Result<bool, Failure> {
+        match self.format.as_deref() {
+            None | Some("" | "oci") => Ok(false),
+            Some("docker") => Ok(true),
+            Some(other) => Err(Failure::message(format!(
+                "unrecognized image type {other:?}: use oci or docker"
+            ))),
+        }
     }
 
     /// `--build-arg-file`, which `--build-arg` overrides.
