@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(what_a_step_is_given_tells_it_from_others),
         scenario!(secrets_go_with_the_build_however_it_ends),
         scenario!(no_link_leads_out_of_a_fetched_context),
+        scenario!(a_link_does_not_show_what_is_ignored),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -155,4 +156,26 @@ fn no_link_leads_out_of_a_fetched_context(env: &TestEnv) {
     .stdin(tar.bytes())
     .run()
     .exits(1);
+}
+
+fn a_link_does_not_show_what_is_ignored(env: &TestEnv) {
+    env.image("busybox");
+    env.file("context/secret", "s\n");
+    env.file("context/dir/secret", "s\n");
+    env.file("context/dir/open", "o\n");
+    env.file("context/.dockerignore", "secret\ndir/secret\n");
+    env.script("ln -s secret context/link; ln -s dir context/dirlink")
+        .ok();
+    for line in [
+        "COPY link /x",
+        "COPY dirlink/secret /x",
+        "RUN --mount=source=link,target=/x cat /x",
+        "RUN --mount=source=dirlink,target=/x cat /x/secret",
+    ] {
+        let dir = dockerfile(env, &format!("FROM busybox\n{line}\n"));
+        env.ctr(&format!("build {dir}")).run().exits(1);
+    }
+    let dir = dockerfile(env, "FROM busybox\nCOPY dirlink /x/\nRUN ls /x > /r\n");
+    env.ctr(&format!("build -q -t seen {dir}")).ok();
+    assert_eq!(result(env, "seen"), "open\n");
 }

@@ -30,7 +30,7 @@ const SETTLED: Duration = Duration::from_millis(1500);
 
 /// What tells one state of a file from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct State {
+pub(crate) struct State {
     device: u64,
     inode: u64,
     size: u64,
@@ -39,7 +39,8 @@ struct State {
 }
 
 impl State {
-    fn of(stat: &Stat) -> State {
+    /// Returns the state that `stat` tells.
+    pub(crate) fn of(stat: &Stat) -> State {
         let time = |seconds: i64, nanoseconds: u64| {
             seconds
                 .wrapping_mul(1_000_000_000)

@@ -23,7 +23,7 @@ mod records;
 mod transfer;
 mod usage;
 
-pub(super) use files::FileHashes;
+pub(super) use files::{FileHashes, State as FileState};
 pub use filter::{Filter, FilterError};
 pub(super) use key::Key;
 pub use prune::{Limits, Policy, Pruned, keep_within_budget, prune};

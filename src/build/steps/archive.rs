@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use rustix::fs::FileType;
 
-use crate::build::error::{Error, refused};
+use crate::build::error::{Error, failed, refused};
 use crate::build::ignore::Ignore;
 use crate::build::inflate::Inflate;
 use crate::build::stage::Worker;
@@ -76,6 +77,7 @@ pub(crate) fn unpack(
     };
     let dir = worker.engine.store.stage_layer()?;
     let file = File::from(item.open().map_err(refused("open", &item.place))?);
+    let again = file.try_clone().map_err(failed("read", &item.place))?;
     let bytes = u64::try_from(item.stat.st_size).unwrap_or_default();
     let reader = Inflate::detect(file, &worker.engine.settings.path)?;
     let unpack_options = UnpackOptions {
@@ -83,6 +85,7 @@ pub(crate) fn unpack(
         max_bytes: limits::MAX_LAYER_BYTES,
     };
     layer::unpack(reader, dir.dir(), &unpack_options.max_bytes_for_blob(bytes))?;
+    target.note_source(item, again.as_fd());
     let source = Source::directory(dir.dir(), Ignore::default())?;
     let implicit = tree::implicit(item, options);
     target.ensure_directory(destination, implicit)?;

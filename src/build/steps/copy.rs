@@ -330,6 +330,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         &destination,
         &prepared.options,
     )?;
+    as_planned &= target.is_as_listed();
     target.finish(time)?;
     Ok(match as_planned {
         true => Outcome::Layer(stage),

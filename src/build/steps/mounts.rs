@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Mount, MountBuilder};
+use rustix::fs::FileType;
 
 use crate::build::cache::Key;
 use crate::build::cache::mounts::{CacheMount, take};
@@ -58,6 +59,8 @@ enum What {
 pub(super) struct Active {
     /// For the process.
     pub mount: Option<Mount>,
+    /// Whether it shows what the step's key says.
+    pub is_as_listed: bool,
     _cache: Option<CacheMount>,
 }
 
@@ -252,17 +255,29 @@ pub(super) fn activate(
     let target = &prepared.target;
     let plain = |mount: Mount| Active {
         mount: Some(mount),
+        is_as_listed: true,
         _cache: None,
     };
     Ok(match prepared.what {
         What::Nothing => Active {
             mount: None,
+            is_as_listed: true,
             _cache: None,
         },
         What::Files { items, writable } => {
-            let place = place_files(worker, &items, &dir.join(format!("bind-{number}")))?;
+            let place = dir.join(format!("bind-{number}"));
+            fs::create_dir(&place).map_err(failed("create", &place))?;
+            let is_as_listed = copy_into(worker.owners, &items, &place)?;
+            let source = match items.first() {
+                Some(item) if item.kind() != FileType::Directory => place.join("file"),
+                _ => place,
+            };
             let access = if writable { "rw" } else { "ro" };
-            plain(bind(&place, target, &["rbind", "rprivate", access])?)
+            Active {
+                mount: Some(bind(&source, target, &["rbind", "rprivate", access])?),
+                is_as_listed,
+                _cache: None,
+            }
         }
         What::Cache {
             id,
@@ -286,6 +301,7 @@ pub(super) fn activate(
             let access = if read_only { "ro" } else { "rw" };
             Active {
                 mount: Some(bind(&cache.path, target, &["rbind", "rprivate", access])?),
+                is_as_listed: true,
                 _cache: Some(cache),
             }
         }
@@ -300,6 +316,7 @@ pub(super) fn activate(
         }
         What::Secret { is_file: false, .. } => Active {
             mount: None,
+            is_as_listed: true,
             _cache: None,
         },
         What::Secret {
@@ -328,35 +345,26 @@ fn mount(kind: &str, source: &Path, target: &str, options: Vec<String>) -> Resul
         .map_err(|error| Error::Invalid(error.to_string()))
 }
 
-/// Copies what a bind mount shows into the new directory `place`, by reflink where the filesystem can.
-fn place_files(worker: &Worker<'_>, items: &[Item], place: &Path) -> Result<PathBuf, Error> {
-    fs::create_dir(place).map_err(failed("create", place))?;
-    copy_into(worker.owners, items, place)?;
-    let is_file = items
-        .first()
-        .is_some_and(|item| item.kind() != rustix::fs::FileType::Directory);
-    Ok(match is_file {
-        true => place.join("file"),
-        false => place.to_owned(),
-    })
-}
-
-fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<(), Error> {
+/// Copies what a mount shows into the empty directory `place`, by reflink where the filesystem can. Returns whether it is
+/// what was listed.
+fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<bool, Error> {
     let options = CopyOptions {
         owner: None,
         mode: None,
         xattrs: true,
     };
     let Some(first) = items.first() else {
-        return Ok(());
+        return Ok(true);
     };
     let to = match first.kind() {
-        rustix::fs::FileType::Directory => "",
+        FileType::Directory => "",
         _ => "file",
     };
     let mut files = Target::new(place, None, owners)?;
     tree::copy(items, &mut files, Path::new(to), &options)?;
-    files.finish(tree::implicit(first, &options).time)
+    let is_as_listed = files.is_as_listed();
+    files.finish(tree::implicit(first, &options).time)?;
+    Ok(is_as_listed)
 }
 
 fn fill(

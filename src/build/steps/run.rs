@@ -182,10 +182,12 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         .join(format!("run-{}", worker.step.step));
     fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
     let mut spec_mounts: Vec<Mount> = Vec::new();
+    let mut as_planned = true;
     let mut held = Vec::new();
     for (number, mount) in prepared.mounts.into_iter().enumerate() {
         let active = mounts::activate(worker, mount, &dir, number)?;
         spec_mounts.extend(active.mount.clone());
+        as_planned &= active.is_as_listed;
         held.push(active);
     }
     keep_root_times(worker, stage.dir())?;
@@ -238,7 +240,10 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         return Err(Error::ExitCode { command, code });
     }
     worker.stack.end(stage.dir())?;
-    Ok(Outcome::Layer(stage))
+    Ok(match as_planned {
+        true => Outcome::Layer(stage),
+        false => Outcome::Unrepeatable(stage),
+    })
 }
 
 /// The command, and everything it is started with.

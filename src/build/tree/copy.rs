@@ -146,6 +146,7 @@ impl Copier<'_> {
         (self.target.owners.set(file.as_fd(), uid, gid))
             .map_err(failed("change the owner of", path))?;
         self.content(item, &source, &file, path)?;
+        self.target.note_source(item, source.as_fd());
         self.xattrs(item, &source, file.as_fd(), path)?;
         if let Some(memory) = item.memory()
             && memory.device.is_some()
@@ -288,5 +289,49 @@ fn times(item: &Item) -> Timestamps {
     Timestamps {
         last_access: time_of(item),
         last_modification: time_of(item),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::build::ignore::Ignore;
+    use crate::build::tree::Source;
+    use crate::image::layer::Owners;
+
+    #[test]
+    fn a_source_that_changes_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("from");
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("f"), "one").unwrap();
+        let options = CopyOptions {
+            owner: None,
+            mode: None,
+            xattrs: true,
+        };
+        let as_listed = |name: &str, change: &dyn Fn()| {
+            let source = Source::directory(&from, Ignore::default()).unwrap();
+            let selection = source.select("/").unwrap().remove(0);
+            let items = source.list(&selection, &Ignore::default()).unwrap();
+            change();
+            let to = dir.path().join(name);
+            fs::create_dir(&to).unwrap();
+            let mut target = Target::new(&to, None, Owners::Single).unwrap();
+            copy(&items, &mut target, Path::new(""), &options).unwrap();
+            target.is_as_listed()
+        };
+        assert!(as_listed("same", &|| {}));
+        assert!(!as_listed("written", &|| {
+            fs::write(from.join("f"), "two and more").unwrap();
+        }));
+        assert!(!as_listed("replaced", &|| {
+            let mode = fs::metadata(from.join("f")).unwrap().permissions();
+            fs::write(from.join("g"), "else and more").unwrap();
+            fs::set_permissions(from.join("g"), mode).unwrap();
+            fs::rename(from.join("g"), from.join("f")).unwrap();
+        }));
     }
 }

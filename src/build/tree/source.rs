@@ -14,7 +14,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::glob;
-use crate::build::cache::{FileHashes, Key};
+use crate::build::cache::{FileHashes, FileState as State, Key};
 use crate::build::error::{Error, refused};
 use crate::build::ignore::Ignore;
 use crate::image::layer::memory::{self, Memory};
@@ -42,6 +42,8 @@ pub(crate) type Xattr = (Vec<u8>, Vec<u8>);
 pub(crate) struct Selection {
     /// Below the source's root, clean; empty for the root itself.
     pub path: PathBuf,
+    /// The same without links, which is where the rules of `.dockerignore` look.
+    real: PathBuf,
     /// The file or directory itself, links followed.
     base: Rc<OwnedFd>,
     /// What it is.
@@ -169,7 +171,12 @@ impl Source {
             Err(errno) => return Err(refused("open", pattern)(errno)),
         };
         let stat = rustix::fs::fstat(&fd).map_err(refused("read", pattern))?;
-        if !path.as_os_str().is_empty() {
+        let real = self.real_path(&fd).map_err(refused("read", pattern))?;
+        // A link that is visible does not show what is not.
+        for path in [path, &real] {
+            if path.as_os_str().is_empty() {
+                continue;
+            }
             let verdict = self.ignore.verdict(&path.to_string_lossy());
             let may_have_exceptions = kind(&stat) == FileType::Directory && !verdict.prune;
             if verdict.ignored && !may_have_exceptions {
@@ -178,9 +185,24 @@ impl Source {
         }
         Ok(Some(Selection {
             path: path.to_owned(),
+            real,
             base: Rc::new(fd),
             stat,
         }))
+    }
+
+    /// Returns where below the root a file is that was opened there.
+    fn real_path(&self, fd: &OwnedFd) -> Result<PathBuf, Errno> {
+        let path_of = |fd: &OwnedFd| {
+            let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
+            rustix::fs::readlink(link, Vec::new())
+                .map(|path| PathBuf::from(OsStr::from_bytes(path.to_bytes())))
+        };
+        let (root, file) = (path_of(&self.root)?, path_of(fd)?);
+        Ok(file
+            .strip_prefix(root)
+            .map(Path::to_owned)
+            .unwrap_or_default())
     }
 
     fn resolve(&self, path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -216,7 +238,7 @@ impl Source {
                 source: self,
                 exclude,
                 base: &selection.base,
-                prefix: &selection.path,
+                prefix: &selection.real,
                 items: &mut items,
             };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -332,6 +354,11 @@ impl Item {
         self.memory()
             .and_then(remembered)
             .unwrap_or((self.stat.st_uid, self.stat.st_gid))
+    }
+
+    /// Returns whether `fd`, which was opened from here, still is what was listed, down to its bytes.
+    pub(crate) fn is_unchanged(&self, fd: BorrowedFd<'_>) -> bool {
+        rustix::fs::fstat(fd).is_ok_and(|now| State::of(&now) == State::of(&self.stat))
     }
 
     /// Reads a symbolic link.

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 
-use super::source::kind;
+use super::source::{Item, kind};
 use crate::build::error::{Error, refused};
 use crate::image::layer::{OwnerWriter, Owners};
 use crate::sys::xattr;
@@ -33,6 +33,8 @@ pub(crate) struct Target {
     times: HashMap<PathBuf, Timestamps>,
     /// The directory that was used last.
     last: Option<(PathBuf, Directory)>,
+    /// Whether a source was something else when it was copied than when it was listed.
+    sources_changed: bool,
 }
 
 /// A directory of the upper layer.
@@ -77,7 +79,18 @@ impl Target {
             owners: OwnerWriter::new(owners),
             times,
             last: None,
+            sources_changed: false,
         })
+    }
+
+    /// Looks whether `item`, which was read through `fd`, is what it was when it was listed.
+    pub(crate) fn note_source(&mut self, item: &Item, fd: BorrowedFd<'_>) {
+        self.sources_changed |= !item.is_unchanged(fd);
+    }
+
+    /// Returns whether all that was put here was what it had been when it was listed, by size, times and inode.
+    pub(crate) fn is_as_listed(&self) -> bool {
+        !self.sources_changed
     }
 
     /// Resolves `path` with all its links, the last one included. What is not there is taken as it stands.
