@@ -125,6 +125,14 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
         let _ = running.wait();
         assert_eq!(left(), [""; 0], "{signal}");
     }
+    // What a build killed before that has left, whose number somebody else has by now.
+    let path = env
+        .runtime()
+        .join(format!("ctr/build-{}", std::process::id()));
+    env.script(&format!("mkdir {0}; echo secret > {0}/1-0", path.display()))
+        .ok();
+    env.ctr("system prune -f").ok();
+    assert_eq!(left(), [""; 0]);
 }
 
 fn no_link_leads_out_of_a_fetched_context(env: &TestEnv) {

@@ -563,7 +563,11 @@ impl<'a> Worker<'a> {
                 _ => {}
             }
             // Held by nobody it is what a killed build has left.
-            let dir = std::fs::File::open(&path).map_err(failed("open", &path))?;
+            let dir = match std::fs::File::open(&path) {
+                // Swept before it was locked.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(failed("open", &path))?,
+            };
             flock_wait(&dir).map_err(failed("lock", &path))?;
             if still_names(&path, &dir).map_err(failed("check", &path))? {
                 self.secrets_lock.replace(Some(dir));
