@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(layers_are_the_same_without_an_overlay),
         scenario!(builds_inside_a_container),
         scenario!(flags_change_the_result),
+        scenario!(much_output_is_no_burden),
         scenario!(stages_are_built_one_by_one_and_all_of_them),
         scenario!(the_manifest_is_oci_s_or_docker_s),
     ]
@@ -416,4 +417,13 @@ fn the_manifest_is_oci_s_or_docker_s(env: &TestEnv) {
         assert_eq!(manifest.matches(word).count(), 4, "{manifest}");
     }
     env.ctr(&format!("build --format v1 {dir}")).run().exits(1);
+}
+
+fn much_output_is_no_burden(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\nRUN head -c 40000000 /dev/zero; echo; yes | head -n 1000000; echo end\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let built = env.ctr(&format!("build --progress plain {dir}")).ok().err();
+    assert_eq!(built.matches(" y\n").count(), 1_000_000, "{}", built.len());
+    assert!(built.contains(" end\n"));
 }

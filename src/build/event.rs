@@ -33,6 +33,7 @@ pub enum Event {
         /// Whether to its standard error.
         stderr: bool,
         /// What.
+        #[serde(with = "packed")]
         bytes: Vec<u8>,
     },
     /// A step has ended.
@@ -68,5 +69,22 @@ pub trait Observer {
     /// Returns whether the user wants the build to end.
     fn is_interrupted(&self) -> bool {
         false
+    }
+}
+
+/// Bytes as text for the way between processes: a list of numbers takes ten times as long.
+mod packed {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD as ENGINE;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&ENGINE.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        ENGINE.decode(text.as_bytes()).map_err(D::Error::custom)
     }
 }

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::cache::{FileHashes, Imported, Key, Record, Records, Used};
 use super::config;
@@ -32,6 +33,10 @@ use crate::image::{Image, Platform};
 use crate::rootfs::{self, Stack};
 use crate::store::lock::{flock_wait, still_names};
 use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
+
+/// How long a prune may keep what it has to put back, and how often that is looked at.
+const ASIDE: Duration = Duration::from_secs(2);
+const ASIDE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A stage that is being built.
 pub(super) struct Worker<'a> {
@@ -620,7 +625,15 @@ fn new_stack(engine: &Engine, scratch: &ScratchDir, name: &str) -> Result<Box<dy
     Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
 }
 
+/// Returns the layers' directories. A prune that looked before the build named a layer has moved it aside for a moment, and
+/// puts it back when it looks again (see `store`): that is waited for.
 fn dirs_of(layers: &[Layer]) -> Vec<PathBuf> {
+    let end = Instant::now() + ASIDE;
+    for layer in layers {
+        while !layer.dir.exists() && Instant::now() < end {
+            std::thread::sleep(ASIDE_INTERVAL);
+        }
+    }
     layers.iter().map(|layer| layer.dir.clone()).collect()
 }
 

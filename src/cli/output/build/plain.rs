@@ -83,12 +83,20 @@ impl Observer for Plain {
 
 impl Step {
     fn output(&mut self, bytes: &[u8]) {
-        self.partial.extend_from_slice(bytes);
         let mut lines = String::new();
-        while let Some(end) = self.partial.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.partial.drain(..=end).collect();
-            lines += &self.line(&line);
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let (line, further) = (&rest[..end], &rest[end + 1..]);
+            if self.partial.is_empty() {
+                lines += &self.line(line);
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                lines += &self.line(&whole);
+            }
+            rest = further;
         }
+        self.partial.extend_from_slice(rest);
         if self.partial.len() > MAX_LINE {
             let line = std::mem::take(&mut self.partial);
             lines += &self.line(&line);

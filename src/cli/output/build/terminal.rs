@@ -206,11 +206,15 @@ impl Observer for Terminal {
 
 impl Step {
     fn output(&mut self, bytes: &[u8]) {
-        self.partial += &String::from_utf8_lossy(bytes);
-        while let Some(end) = self.partial.find(['\n', '\r']) {
-            let line: String = self.partial.drain(..=end).collect();
-            self.keep(line.trim_end_matches(['\n', '\r']));
+        let text = String::from_utf8_lossy(bytes);
+        let mut rest = text.as_ref();
+        while let Some(end) = rest.find(['\n', '\r']) {
+            let mut line = std::mem::take(&mut self.partial);
+            line += &rest[..end];
+            self.keep(&line);
+            rest = &rest[end + 1..];
         }
+        self.partial += rest;
         if self.partial.len() > MAX_LINE {
             self.partial.clear();
         }
