@@ -54,7 +54,7 @@ fn builds_runs_and_remembers(env: &TestEnv) {
     env.ctr("run --rm built").ok().stdout("one\nme\n");
     env.ctr("run --rm built ls").ok().stdout("a\n");
     assert_eq!(env.ctr(&build).ok().out(), first);
-    let again = env.ctr(&format!("build --progress plain {dir} --build-arg WHO=me"));
+    let again = env.ctr(format!("build --progress plain {dir} --build-arg WHO=me"));
     let lines = again.ok().err();
     assert_eq!(lines.matches("CACHED").count(), 3, "{lines}");
 }
@@ -66,7 +66,7 @@ fn fails_with_the_line(env: &TestEnv) {
         &[("Dockerfile", "FROM busybox\nRUN true\nRUN exit 42\n")],
     );
     let failed = env
-        .ctr(&format!("build -t broken {dir}"))
+        .ctr(format!("build -t broken {dir}"))
         .run()
         .exits(1)
         .err();
@@ -78,7 +78,7 @@ fn fails_with_the_line(env: &TestEnv) {
 fn mistakes_are_told_at_once(env: &TestEnv) {
     let dockerfile = "FROM registry.invalid/not-asked-for\nRUN true\nCOPY alone\n";
     let dir = context(env, &[("Dockerfile", dockerfile)]);
-    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    let failed = env.ctr(format!("build {dir}")).run().exits(1).err();
     assert!(failed.contains("   3 | >>> COPY alone"), "{failed}");
     assert!(!failed.contains("not-asked-for:"), "{failed}");
     // What is missing is shown as the step that misses it.
@@ -89,13 +89,13 @@ fn mistakes_are_told_at_once(env: &TestEnv) {
         ("a.md", "text\n"),
     ];
     let dir = context(env, &files);
-    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    let failed = env.ctr(format!("build {dir}")).run().exits(1).err();
     let first = "#1 [1/2] FROM docker.io/library/busybox:latest\n";
     assert!(failed.contains(first), "{failed}");
     let step = "#2 [2/2] COPY a.md /\n#2 ERROR: failed to calculate checksum of \"a.md\": not found: .dockerignore excludes it\n";
     assert!(failed.contains(step), "{failed}");
     let dir = context(env, &[("Dockerfile", "")]);
-    let failed = env.ctr(&format!("build {dir}")).run().exits(1).err();
+    let failed = env.ctr(format!("build {dir}")).run().exits(1).err();
     assert!(failed.starts_with("Dockerfile:1\nError: "), "{failed}");
 }
 
@@ -103,7 +103,7 @@ fn quiet_builds_show_what_failed(env: &TestEnv) {
     env.image("busybox");
     let dockerfile = "FROM busybox\nRUN echo fine\nRUN echo one; printf two >&2; exit 3\n";
     let dir = context(env, &[("Dockerfile", dockerfile)]);
-    let failed = env.ctr(&format!("build -q {dir}")).run().exits(1);
+    let failed = env.ctr(format!("build -q {dir}")).run().exits(1);
     let shown = failed.err();
     let step = "------\n > [3/3] RUN echo one; printf two >&2; exit 3:\none\ntwo\n------\n";
     assert!(shown.starts_with(step), "{shown}");
@@ -115,11 +115,11 @@ fn arguments_that_nothing_takes_are_named(env: &TestEnv) {
         "ARG A\nFROM busybox AS unused\nARG B\nFROM busybox\nARG C=1 D\nONBUILD ARG E\n";
     let dir = context(env, &[("Dockerfile", dockerfile)]);
     let taken = "--build-arg A=1 --build-arg B=1 --build-arg C=1 --build-arg D=1 --build-arg HTTP_PROXY=x --build-arg TARGETARCH=x";
-    let built = env.ctr(&format!("build -t base {taken} {dir}"));
+    let built = env.ctr(format!("build -t base {taken} {dir}"));
     let quiet = built.ok().err();
     assert!(!quiet.contains("WARNING"), "{quiet}");
     let dir = context(env, &[("Dockerfile", "FROM base\nENV E=2\n")]);
-    let built = env.ctr(&format!(
+    let built = env.ctr(format!(
         "build --build-arg E=1 --build-arg F --build-arg G=1 {dir}"
     ));
     let warned = built.ok().err();
@@ -141,7 +141,7 @@ fn stages_run_side_by_side(env: &TestEnv) {
         wait("two", "one")
     );
     let dir = context(env, &[("Dockerfile", &text)]);
-    env.ctr(&format!("build -t both {dir}")).ok();
+    env.ctr(format!("build -t both {dir}")).ok();
     env.ctr("run --rm both cat /one /two")
         .ok()
         .stdout("one\ntwo\n");
@@ -156,7 +156,7 @@ fn documents_are_scripts(env: &TestEnv) {
         COPY <<a <<b /files/\nA\na\nB\nb\n";
     let dir = context(env, &[("Dockerfile", text)]);
     let built = env
-        .ctr(&format!("build --progress plain -t docs {dir}"))
+        .ctr(format!("build --progress plain -t docs {dir}"))
         .ok();
     assert!(built.err().contains("words"), "{built}");
     env.ctr("run --rm docs cat /shell /one /two /files/a /files/b")
@@ -187,10 +187,10 @@ fn the_same_input_gives_the_same_image(env: &TestEnv) {
     // The second directory is younger than the first; the second build does not use the first one's results.
     let build = |dir: &str, more: &str| {
         let id = env
-            .ctr(&format!("build -q --no-cache {more} {dir}"))
+            .ctr(format!("build -q --no-cache {more} {dir}"))
             .ok()
             .line();
-        let layers = env.ctr(&format!("image inspect -f {{{{.RootFS.Layers}}}} {id}"));
+        let layers = env.ctr(format!("image inspect -f {{{{.RootFS.Layers}}}} {id}"));
         let layers = layers.ok().out();
         (id, layers)
     };
@@ -210,7 +210,7 @@ fn a_shell_opens_where_it_failed(env: &TestEnv) {
     env.image("busybox");
     let text = "FROM busybox\nENV NAME=value\nRUN --mount=type=tmpfs,target=/memory echo half > /made; exit 3\n";
     let dir = context(env, &[("Dockerfile", text)]);
-    let mut terminal = env.ctr(&format!("build --debug {dir}")).terminal();
+    let mut terminal = env.ctr(format!("build --debug {dir}")).terminal();
     terminal.expect("/ # ");
     terminal.send("cat /made; echo $NAME-$(mount | grep -c /memory)\n");
     terminal.expect("half\r\nvalue-1\r\n");
@@ -218,7 +218,7 @@ fn a_shell_opens_where_it_failed(env: &TestEnv) {
     terminal.expect("exit code: 3");
     assert_eq!(terminal.wait(), 1);
     assert!(!terminal.is_raw());
-    env.ctr(&format!("build --debug {dir}"))
+    env.ctr(format!("build --debug {dir}"))
         .run()
         .exits(1)
         .stderr_has("--debug needs a terminal");
@@ -232,7 +232,7 @@ fn secrets_stay_out_of_the_image(env: &TestEnv) {
         RUN test ! -e /run/secrets && test -z \"$WORD\"\n";
     let dir = context(env, &[("Dockerfile", text)]);
     let token = env.file("token", "hunter2\n");
-    env.ctr(&format!(
+    env.ctr(format!(
         "build -q -t secret --secret id=token,src={} --secret id=word,env=W {dir}",
         token.display()
     ))
@@ -242,7 +242,7 @@ fn secrets_stay_out_of_the_image(env: &TestEnv) {
         .ok()
         .stdout("hunter2\nmagic\n400\n");
     env.ctr("run --rm secret ls /run/secrets").run().exits(1);
-    env.ctr(&format!("build -q {dir}"))
+    env.ctr(format!("build -q {dir}"))
         .run()
         .exits(1)
         .stderr_has("secret word: not found");
@@ -253,10 +253,10 @@ fn too_many_layers_are_refused(env: &TestEnv) {
     // As many as an image can have, the base image's one included; the others make none.
     let many = |count: usize| format!("FROM busybox\nWORKDIR /\n{}", "COPY f /\n".repeat(count));
     let dir = context(env, &[("Dockerfile", &many(126)), ("f", "")]);
-    let id = env.ctr(&format!("build -q {dir}")).ok().line();
-    env.ctr(&format!("run --rm {id} ls /f")).ok().stdout("/f\n");
+    let id = env.ctr(format!("build -q {dir}")).ok().line();
+    env.ctr(format!("run --rm {id} ls /f")).ok().stdout("/f\n");
     env.file("context/Dockerfile", many(127));
-    env.ctr(&format!("build -q {dir}"))
+    env.ctr(format!("build -q {dir}"))
         .run()
         .exits(1)
         .stderr_has("max depth exceeded");
@@ -315,7 +315,7 @@ fn flags_change_the_result(env: &TestEnv) {
     let text = "FROM busybox AS base\nENV A=1 B=2\nLABEL one=1 two=2\nARG X\nRUN echo $X > /x\nFROM base AS last\n";
     let dir = context(env, &[("Dockerfile", text)]);
     let args = env.file("args", "X=from-file\n");
-    env.ctr(&format!(
+    env.ctr(format!(
         "build -q -t flags --env C=3 --unsetenv A --unsetlabel one --label three=3 --isolation oci \
          --build-arg-file {} --metadata-file {} --iidfile {} {dir}",
         args.display(),
@@ -343,13 +343,13 @@ fn flags_change_the_result(env: &TestEnv) {
     let id = std::fs::read_to_string(env.work().join("id")).unwrap();
     let metadata = std::fs::read_to_string(env.work().join("metadata")).unwrap();
     assert!(metadata.contains(&id), "{metadata}");
-    env.ctr(&format!("build --call targets {dir}"))
+    env.ctr(format!("build --call targets {dir}"))
         .ok()
         .stdout("TARGET\nbase\nlast (default)\n");
-    env.ctr(&format!("build --check {dir}"))
+    env.ctr(format!("build --check {dir}"))
         .ok()
         .stdout("Check complete, no warnings found.\n");
-    env.ctr(&format!("build --isolation chroot {dir}"))
+    env.ctr(format!("build --isolation chroot {dir}"))
         .run()
         .exits(1)
         .stderr_has("--isolation chroot");
@@ -389,9 +389,9 @@ fn stages_are_built_one_by_one_and_all_of_them(env: &TestEnv) {
     let text = "FROM busybox AS one\nRUN echo 1 > /1\nFROM busybox AS unused\nRUN exit 9\nFROM one AS two\nRUN echo 2 > /2\n\
                 FROM busybox\nCOPY --from=two /1 /2 /\n";
     let dir = context(env, &[("Dockerfile", text)]);
-    env.ctr(&format!("build -q --jobs 1 -t few {dir}")).ok();
+    env.ctr(format!("build -q --jobs 1 -t few {dir}")).ok();
     env.ctr("run --rm few cat /1 /2").ok().stdout("1\n2\n");
-    env.ctr(&format!("build -q --skip-unused-stages=false {dir}"))
+    env.ctr(format!("build -q --skip-unused-stages=false {dir}"))
         .run()
         .exits(1)
         .stderr_has("exit code: 9");
@@ -402,7 +402,7 @@ fn the_manifest_is_oci_s_or_docker_s(env: &TestEnv) {
     let dir = context(env, &[("Dockerfile", "FROM busybox\nWORKDIR /w\n")]);
     for (format, word) in [("oci", "vnd.oci.image"), ("docker", "vnd.docker.")] {
         let metadata = env.work().join("metadata");
-        env.ctr(&format!(
+        env.ctr(format!(
             "build -q --format {format} --metadata-file {} {dir}",
             metadata.display()
         ))
@@ -416,14 +416,15 @@ fn the_manifest_is_oci_s_or_docker_s(env: &TestEnv) {
         // The manifest's own type, the config's, and those of two layers.
         assert_eq!(manifest.matches(word).count(), 4, "{manifest}");
     }
-    env.ctr(&format!("build --format v1 {dir}")).run().exits(1);
+    env.ctr(format!("build --format v1 {dir}")).run().exits(1);
 }
 
 fn much_output_is_no_burden(env: &TestEnv) {
     env.image("busybox");
-    let text = "FROM busybox\nRUN head -c 40000000 /dev/zero; echo; yes | head -n 1000000; echo end\n";
+    let text =
+        "FROM busybox\nRUN head -c 40000000 /dev/zero; echo; yes | head -n 1000000; echo end\n";
     let dir = context(env, &[("Dockerfile", text)]);
-    let built = env.ctr(&format!("build --progress plain {dir}")).ok().err();
+    let built = env.ctr(format!("build --progress plain {dir}")).ok().err();
     assert_eq!(built.matches(" y\n").count(), 1_000_000, "{}", built.len());
     assert!(built.contains(" end\n"));
 }

@@ -28,7 +28,7 @@ fn dockerfile(env: &TestEnv, text: &str) -> String {
 
 /// What the image `name` has in `/r`.
 fn result(env: &TestEnv, name: &str) -> String {
-    env.ctr(&format!("run --rm {name} cat /r")).ok().out()
+    env.ctr(format!("run --rm {name} cat /r")).ok().out()
 }
 
 fn mounts_do_not_share_a_place(env: &TestEnv) {
@@ -40,7 +40,7 @@ fn mounts_do_not_share_a_place(env: &TestEnv) {
     let dir = dockerfile(env, text);
     env.file("context/x/fx", "x\n");
     env.file("context/y/fy", "y\n");
-    env.ctr(&format!(
+    env.ctr(format!(
         "build -q -t places --secret id=a,env=A --secret id=b,env=B {dir}"
     ))
     .env("A", "secret a\n")
@@ -54,7 +54,7 @@ fn what_a_step_is_given_tells_it_from_others(env: &TestEnv) {
     env.image("busybox");
     let build = |text: &str, flags: &str| {
         let dir = dockerfile(env, text);
-        env.ctr(&format!(
+        env.ctr(format!(
             "build -q -t given --secret id=s,env=S {flags} {dir}"
         ))
         .env("S", "secret")
@@ -108,7 +108,7 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
     );
     let build = |text: &str| {
         let dir = dockerfile(env, text);
-        env.ctr(&format!("build --secret id=s,env=S {dir}"))
+        env.ctr(format!("build --secret id=s,env=S {dir}"))
             .env("S", "secret")
     };
     build(&text).run().exits(1);
@@ -157,7 +157,7 @@ fn no_link_leads_out_of_a_fetched_context(env: &TestEnv) {
     let tar = pack("ln -s /real c/Dockerfile");
     env.ctr("build -").stdin(tar.bytes()).ok();
     let outside = env.work().join("outside");
-    env.ctr(&format!(
+    env.ctr(format!(
         "build -f ../../../../../../../../..{} -",
         outside.display()
     ))
@@ -181,9 +181,9 @@ fn a_link_does_not_show_what_is_ignored(env: &TestEnv) {
         "RUN --mount=source=dirlink,target=/x cat /x/secret",
     ] {
         let dir = dockerfile(env, &format!("FROM busybox\n{line}\n"));
-        env.ctr(&format!("build {dir}")).run().exits(1);
+        env.ctr(format!("build {dir}")).run().exits(1);
     }
     let dir = dockerfile(env, "FROM busybox\nCOPY dirlink /x/\nRUN ls /x > /r\n");
-    env.ctr(&format!("build -q -t seen {dir}")).ok();
+    env.ctr(format!("build -q -t seen {dir}")).ok();
     assert_eq!(result(env, "seen"), "open\n");
 }

@@ -20,7 +20,7 @@ use super::event::{Event, Observer};
 use super::message::{self, Report, StageResult};
 use super::plan::{Plan, PlannedStage};
 use super::request::Request;
-use super::stage::Worker;
+use super::stage::{Task, Worker};
 use crate::container::Engine;
 use crate::image::layer::Owners;
 use crate::store::{Lease, sweep_run_dir};
@@ -192,16 +192,15 @@ impl Scheduler<'_> {
         if parent_gone.is_err() {
             return 1;
         }
-        let built = Worker::build(
-            self.request,
-            self.plan,
+        let task = Task {
+            request: self.request,
+            plan: self.plan,
             stage,
-            self.engine,
-            self.owners,
-            self.imported,
-            channel,
-            self.lease,
-        );
+            engine: self.engine,
+            owners: self.owners,
+            imported: self.imported,
+        };
+        let built = Worker::build(task, channel, self.lease);
         let message = match built {
             Ok(result) => Report::Done(Box::new(result)),
             Err(failure) => Report::Failed(failure),

@@ -38,6 +38,18 @@ use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remo
 const ASIDE: Duration = Duration::from_secs(2);
 const ASIDE_INTERVAL: Duration = Duration::from_millis(2);
 
+/// What a stage is built from.
+pub(super) struct Task<'a> {
+    pub(super) request: &'a Request,
+    pub(super) plan: &'a Plan,
+    pub(super) stage: &'a PlannedStage,
+    pub(super) engine: &'a Engine,
+    /// Which owners can be given.
+    pub(super) owners: Owners,
+    /// Caches of elsewhere.
+    pub(super) imported: &'a Imported,
+}
+
 /// A stage that is being built.
 pub(super) struct Worker<'a> {
     pub(super) request: &'a Request,
@@ -97,15 +109,18 @@ impl<'a> Worker<'a> {
     ///
     /// The failure, with its place. What was finished before it is kept for the next build.
     pub(super) fn build(
-        request: &'a Request,
-        plan: &'a Plan,
-        stage: &'a PlannedStage,
-        engine: &'a Engine,
-        owners: Owners,
-        imported: &'a Imported,
+        task: Task<'a>,
         channel: UnixStream,
         lease: &'a mut Lease,
     ) -> Result<StageResult, Failure> {
+        let Task {
+            request,
+            plan,
+            stage,
+            engine,
+            owners,
+            imported,
+        } = task;
         let setup = || -> Result<Worker<'a>, Error> {
             let scratch = engine.store.scratch_dir("build")?;
             let stack = new_stack(engine, &scratch, "stack")?;
