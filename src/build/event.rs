@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One step of one stage; stages and steps are counted as in the Dockerfile, FROM being step 1.
+/// One step of one stage; stages and steps are counted as in the Dockerfile, FROM of an image being step 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId {
     /// Number of the stage.

@@ -1,14 +1,15 @@
 //! Building one stage, in a process of its own: instruction after instruction, from its base to its result.
 
+mod caption;
+mod secrets;
+mod sources;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
+use self::sources::new_stack;
 use super::cache::{FileHashes, Imported, Key, Record, Records, Used};
 use super::config;
 use super::dockerfile::instruction::Instruction;
@@ -16,27 +17,21 @@ use super::dockerfile::words::Expander;
 use super::dockerfile::{Node, Problem, parse};
 use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
-use super::ignore::Ignore;
 use super::layer::{self, Layer};
 use super::message::{self, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
-use super::request::{Context, NamedContext, Request};
+use super::request::{NamedContext, Request};
 use super::steps;
-use super::tree::Source;
 use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
 use crate::content::limits::MAX_LAYERS;
 use crate::content::{Digest, Reference};
+use crate::image::Platform;
 use crate::image::config::History;
 use crate::image::layer::Owners;
-use crate::image::{Image, Platform};
-use crate::rootfs::{self, Stack};
-use crate::store::lock::{flock_wait, still_names};
-use crate::store::{LayerStage, Lease, ScratchDir, Verified, ensure_run_dir, remove_tree};
+use crate::rootfs::Stack;
+use crate::store::{LayerStage, Lease, ScratchDir, Verified};
 
-/// How long a prune may keep what it has to put back, and how often that is looked at.
-const ASIDE: Duration = Duration::from_secs(2);
-const ASIDE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What a stage is built from.
 pub(super) struct Task<'a> {
@@ -89,7 +84,10 @@ pub(super) struct Worker<'a> {
     /// The escape character of the Dockerfile.
     escape: char,
     pub(super) step: StepId,
+    /// How many steps are shown.
     steps: usize,
+    /// Whether the base image left the instruction behind (ONBUILD).
+    is_triggered: bool,
 }
 
 /// What a step has come to.
@@ -121,6 +119,8 @@ impl<'a> Worker<'a> {
             owners,
             imported,
         } = task;
+        // As with BuildKit, FROM is a step where there is something to fetch.
+        let first = usize::from(matches!(stage.base, Base::Image(_)));
         let setup = || -> Result<Worker<'a>, Error> {
             let scratch = engine.store.scratch_dir("build")?;
             let stack = new_stack(engine, &scratch, "stack")?;
@@ -151,9 +151,10 @@ impl<'a> Worker<'a> {
                 escape: request.escape,
                 step: StepId {
                     stage: stage.number,
-                    step: 1,
+                    step: first,
                 },
-                steps: 1,
+                steps: first,
+                is_triggered: false,
             })
         };
         let mut worker = setup().map_err(|error| Failure::of(&error, None))?;
@@ -182,13 +183,15 @@ impl<'a> Worker<'a> {
     fn run(&mut self) -> Result<(), Failure> {
         let stage = &self.request.stages.stages[self.stage.number];
         let nodes = &stage.nodes;
-        self.steps = 1 + nodes.iter().filter(|node| makes_step(node)).count();
+        self.steps += nodes.iter().filter(|node| makes_step(node)).count();
         let place = Some(stage.from.span);
         let triggers = self.begin().map_err(|error| Failure::of(&error, place))?;
+        self.is_triggered = true;
         for node in &triggers {
             self.instruction(node)
                 .map_err(|error| Failure::of(&error, place))?;
         }
+        self.is_triggered = false;
         for node in nodes {
             (self.instruction(node)).map_err(|error| Failure::of(&error, Some(node.span)))?;
         }
@@ -241,7 +244,7 @@ impl<'a> Worker<'a> {
         );
         self.send(Event::Started {
             step: self.step,
-            name: self.step_name(&format!("FROM {full}")),
+            name: self.caption_of(&format!("FROM {full}")),
         })?;
         let image = self.find_image(image);
         let error = image.as_ref().err().map(|error| words(error));
@@ -318,7 +321,7 @@ impl<'a> Worker<'a> {
         if let Err(error) = &prepared
             && !matches!(error, Error::Interrupted)
         {
-            let (step, name) = (self.step, self.step_name(&node.text));
+            let (step, name) = (self.step, self.caption(node));
             let error = Some(words(error));
             self.send(Event::Started { step, name })?;
             self.send(Event::Ended { step, error })?;
@@ -339,7 +342,7 @@ impl<'a> Worker<'a> {
             // moby, layer/layer_store.go, `ErrMaxDepthExceeded`.
             return Err(Error::Invalid("max depth exceeded".to_owned()));
         }
-        let name = self.step_name(&node.text);
+        let name = self.caption(node);
         let step = self.step;
         self.send(Event::Started { step, name })?;
         let store = &self.engine.store;
@@ -463,151 +466,6 @@ impl<'a> Worker<'a> {
         key
     }
 
-    /// Returns the result of another stage, waiting for it where it is not built yet.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] where the coordinator has gone.
-    pub(super) fn other_stage(&mut self, number: usize) -> Result<&StageResult, Error> {
-        if !self.others.contains_key(&number) {
-            message::send(&self.channel, &Report::Need(number)).map_err(gone())?;
-            let result = message::receive(&self.channel).map_err(gone())?;
-            let result: StageResult = result.ok_or(Error::Interrupted)?;
-            self.others.insert(number, result);
-        }
-        Ok(&self.others[&number])
-    }
-
-    /// Returns the layers of an image, lowest first.
-    pub(super) fn layers_of(&self, image: &Image) -> Vec<Layer> {
-        let store = &self.engine.store;
-        (image.manifest.layers.iter().zip(image.layers()))
-            .map(|(descriptor, diff_id)| {
-                Layer::of_image(descriptor, diff_id, store.layer_dir(diff_id))
-            })
-            .collect()
-    }
-
-    /// Finds an image, pulling it where it is missing.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Image`].
-    pub(super) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
-        let image = steps::base::find(self, name)?;
-        for digest in image
-            .layers()
-            .to_vec()
-            .iter()
-            .chain([&image.id, &image.target])
-        {
-            self.lease(digest)?;
-        }
-        Ok(image)
-    }
-
-    /// Opens what `--from` names, or the build's own context, as a source of files.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Image`], [`Error::Io`], [`Error::Invalid`].
-    pub(super) fn source(&mut self, from: Option<&str>) -> Result<Source, Error> {
-        let context = match from {
-            None | Some("context") => Some(&self.request.context),
-            Some(name) => match self.request.contexts.get(name) {
-                Some(NamedContext::Files(context)) => Some(context),
-                _ => None,
-            },
-        };
-        if let Some(context) = context {
-            return open_context(context);
-        }
-        let name = from.unwrap_or_default();
-        let layers = if let Some(NamedContext::Image(image)) = self.request.contexts.get(name) {
-            let image = self.find_image(&image.clone())?;
-            self.layers_of(&image)
-        } else if let Some(number) = self.request.stages.find(name, self.stage.number) {
-            self.other_stage(number)?.layers.clone()
-        } else if name == "scratch" {
-            Vec::new()
-        } else {
-            let image = self.find_image(name)?;
-            self.layers_of(&image)
-        };
-        let root = self.view(&layers)?;
-        Ok(Source::new(root, Ignore::default()))
-    }
-
-    /// Opens the layers of another stage or of an image as one directory.
-    fn view(&mut self, layers: &[Layer]) -> Result<OwnedFd, Error> {
-        let key = layers.iter().map(|layer| layer.diff_id.clone()).collect();
-        let count = self.views.len();
-        let stack = match self.views.entry(key) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let name = format!("view-{count}");
-                entry.insert(new_stack(self.engine, &self.scratch, &name)?)
-            }
-        };
-        Ok(stack.open(&dirs_of(layers))?)
-    }
-
-    /// Returns the layers so far as one directory; `None` where there are none.
-    pub(super) fn lower(&mut self) -> Result<Option<OwnedFd>, Error> {
-        if self.layers.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.stack.open(&dirs_of(&self.layers))?))
-    }
-
-    /// Returns the directories of the layers so far, lowest first.
-    pub(super) fn layer_dirs(&self) -> Vec<PathBuf> {
-        dirs_of(&self.layers)
-    }
-
-    /// Returns a directory for secrets, which is not in the store and goes with the stage.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], [`Error::Store`].
-    pub(super) fn secrets_dir(&self) -> Result<PathBuf, Error> {
-        ensure_run_dir(&self.engine.settings.run_dir)?;
-        let path = self.secrets_path();
-        loop {
-            let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
-            match made {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(failed("create", &path)(error));
-                }
-                Err(_) if self.secrets_lock.borrow().is_some() => return Ok(path),
-                _ => {}
-            }
-            // Held by nobody it is what a killed build has left.
-            let dir = match std::fs::File::open(&path) {
-                // Swept before it was locked.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                opened => opened.map_err(failed("open", &path))?,
-            };
-            flock_wait(&dir).map_err(failed("lock", &path))?;
-            if still_names(&path, &dir).map_err(failed("check", &path))? {
-                self.secrets_lock.replace(Some(dir));
-                return Ok(path);
-            }
-        }
-    }
-
-    fn secrets_path(&self) -> PathBuf {
-        let name = format!("build-{}", std::process::id());
-        self.engine.settings.run_dir.join(name)
-    }
-
-    /// Deletes the files of secrets. The mounts of a command that runs keep what they show.
-    pub(super) fn forget_secrets(&self) {
-        // What cannot be deleted now is when the stage ends.
-        let _ = remove_tree(&self.secrets_path());
-        self.secrets_lock.replace(None);
-    }
-
     fn lease(&mut self, digest: &Digest) -> Result<(), Error> {
         Ok(self.lease.add(digest)?)
     }
@@ -620,45 +478,6 @@ impl<'a> Worker<'a> {
     pub(super) fn send(&self, event: Event) -> Result<(), Error> {
         message::send(&self.channel, &Report::Event(event)).map_err(gone())
     }
-
-    /// `[stage 2/5] RUN make`.
-    fn step_name(&self, text: &str) -> String {
-        let label = match self.request.stages.stages.len() {
-            1 => String::new(),
-            _ => format!("{} ", self.stage.label),
-        };
-        let text: Vec<&str> = text.split_whitespace().collect();
-        let (step, steps) = (self.step.step, self.steps);
-        format!("[{label}{step}/{steps}] {}", text.join(" "))
-    }
-}
-
-/// Returns a stack for the layers of one stage or image, which works in the stage's own directory.
-fn new_stack(engine: &Engine, scratch: &ScratchDir, name: &str) -> Result<Box<dyn Stack>, Error> {
-    let dir = scratch.path().join(name);
-    std::fs::create_dir(&dir).map_err(failed("create", &dir))?;
-    Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
-}
-
-/// Returns the layers' directories. A prune that looked before the build named a layer has moved it aside for a moment, and
-/// puts it back when it looks again (see `store`): that is waited for.
-fn dirs_of(layers: &[Layer]) -> Vec<PathBuf> {
-    let end = Instant::now() + ASIDE;
-    for layer in layers {
-        while !layer.dir.exists() && Instant::now() < end {
-            std::thread::sleep(ASIDE_INTERVAL);
-        }
-    }
-    layers.iter().map(|layer| layer.dir.clone()).collect()
-}
-
-fn open_context(context: &Context) -> Result<Source, Error> {
-    let Some(dir) = &context.dir else {
-        return Err(Error::Invalid(
-            "the build has no context: it came from standard input".to_owned(),
-        ));
-    };
-    Source::directory(dir, context.ignore.clone())
 }
 
 impl Drop for Worker<'_> {

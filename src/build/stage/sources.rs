@@ -1,0 +1,155 @@
+//! What a stage reads: its own layers so far, the results of other stages, images, build contexts.
+
+use std::collections::btree_map::Entry;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::{Worker, gone};
+use crate::build::error::{Error, failed};
+use crate::build::ignore::Ignore;
+use crate::build::layer::Layer;
+use crate::build::message::{self, Report, StageResult};
+use crate::build::request::{Context, NamedContext};
+use crate::build::steps;
+use crate::build::tree::Source;
+use crate::container::Engine;
+use crate::image::Image;
+use crate::rootfs::{self, Stack};
+use crate::store::ScratchDir;
+
+/// How long a prune may keep what it has to put back, and how often that is looked at.
+const ASIDE: Duration = Duration::from_secs(2);
+const ASIDE_INTERVAL: Duration = Duration::from_millis(2);
+
+impl Worker<'_> {
+    /// Returns the result of another stage, waiting for it where it is not built yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the coordinator has gone.
+    pub(in crate::build) fn other_stage(&mut self, number: usize) -> Result<&StageResult, Error> {
+        if !self.others.contains_key(&number) {
+            message::send(&self.channel, &Report::Need(number)).map_err(gone())?;
+            let result = message::receive(&self.channel).map_err(gone())?;
+            let result: StageResult = result.ok_or(Error::Interrupted)?;
+            self.others.insert(number, result);
+        }
+        Ok(&self.others[&number])
+    }
+
+    /// Returns the layers of an image, lowest first.
+    pub(in crate::build) fn layers_of(&self, image: &Image) -> Vec<Layer> {
+        let store = &self.engine.store;
+        (image.manifest.layers.iter().zip(image.layers()))
+            .map(|(descriptor, diff_id)| {
+                Layer::of_image(descriptor, diff_id, store.layer_dir(diff_id))
+            })
+            .collect()
+    }
+
+    /// Finds an image, pulling it where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`].
+    pub(in crate::build) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
+        let image = steps::base::find(self, name)?;
+        for digest in image
+            .layers()
+            .to_vec()
+            .iter()
+            .chain([&image.id, &image.target])
+        {
+            self.lease(digest)?;
+        }
+        Ok(image)
+    }
+
+    /// Opens what `--from` names, or the build's own context, as a source of files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`], [`Error::Io`], [`Error::Invalid`].
+    pub(in crate::build) fn source(&mut self, from: Option<&str>) -> Result<Source, Error> {
+        let context = match from {
+            None | Some("context") => Some(&self.request.context),
+            Some(name) => match self.request.contexts.get(name) {
+                Some(NamedContext::Files(context)) => Some(context),
+                _ => None,
+            },
+        };
+        if let Some(context) = context {
+            return open_context(context);
+        }
+        let name = from.unwrap_or_default();
+        let layers = if let Some(NamedContext::Image(image)) = self.request.contexts.get(name) {
+            let image = self.find_image(&image.clone())?;
+            self.layers_of(&image)
+        } else if let Some(number) = self.request.stages.find(name, self.stage.number) {
+            self.other_stage(number)?.layers.clone()
+        } else if name == "scratch" {
+            Vec::new()
+        } else {
+            let image = self.find_image(name)?;
+            self.layers_of(&image)
+        };
+        let root = self.view(&layers)?;
+        Ok(Source::new(root, Ignore::default()))
+    }
+
+    /// Opens the layers of another stage or of an image as one directory.
+    fn view(&mut self, layers: &[Layer]) -> Result<OwnedFd, Error> {
+        let key = layers.iter().map(|layer| layer.diff_id.clone()).collect();
+        let count = self.views.len();
+        let stack = match self.views.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let name = format!("view-{count}");
+                entry.insert(new_stack(self.engine, &self.scratch, &name)?)
+            }
+        };
+        Ok(stack.open(&dirs_of(layers))?)
+    }
+
+    /// Returns the layers so far as one directory; `None` where there are none.
+    pub(in crate::build) fn lower(&mut self) -> Result<Option<OwnedFd>, Error> {
+        if self.layers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.stack.open(&dirs_of(&self.layers))?))
+    }
+
+    /// Returns the directories of the layers so far, lowest first.
+    pub(in crate::build) fn layer_dirs(&self) -> Vec<PathBuf> {
+        dirs_of(&self.layers)
+    }
+}
+
+/// Returns a stack for the layers of one stage or image, which works in the stage's own directory.
+pub(super) fn new_stack(engine: &Engine, scratch: &ScratchDir, name: &str) -> Result<Box<dyn Stack>, Error> {
+    let dir = scratch.path().join(name);
+    std::fs::create_dir(&dir).map_err(failed("create", &dir))?;
+    Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
+}
+
+/// Returns the layers' directories. A prune that looked before the build named a layer has moved it aside for a moment, and
+/// puts it back when it looks again (see `store`): that is waited for.
+fn dirs_of(layers: &[Layer]) -> Vec<PathBuf> {
+    let end = Instant::now() + ASIDE;
+    for layer in layers {
+        while !layer.dir.exists() && Instant::now() < end {
+            std::thread::sleep(ASIDE_INTERVAL);
+        }
+    }
+    layers.iter().map(|layer| layer.dir.clone()).collect()
+}
+
+fn open_context(context: &Context) -> Result<Source, Error> {
+    let Some(dir) = &context.dir else {
+        return Err(Error::Invalid(
+            "the build has no context: it came from standard input".to_owned(),
+        ));
+    };
+    Source::directory(dir, context.ignore.clone())
+}
