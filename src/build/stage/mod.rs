@@ -32,7 +32,6 @@ use crate::image::layer::Owners;
 use crate::rootfs::Stack;
 use crate::store::{LayerStage, Lease, ScratchDir, Verified};
 
-
 /// What a stage is built from.
 pub(super) struct Task<'a> {
     pub(super) request: &'a Request,

@@ -127,7 +127,11 @@ impl Worker<'_> {
 }
 
 /// Returns a stack for the layers of one stage or image, which works in the stage's own directory.
-pub(super) fn new_stack(engine: &Engine, scratch: &ScratchDir, name: &str) -> Result<Box<dyn Stack>, Error> {
+pub(super) fn new_stack(
+    engine: &Engine,
+    scratch: &ScratchDir,
+    name: &str,
+) -> Result<Box<dyn Stack>, Error> {
     let dir = scratch.path().join(name);
     std::fs::create_dir(&dir).map_err(failed("create", &dir))?;
     Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
