@@ -144,7 +144,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the ne
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
@@ -295,7 +295,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
@@ -349,7 +349,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r
@@ -572,7 +572,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh' -r

@@ -20,6 +20,7 @@ mod build;
 mod build_crash;
 mod build_hostile;
 mod build_output;
+mod build_progress;
 mod build_remote;
 mod cache;
 mod corpus;
@@ -64,6 +65,7 @@ const FILES: &[File] = &[
     ("cache", cache::scenarios),
     ("build_hostile", build_hostile::scenarios),
     ("build_output", build_output::scenarios),
+    ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),

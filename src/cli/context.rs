@@ -169,5 +169,10 @@ fn write_stdout(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes `text` to stderr in one piece.
 pub(crate) fn eprint(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    eprint_bytes(text.as_bytes());
+}
+
+/// Writes `bytes` to stderr in one piece.
+pub(crate) fn eprint_bytes(bytes: &[u8]) {
+    let _ = io::stderr().lock().write_all(bytes);
 }

@@ -181,6 +181,22 @@ impl Failure {
         }
     }
 
+    /// Returns first line and causes in one, for a warning.
+    pub(crate) fn in_a_line(&self) -> String {
+        match self {
+            Failure::Message {
+                message, causes, ..
+            } => [message]
+                .into_iter()
+                .chain(causes)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(": "),
+            Failure::Usage { message, .. } | Failure::Plain { message, .. } => message.clone(),
+            Failure::Quiet(_) => String::new(),
+        }
+    }
+
     /// What is printed on stderr. `debug` adds the error in Rust's words.
     pub(crate) fn render(&self, program: &str, verbose: bool) -> String {
         use std::fmt::Write as _;

@@ -163,7 +163,13 @@ impl Invocation {
     /// Starts it on a terminal of 24 × 80.
     #[track_caller]
     pub(crate) fn terminal(self) -> Terminal {
-        Terminal::start(&self.command, self.user, (24, 80), self.timeout)
+        self.terminal_of(24, 80)
+    }
+
+    /// Starts it on a terminal of that size.
+    #[track_caller]
+    pub(crate) fn terminal_of(self, rows: u16, columns: u16) -> Terminal {
+        Terminal::start(&self.command, self.user, (rows, columns), self.timeout)
     }
 
     fn finish(self) -> Result<Finished, Finished> {

@@ -24,12 +24,12 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `command` on a terminal of `rows` × `columns` that belongs to `owner` (uid and gid), where that is somebody else.
+    /// Starts `command` on a terminal of a size (rows, columns) that belongs to `owner` (uid and gid), where that is somebody else.
     #[track_caller]
     pub(super) fn start(
         command: &Command,
         owner: Option<(u32, u32)>,
-        (rows, columns): (u16, u16),
+        size: (u16, u16),
         timeout: Duration,
     ) -> Terminal {
         use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -45,6 +45,7 @@ impl Terminal {
             rustix::fs::fchown(&slave, Some(rustix::fs::Uid::from_raw(uid)), None)
                 .expect("a terminal of ours");
         }
+        set_size(&master, size);
         // A new session with the terminal on stdin as its own. setsid(1) does it, because between fork and exec
         // nothing can be done without `unsafe`.
         let mut session = Command::new(find_program("setsid").expect("util-linux"));
@@ -73,7 +74,7 @@ impl Terminal {
             .stderr(duplicate())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {words}: {error}"));
-        let terminal = Terminal {
+        Terminal {
             words,
             master,
             child,
@@ -81,20 +82,12 @@ impl Terminal {
             passed: 0,
             timeout,
             done: false,
-        };
-        terminal.resize(rows, columns);
-        terminal
+        }
     }
 
     /// Changes the window's size, as a window manager does.
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&self.master, size).expect("a terminal");
+        set_size(&self.master, (rows, columns));
     }
 
     /// Types `text`.
@@ -189,6 +182,16 @@ impl Terminal {
             _ => false,
         }
     }
+}
+
+fn set_size(master: &OwnedFd, (rows, columns): (u16, u16)) {
+    let size = Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(master, size).expect("a terminal");
 }
 
 impl Drop for Terminal {

@@ -347,18 +347,18 @@ impl<'a> Worker<'a> {
         let store = &self.engine.store;
         let may_use = cacheable && self.request.cache.allows(&self.stage.label);
         if may_use && let Some(record) = self.find_result(key)? {
-            self.send(Event::Cached { step })?;
-            if let Some(diff_id) = &record.diff_id {
-                // Named before it is used, and looked for again now that it is: see `store`.
-                self.lease(diff_id)?;
-                if store.has_layer(diff_id) {
-                    let dir = store.layer_dir(diff_id);
-                    self.layers
-                        .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
-                    return self.remember(description, Some((true, record.created)));
-                }
-            } else {
+            let Some(diff_id) = &record.diff_id else {
+                self.send(Event::Cached { step })?;
                 return self.remember(description, Some((false, record.created)));
+            };
+            // Named before it is used, and looked for again now that it is: see `store`.
+            self.lease(diff_id)?;
+            if store.has_layer(diff_id) {
+                self.send(Event::Cached { step })?;
+                let dir = store.layer_dir(diff_id);
+                self.layers
+                    .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
+                return self.remember(description, Some((true, record.created)));
             }
         }
         let outcome = work(self);

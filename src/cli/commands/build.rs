@@ -1,13 +1,13 @@
 //! `ctr build`.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::build_cache;
 use super::build_input::{Input, Sources};
+use super::build_lint;
 use super::build_output::Outputs;
 use super::{build_flags, build_output_flag, create_flags};
 use crate::build::cache::{self, Place};
@@ -22,7 +22,7 @@ use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
-use crate::cli::output::build::{Style, Watcher};
+use crate::cli::output::build::{Look, Palette, Style, Watcher};
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::Engine;
@@ -36,6 +36,9 @@ use crate::userns::{self, IdMap};
 
 /// Stages that are at work at the same time where nobody says.
 const JOBS: usize = 32;
+
+/// Lines of a running step's output that are shown (default of BuildKit).
+const TAIL: usize = 6;
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
@@ -117,7 +120,7 @@ pub(crate) struct Build {
     /// Set the platform of base images and of the result (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
-    /// Set the kind of progress output: auto, plain, tty, quiet
+    /// Set the kind of progress output: auto, plain, tty, quiet (as -q), none
     #[arg(long, value_name = "KIND")]
     progress: Option<String>,
     /// Ask registries for newer base images
@@ -219,7 +222,9 @@ impl Command for Build {
         Flag::value("builder"),
     ];
 
-    fn run(self, context: &Context) -> Outcome {
+    fn run(mut self, context: &Context) -> Outcome {
+        // buildx: the mode is the flag.
+        self.quiet |= self.progress.as_deref() == Some("quiet");
         let names: Result<Vec<_>, _> = self
             .tag
             .iter()
@@ -237,6 +242,7 @@ impl Command for Build {
             )));
         }
         let style = self.style()?;
+        let look = look(context);
         let secrets = build_flags::secrets(&self.secret)?;
         let agents = build_flags::agents(&self.ssh)?;
         let mut input = Sources {
@@ -266,38 +272,63 @@ impl Command for Build {
             None => enter(context)?,
         };
         let engine = engine(context, store, &map)?;
-        self.warn(context, &input)?;
-        let mut watcher = Watcher::new(style);
-        let product = build::build(&request, &plan, &engine, &map, &mut watcher);
-        let mut product = product.map_err(|error| located(error).at(context, &input.dockerfile))?;
-        let made = outputs.make(context, &engine, &map, &mut product, self.quiet)?;
-        if let Some((built, names)) = &made {
-            self.report(context, built, names, style, &outputs)?;
+        // What is wrong with the Dockerfile is told by the build.
+        let findings = build_lint::findings(&input, &self.build_arg).ok();
+        if let Some(verdict) = findings.as_ref().and_then(lint::Report::verdict) {
+            return Err(Failure::message(verdict));
         }
-        drop(product);
+        let palette = look.palette.clone();
+        let mut watcher = Watcher::new(style, look);
+        let mut build = || -> Result<(), Box<Located>> {
+            let mut product = build::build(&request, &plan, &engine, &map, &mut watcher)?;
+            let made = outputs.make(context, &engine, &map, &mut product, self.quiet)?;
+            if let Some((built, names)) = &made {
+                self.report(context, built, names, style, &outputs)?;
+            }
+            Ok(())
+        };
+        let built = build();
+        if style != Style::Quiet
+            && let Some(findings) = &findings
+        {
+            build_lint::summarize(context, &input, findings, &palette);
+        }
+        built.map_err(|failure| failure.at(context, &input.dockerfile))?;
         if let Err(error) = cache::keep_within_budget(&engine.store) {
             // What was asked for is there all the same.
-            context.warn(&format!("cannot prune the build cache: {error}"));
+            let failure = Failure::of(error).about("cannot prune the build cache");
+            context.warn(&failure.in_a_line());
         }
         Ok(0)
     }
 }
 
 impl Build {
+    /// How progress is shown. Reference: buildx, `toDisplayMode` and `NewDisplay`.
     fn style(&self) -> Result<Style, Failure> {
+        let asked = self.progress.as_deref().unwrap_or("auto");
         if self.quiet {
-            return Ok(Style::Quiet);
+            return match asked {
+                "auto" | "" | "quiet" | "none" => Ok(Style::Quiet),
+                other => Err(Failure::message(format!(
+                    "progress={other} and quiet cannot be used together"
+                ))),
+            };
         }
-        let wanted = self
-            .progress
-            .clone()
-            .or_else(|| environment::set("BUILDKIT_PROGRESS"));
-        match wanted.as_deref().unwrap_or("auto") {
-            "auto" | "" if io::stderr().is_terminal() => Ok(Style::Terminal),
+        let set = environment::set("BUILDKIT_PROGRESS").filter(|mode| !mode.is_empty());
+        let mode = match (asked, &set) {
+            ("auto" | "", Some(mode)) => mode,
+            _ => asked,
+        };
+        let is_terminal = streams::stderr_is_terminal();
+        match mode {
+            "auto" | "" | "tty" if is_terminal => Ok(Style::Terminal),
             "auto" | "" | "plain" => Ok(Style::Plain),
-            "tty" => Ok(Style::Terminal),
+            "tty" => Err(Failure::message(
+                "failed to get console: stderr is not a terminal",
+            )),
             "quiet" | "none" => Ok(Style::Quiet),
-            other => Err(Failure::message(format!("invalid progress mode {other:?}"))),
+            other => Err(Failure::message(format!("invalid progress mode {other}"))),
         }
     }
 
@@ -438,68 +469,17 @@ impl Build {
         Ok(logins)
     }
 
-    fn findings(&self, input: &Input) -> Result<lint::Report, Failure> {
-        let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
-        let build_args = build_flags::build_args(&self.build_arg);
-        Ok(lint::check(
-            &parsed,
-            &lint::Input {
-                build_args: &build_args,
-                platform_args: &Default::default(),
-                options: build_args
-                    .get("BUILDKIT_DOCKERFILE_CHECK")
-                    .map(String::as_str),
-                ignore: Some(&input.context.ignore),
-                image_variables: &|_| None,
-                stages: None,
-            },
-        )?)
-    }
-
     /// `--check`.
     fn lint(&self, context: &Context, input: &Input) -> Outcome {
-        let report = self.findings(input)?;
-        let text = String::from_utf8_lossy(&input.dockerfile.bytes);
-        for warning in &report.warnings {
-            context.print(&format!(
-                "\nWARNING: {}\n{}\n{}\n",
-                warning.rule.name(),
-                warning.detail,
-                excerpt(&input.dockerfile.name, &text, warning.span)
-            ))?;
-        }
-        if let Some(error) = report.failed {
-            return Err(located(error.into()).at(context, &input.dockerfile));
-        }
-        let count = report.warnings.len();
-        context.println(&match count {
-            0 => "Check complete, no warnings found.".to_owned(),
-            1 => "\nCheck complete, 1 warning has been found!".to_owned(),
-            count => format!("\nCheck complete, {count} warnings have been found!"),
-        })?;
-        // buildx: warnings of a check fail it.
-        Ok(i32::from(count > 0))
-    }
-
-    /// Warnings of the linter before a build; with `# check=error=true` they end it.
-    fn warn(&self, context: &Context, input: &Input) -> Result<(), Failure> {
-        let Ok(report) = self.findings(input) else {
-            return Ok(());
-        };
-        if let Some(verdict) = report.verdict() {
-            return Err(Failure::message(verdict));
-        }
-        if !self.quiet {
-            for warning in &report.warnings {
-                context.warn(&format!(
-                    "{}: {} (line {})",
-                    warning.rule.name(),
-                    warning.detail,
-                    warning.span.first
-                ));
+        let mut report = build_lint::findings(input, &self.build_arg)?;
+        let failed = report.failed.take();
+        match failed {
+            None => build_lint::print(context, input, &report),
+            Some(error) => {
+                build_lint::print_all(context, input, &report)?;
+                Err(located(error.into()).at(context, &input.dockerfile))
             }
         }
-        Ok(())
     }
 
     fn report(
@@ -603,6 +583,24 @@ fn located(error: build::Error) -> Located {
     Located {
         failure: failure.with_code(code),
         lines,
+    }
+}
+
+/// What the environment says about the picture of a build: `NO_COLOR`, `BUILDKIT_COLORS`, `BUILDKIT_TTY_LOG_LINES`.
+fn look(context: &Context) -> Look {
+    let set = environment::set;
+    let colours = set("BUILDKIT_COLORS");
+    let (palette, wrong) = Palette::new(set("NO_COLOR").as_deref(), colours.as_deref());
+    for problem in wrong {
+        context.warn(&problem);
+    }
+    let tail = set("BUILDKIT_TTY_LOG_LINES").and_then(|text| text.parse().ok());
+    Look {
+        palette: match streams::stderr_is_terminal() {
+            true => palette,
+            false => Palette::none(),
+        },
+        tail: tail.filter(|lines| *lines > 0).unwrap_or(TAIL),
     }
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod build_cache;
 mod build_flags;
 mod build_input;
+mod build_lint;
 mod build_output;
 mod build_output_flag;
 mod builder;

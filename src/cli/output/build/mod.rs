@@ -1,5 +1,8 @@
 //! What a build shows while it runs, all on stderr: BuildKit's words.
 
+mod lines;
+mod palette;
+mod picture;
 mod plain;
 mod terminal;
 
@@ -10,7 +13,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::build::event::{Event, Observer};
 
+pub(crate) use palette::{Palette, Role};
 use plain::Plain;
+pub(crate) use terminal::Look;
 use terminal::Terminal;
 
 /// How progress is shown.
@@ -33,11 +38,11 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Begins to watch. From now on Ctrl-C does not end this process; see [`Observer::is_interrupted`].
-    pub(crate) fn new(style: Style) -> Watcher {
+    pub(crate) fn new(style: Style, look: Look) -> Watcher {
         let shown: Box<dyn Observer> = match style {
-            Style::Quiet => Box::new(Terminal::new(true)),
+            Style::Quiet => Box::new(Terminal::new(None)),
             Style::Plain => Box::new(Plain::new()),
-            Style::Terminal => Box::new(Terminal::new(false)),
+            Style::Terminal => Box::new(Terminal::new(Some(look))),
         };
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {

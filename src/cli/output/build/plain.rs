@@ -9,30 +9,34 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::lines::{Form, Lines, Log};
 use crate::build::event::{Event, Observer, StepId};
-use crate::cli::context::eprint;
+use crate::cli::context::{eprint, eprint_bytes};
 use crate::cli::output::escape;
 
-/// Bytes of a line that has no end yet.
-const MAX_LINE: usize = 16 << 10;
+/// Lines of a failed step that are shown once more in the end.
+const FAILED_TAIL: usize = 10;
 
 /// One step.
 struct Step {
     number: usize,
+    name: String,
     begun: Instant,
-    cached: bool,
-    /// What has no line end yet.
-    partial: Vec<u8>,
+    lines: Lines,
+    log: Log,
+    has_failed: bool,
 }
 
 /// Shows a build line by line.
 pub(super) struct Plain {
+    form: Form,
     steps: BTreeMap<StepId, Step>,
 }
 
 impl Plain {
     pub(super) fn new() -> Plain {
         Plain {
+            form: Form::of_stderr(),
             steps: BTreeMap::new(),
         }
     }
@@ -43,32 +47,33 @@ impl Observer for Plain {
         match event {
             Event::Started { step, name } => {
                 let number = self.steps.len() + 1;
-                let begun = Instant::now();
+                let name = escape::line(name).into_owned();
+                eprint(&format!("#{number} {name}\n"));
                 self.steps.insert(
                     *step,
                     Step {
                         number,
-                        begun,
-                        cached: false,
-                        partial: Vec::new(),
+                        name,
+                        begun: Instant::now(),
+                        lines: Lines::default(),
+                        log: Log::new(FAILED_TAIL),
+                        has_failed: false,
                     },
                 );
-                eprint(&format!("#{number} {}\n", escape::line(name)));
             }
             Event::Cached { step } => {
-                if let Some(step) = self.steps.get_mut(step) {
-                    step.cached = true;
+                if let Some(step) = self.steps.get(step) {
                     eprint(&format!("#{} CACHED\n\n", step.number));
                 }
             }
             Event::Output { step, bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(step) {
-                    step.output(bytes);
+                    step.output(bytes, self.form);
                 }
             }
             Event::Ended { step, error } => {
                 if let Some(step) = self.steps.get_mut(step) {
-                    step.end(error.as_deref());
+                    step.end(error.as_deref(), self.form);
                 }
             }
             Event::Shell { step } => {
@@ -79,50 +84,43 @@ impl Observer for Plain {
             Event::Warning { text } => eprint(&format!("WARNING: {}\n", escape::line(text))),
         }
     }
+
+    fn finish(&mut self) {
+        for step in self.steps.values().filter(|step| step.has_failed) {
+            eprint_bytes(&step.log.of_failed(&step.name, false));
+        }
+    }
 }
 
 impl Step {
-    fn output(&mut self, bytes: &[u8]) {
-        let mut lines = String::new();
-        let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, further) = (&rest[..end], &rest[end + 1..]);
-            if self.partial.is_empty() {
-                lines += &self.line(line);
-            } else {
-                let mut whole = std::mem::take(&mut self.partial);
-                whole.extend_from_slice(line);
-                lines += &self.line(&whole);
-            }
-            rest = further;
-        }
-        self.partial.extend_from_slice(rest);
-        if self.partial.len() > MAX_LINE {
-            let line = std::mem::take(&mut self.partial);
-            lines += &self.line(&line);
-        }
-        eprint(&lines);
+    fn output(&mut self, bytes: &[u8], form: Form) {
+        let after = self.begun.elapsed();
+        let mut text = Vec::new();
+        self.lines.feed(bytes, |line| {
+            let line = form.line(after, line);
+            text.extend(format!("#{} ", self.number).into_bytes());
+            text.extend_from_slice(&line);
+            self.log.push(line);
+        });
+        eprint_bytes(&text);
     }
 
-    fn line(&self, bytes: &[u8]) -> String {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end_matches(['\n', '\r']);
-        let seconds = self.begun.elapsed().as_secs_f64();
-        format!("#{} {seconds:.3} {text}\n", self.number)
-    }
-
-    fn end(&mut self, error: Option<&str>) {
-        let mut text = String::new();
-        if !self.partial.is_empty() {
-            let line = std::mem::take(&mut self.partial);
-            text += &self.line(&line);
-        }
-        let seconds = self.begun.elapsed().as_secs_f64();
+    fn end(&mut self, error: Option<&str>, form: Form) {
+        let after = self.begun.elapsed();
         let number = self.number;
-        text += &match error {
+        let mut text = Vec::new();
+        self.lines.end(|line| {
+            let line = form.line(after, line);
+            text.extend(format!("#{number} ").into_bytes());
+            text.extend_from_slice(&line);
+            self.log.push(line);
+        });
+        self.has_failed = error.is_some();
+        let end = match error {
             Some(error) => format!("#{number} ERROR: {}\n", escape::line(error)),
-            None => format!("#{number} DONE {seconds:.1}s\n\n"),
+            None => format!("#{number} DONE {:.1}s\n\n", after.as_secs_f64()),
         };
-        eprint(&text);
+        text.extend(end.into_bytes());
+        eprint_bytes(&text);
     }
 }

@@ -4,19 +4,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::lines::{Form, Lines, Log};
+use super::palette::{Palette, Role};
+use super::picture::{self, Job, Size};
 use crate::build::event::{Event, Observer, StepId};
-use crate::cli::context::eprint;
+use crate::cli::context::{eprint, eprint_bytes};
 use crate::cli::output::escape;
 use crate::container::stream::terminal_size;
 
-/// Lines of a running step's output that are shown.
-const TAIL: usize = 6;
+/// Between two pictures.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Lines of a failed step's output that are shown in the end.
-const FAILED_TAIL: usize = 40;
+/// What is shown of steps that take less is no time at all.
+const MOMENT: f64 = 0.05;
 
-/// Bytes of a line that are kept.
-const MAX_LINE: usize = 1024;
+/// Rows that must be left beside the output of a running step.
+const ROWS_AROUND: usize = 7;
+
+/// The size where nobody knows it.
+const DEFAULT_SIZE: Size = Size {
+    rows: 10,
+    columns: 80,
+};
 
 struct Step {
     name: String,
@@ -24,100 +33,86 @@ struct Step {
     ended: Option<Duration>,
     cached: bool,
     error: Option<String>,
-    partial: String,
-    lines: VecDeque<String>,
+    lines: Lines,
+    /// The last lines, as they were written.
+    tail: VecDeque<Vec<u8>>,
+    log: Log,
+}
+
+/// How a picture looks.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// Its colours.
+    pub(crate) palette: Palette,
+    /// Lines of a running step's output.
+    pub(crate) tail: usize,
 }
 
 /// Shows a build as a picture.
 pub(super) struct Terminal {
-    /// Only failures are shown.
-    quiet: bool,
+    /// `None` where only failures are shown.
+    look: Option<Look>,
+    form: Form,
     begun: Instant,
     steps: BTreeMap<StepId, Step>,
     order: Vec<StepId>,
     warnings: Vec<String>,
-    /// Lines of the last picture.
-    drawn: usize,
+    /// How wide the lines of the last picture are.
+    drawn: Vec<usize>,
     last: Instant,
     /// A shell has the terminal.
     suspended: bool,
 }
 
 impl Terminal {
-    pub(super) fn new(quiet: bool) -> Terminal {
+    pub(super) fn new(look: Option<Look>) -> Terminal {
         Terminal {
-            quiet,
+            look,
+            form: Form::of_stderr(),
             begun: Instant::now(),
             steps: BTreeMap::new(),
             order: Vec::new(),
             warnings: Vec::new(),
-            drawn: 0,
+            drawn: Vec::new(),
             last: Instant::now(),
             suspended: false,
         }
     }
 
     fn draw(&mut self, is_last: bool) {
-        if self.suspended || self.quiet {
+        let Some(look) = &self.look else { return };
+        if self.suspended {
             return;
         }
-        let (rows, columns) = size();
-        let done = self
-            .steps
-            .values()
-            .filter(|step| step.ended.is_some())
-            .count();
-        let elapsed = self.begun.elapsed().as_secs_f64();
-        let state = match (
-            is_last,
-            self.steps.values().any(|step| step.error.is_some()),
-        ) {
-            (true, true) => " ERROR",
-            (true, false) => " FINISHED",
-            _ => "",
+        let size = size();
+        let steps = self.steps.values();
+        let done = steps.filter(|step| step.ended.is_some()).count();
+        let all = self.steps.len();
+        let state = if is_last && done == all {
+            " FINISHED"
+        } else {
+            ""
         };
-        let mut lines = vec![format!(
-            "[+] Building {elapsed:.1}s ({done}/{}){state}",
-            self.steps.len()
-        )];
-        for id in &self.order {
-            let step = &self.steps[id];
-            let seconds = step
-                .ended
-                .unwrap_or_else(|| step.begun.elapsed())
-                .as_secs_f64();
-            let mark = match (&step.error, step.cached) {
-                (Some(_), _) => "ERROR ",
-                (None, true) => "CACHED ",
-                _ => "",
-            };
-            lines.push(beside(
-                &format!(" => {mark}{}", step.name),
-                &format!("{seconds:.1}s"),
-                columns,
-            ));
-            if step.ended.is_none() {
-                let from = step.lines.len().saturating_sub(TAIL);
-                let tail = step.lines.iter().skip(from);
-                lines.extend(tail.map(|line| beside(&format!(" => => # {line}"), "", columns)));
-            }
-        }
-        // What is above the screen cannot be drawn over.
-        let room = rows.saturating_sub(1).max(2);
-        if !is_last && lines.len() > room {
-            let cut = lines.len() - room + 1;
-            lines.drain(1..=cut);
-        }
-        let mut text = String::new();
-        if self.drawn > 0 {
-            text += &format!("\x1b[{}A", self.drawn);
+        let elapsed = self.begun.elapsed().as_secs_f64();
+        let header = format!("[+] Building {elapsed:.1}s ({done}/{all}){state}");
+        let tail = size.rows.saturating_sub(ROWS_AROUND).clamp(1, look.tail);
+        let jobs: Vec<Job<'_>> = (self.order.iter())
+            .map(|id| self.steps[id].job(tail, is_last))
+            .collect();
+        let lines = picture::draw(&header, &jobs, size, &look.palette, is_last);
+        // Whoever made the terminal narrower has broken the lines that are longer.
+        let rows = |width: &usize| width.div_ceil(size.columns.max(1)).max(1);
+        let above: usize = self.drawn.iter().map(rows).sum();
+        let mut text = "\x1b[?25l".to_owned();
+        if above > 0 {
+            text += &format!("\r\x1b[{above}A");
         }
         for line in &lines {
-            text += &format!("\x1b[2K{line}\n");
+            text += &format!("\x1b[2K{}\n", line.text);
         }
         // A longer picture before.
-        text += "\x1b[J";
-        self.drawn = lines.len();
+        text += "\x1b[J\x1b[?25h";
+        self.drawn = lines.iter().map(|line| line.width).collect();
         self.last = Instant::now();
         eprint(&text);
     }
@@ -128,18 +123,7 @@ impl Observer for Terminal {
         match event {
             Event::Started { step, name } => {
                 self.order.push(*step);
-                self.steps.insert(
-                    *step,
-                    Step {
-                        name: escape::line(name).into_owned(),
-                        begun: Instant::now(),
-                        ended: None,
-                        cached: false,
-                        error: None,
-                        partial: String::new(),
-                        lines: VecDeque::new(),
-                    },
-                );
+                self.steps.insert(*step, Step::new(name));
             }
             Event::Cached { step } => {
                 if let Some(step) = self.steps.get_mut(step) {
@@ -148,16 +132,17 @@ impl Observer for Terminal {
                 }
             }
             Event::Output { step, bytes, .. } => {
+                let tail = self.look.as_ref().map_or(0, |look| look.tail);
                 if let Some(step) = self.steps.get_mut(step) {
-                    step.output(bytes);
+                    step.output(bytes, self.form, tail);
                 }
             }
             Event::Ended { step, error } => {
                 if std::mem::take(&mut self.suspended) {
-                    self.drawn = 0;
+                    self.drawn.clear();
                 }
                 if let Some(step) = self.steps.get_mut(step) {
-                    step.end_line();
+                    step.output_end(self.form);
                     step.ended = Some(step.begun.elapsed());
                     step.error.clone_from(error);
                 }
@@ -173,7 +158,7 @@ impl Observer for Terminal {
             }
             Event::Warning { text } => self.warnings.push(text.clone()),
         }
-        if self.last.elapsed() > Duration::from_millis(100) {
+        if self.last.elapsed() > INTERVAL {
             self.draw(false);
         }
     }
@@ -184,69 +169,89 @@ impl Observer for Terminal {
 
     fn finish(&mut self) {
         self.draw(true);
-        let mut text = String::new();
         for id in &self.order {
             let step = &self.steps[id];
-            if step.error.is_none() {
-                continue;
+            if step.error.is_some() {
+                eprint_bytes(&step.log.of_failed(&step.name, true));
             }
-            text += &format!("------\n > {}:\n", step.name);
-            for line in &step.lines {
-                text += &format!("{line}\n");
-            }
-            text += "------\n";
         }
-        let warnings = self.warnings.iter().filter(|_| !self.quiet);
-        for warning in warnings {
-            text += &format!("WARNING: {}\n", escape::line(warning));
+        if self.look.is_none() {
+            // buildx shows no warnings then, be they of the linter or of a cache that could not be read.
+            return;
         }
-        eprint(&text);
+        for warning in &self.warnings {
+            eprint(&format!("WARNING: {}\n", escape::line(warning)));
+        }
     }
 }
 
 impl Step {
-    fn output(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        let mut rest = text.as_ref();
-        while let Some(end) = rest.find(['\n', '\r']) {
-            let mut line = std::mem::take(&mut self.partial);
-            line += &rest[..end];
-            self.keep(&line);
-            rest = &rest[end + 1..];
-        }
-        self.partial += rest;
-        if self.partial.len() > MAX_LINE {
-            self.partial.clear();
+    fn new(name: &str) -> Step {
+        Step {
+            name: escape::line(name).into_owned(),
+            begun: Instant::now(),
+            ended: None,
+            cached: false,
+            error: None,
+            lines: Lines::default(),
+            tail: VecDeque::new(),
+            log: Log::new(usize::MAX),
         }
     }
 
-    /// Takes what has no line end as a line.
-    fn end_line(&mut self) {
-        let line = std::mem::take(&mut self.partial);
-        self.keep(&line);
+    fn output(&mut self, bytes: &[u8], form: Form, tail: usize) {
+        let after = self.begun.elapsed();
+        self.lines.feed(bytes, |line| {
+            self.log.push(form.line(after, line));
+            self.tail.push_back(line.to_vec());
+            if self.tail.len() > tail {
+                self.tail.pop_front();
+            }
+        });
     }
 
-    fn keep(&mut self, line: &str) {
-        if line.is_empty() {
-            return;
-        }
-        let line = escape::line(line).chars().take(MAX_LINE).collect();
-        self.lines.push_back(line);
-        if self.lines.len() > FAILED_TAIL {
-            self.lines.pop_front();
+    fn output_end(&mut self, form: Form) {
+        let after = self.begun.elapsed();
+        self.lines.end(|line| self.log.push(form.line(after, line)));
+        self.tail.clear();
+    }
+
+    /// Returns what the picture shows of it, with so many lines of its output. At the end of a build what still runs has
+    /// been cancelled.
+    fn job(&self, tail: usize, is_last: bool) -> Job<'_> {
+        let (mark, role) = match (&self.error, self.ended) {
+            (Some(_), _) => ("ERROR ", Role::Failed),
+            (None, Some(_)) if self.cached => ("CACHED ", Role::Done),
+            (None, Some(_)) => ("", Role::Done),
+            (None, None) if is_last => ("CANCELED ", Role::Cancelled),
+            (None, None) => ("", Role::Plain),
+        };
+        let partial = Some(self.lines.partial()).filter(|line| !line.is_empty());
+        let lines = self.tail.iter().map(Vec::as_slice).chain(partial);
+        let mut tail_lines: Vec<&[u8]> = match self.ended {
+            Some(_) => Vec::new(),
+            None => lines.collect(),
+        };
+        tail_lines.drain(..tail_lines.len().saturating_sub(tail));
+        let seconds = (self.ended)
+            .unwrap_or_else(|| self.begun.elapsed())
+            .as_secs_f64();
+        Job {
+            name: format!("{mark}{}", self.name),
+            seconds: if seconds < MOMENT { 0.0 } else { seconds },
+            role,
+            tail: tail_lines,
         }
     }
 }
 
-/// One line of the picture: `left`, cut where it has to be, and `right` at the edge.
-fn beside(left: &str, right: &str, columns: usize) -> String {
-    let width = columns.saturating_sub(right.chars().count() + 2);
-    let left: String = left.chars().take(width).collect();
-    format!("{left:<width$} {right}").trim_end().to_owned()
-}
-
-/// Rows and columns of the terminal.
-fn size() -> (usize, usize) {
-    let (rows, columns) = terminal_size(rustix::stdio::stderr()).unwrap_or((24, 80));
-    (usize::from(rows), usize::from(columns))
+/// The terminal's size; one that says it has none has not been told.
+fn size() -> Size {
+    match terminal_size(rustix::stdio::stderr()) {
+        Some((rows, columns)) if rows > 0 && columns > 0 => Size {
+            rows: usize::from(rows),
+            columns: usize::from(columns),
+        },
+        _ => DEFAULT_SIZE,
+    }
 }

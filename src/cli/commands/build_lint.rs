@@ -1,0 +1,106 @@
+//! What the linter says of a Dockerfile: `ctr build --check`, and the warnings after a build.
+
+use super::build_flags;
+use super::build_input::Input;
+use crate::build::dockerfile::{excerpt, parse};
+use crate::build::{self, lint};
+use crate::cli::command::Outcome;
+use crate::cli::context::{Context, eprint};
+use crate::cli::error::Failure;
+use crate::cli::output::build::{Palette, Role};
+use crate::cli::output::escape;
+
+/// Holds the Dockerfile against the rules.
+///
+/// # Errors
+///
+/// Those of the Dockerfile and of `check=`.
+pub(super) fn findings(input: &Input, build_args: &[String]) -> Result<lint::Report, Failure> {
+    let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
+    let build_args = build_flags::build_args(build_args);
+    Ok(lint::check(
+        &parsed,
+        &lint::Input {
+            build_args: &build_args,
+            platform_args: &Default::default(),
+            options: build_args
+                .get("BUILDKIT_DOCKERFILE_CHECK")
+                .map(String::as_str),
+            ignore: Some(&input.context.ignore),
+            image_variables: &|_| None,
+            stages: None,
+        },
+    )?)
+}
+
+/// `--check`: prints all findings, and how many they are.
+///
+/// # Errors
+///
+/// A failed write.
+pub(super) fn print(context: &Context, input: &Input, report: &lint::Report) -> Outcome {
+    print_all(context, input, report)?;
+    let count = report.warnings.len();
+    context.println(&match count {
+        0 => "Check complete, no warnings found.".to_owned(),
+        1 => "\nCheck complete, 1 warning has been found!".to_owned(),
+        count => format!("\nCheck complete, {count} warnings have been found!"),
+    })?;
+    // buildx: warnings of a check fail it.
+    Ok(i32::from(count > 0))
+}
+
+/// Prints all findings with their lines, to stdout.
+///
+/// # Errors
+///
+/// A failed write.
+pub(super) fn print_all(
+    context: &Context,
+    input: &Input,
+    report: &lint::Report,
+) -> Result<(), Failure> {
+    let text = String::from_utf8_lossy(&input.dockerfile.bytes);
+    for warning in &report.warnings {
+        context.print(&format!(
+            "\nWARNING: {}\n{}\n{}\n",
+            warning.rule.name(),
+            warning.detail,
+            excerpt(&input.dockerfile.name, &text, warning.span)
+        ))?;
+    }
+    Ok(())
+}
+
+/// Shows the findings after a build, on stderr.
+///
+/// Reference: buildx, `commands/build.go`, `printWarnings`.
+pub(super) fn summarize(
+    context: &Context,
+    input: &Input,
+    report: &lint::Report,
+    palette: &Palette,
+) {
+    let count = report.warnings.len();
+    if count == 0 || !context.warnings {
+        return;
+    }
+    let found = if count == 1 { "warning" } else { "warnings" };
+    let more = match context.debug {
+        true => String::new(),
+        false => format!(" (use {} --debug to expand)", context.program),
+    };
+    let title = palette.paint(Role::Warning, &format!("{count} {found} found{more}:"));
+    let mut shown = format!("\n {title}\n");
+    let text = String::from_utf8_lossy(&input.dockerfile.bytes);
+    for warning in &report.warnings {
+        let (rule, detail) = (warning.rule, escape::line(&warning.detail));
+        let line = warning.span.first;
+        shown += &format!(" - {}: {detail} (line {line})\n", rule.name());
+        if context.debug {
+            let lines = excerpt(&input.dockerfile.name, &text, warning.span);
+            shown += &format!("{}\n{lines}\n\n", rule.description());
+        }
+    }
+    eprint(&shown);
+}
