@@ -36,6 +36,7 @@ mod images;
 mod inspect;
 mod layout;
 mod life;
+mod limits;
 mod login;
 mod logs;
 mod monitor;
@@ -80,6 +81,7 @@ const FILES: &[File] = &[
     ("inspect", inspect::scenarios),
     ("layout", layout::scenarios),
     ("life", life::scenarios),
+    ("limits", limits::scenarios),
     ("login", login::scenarios),
     ("logs", logs::scenarios),
     ("monitor", monitor::scenarios),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::cache::{CacheTarget, Place};
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
+use crate::container::Resources;
 use crate::container::stream::Streams;
 use crate::content::Reference;
 use crate::image::Platform;
@@ -58,6 +59,10 @@ pub struct Request {
     pub hosts: Vec<(String, IpAddr)>,
     /// `--shm-size`, bytes.
     pub shm_size: Option<u64>,
+    /// What each RUN may use.
+    pub resources: Resources,
+    /// `--security-opt` for RUN, with the seccomp profiles in them.
+    pub security_opt: Vec<String>,
     /// `--secret`, by id.
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// `--ssh`: agents' sockets, by id.

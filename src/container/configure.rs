@@ -11,7 +11,9 @@ use super::create::SHORT_ID;
 use super::error::failed;
 use super::options::CreateOptions;
 use super::record::{Config, HostConfig, PortBinding, RestartPolicy};
-use super::{Container, Engine, Error, capabilities, environment, log_options, security, signal};
+use super::{
+    Container, Engine, Error, capabilities, environment, log_options, resources, security, signal,
+};
 use crate::image::{self, Image};
 use crate::network::{Mode, PublishedPort};
 use crate::volume;
@@ -58,6 +60,7 @@ impl Engine {
             let words = "conflicting options: hostname and the network mode";
             return Err(Error::Invalid(words.to_owned()));
         }
+        warnings.extend(resources::check_oom_score(options.oom_score_adj)?);
         let log_config = options.log.clone().unwrap_or_default();
         log_options::target(&log_config, Path::new(""))?;
         let list = |values: Vec<String>| (!values.is_empty()).then_some(values);
@@ -83,7 +86,12 @@ impl Engine {
             privileged: options.privileged,
             readonly_rootfs: options.read_only,
             security_opt: list(options.security_opt.clone()),
-            shm_size: SHM_SIZE,
+            shm_size: options
+                .shm_size
+                .filter(|bytes| *bytes > 0)
+                .map_or(SHM_SIZE, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            oom_score_adj: options.oom_score_adj,
+            resources: options.resources.clone(),
             console_size: options
                 .console_size
                 .map_or([0, 0], |(rows, columns)| [rows, columns]),

@@ -83,6 +83,7 @@ impl Engine {
             tty: options.tty,
             capabilities: &granted,
             security: &security,
+            host: &record.host_config,
             id_map: id_map.as_ref(),
         })?;
         let (stdio, pipes) = stdio(options).map_err(system("make pipes"))?;

@@ -28,6 +28,7 @@ mod options;
 mod process;
 pub mod record;
 mod remove;
+mod resources;
 mod security;
 pub mod signal;
 mod sizes;
@@ -50,6 +51,8 @@ pub use options::{
     AttachOptions, CreateOptions, ExecOptions, LogOptions, RemoveOptions, StartOptions,
 };
 use record::{Record, State};
+pub use resources::{Resources, Ulimit};
+pub use security::inline_profiles;
 pub use step::{StartedStep, Step, StepNetwork, find_owner};
 use stream::Session;
 pub use top::Processes;

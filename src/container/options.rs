@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::record::{ExternalRootfs, LogConfig};
+use super::resources::Resources;
 use crate::image::Platform;
 pub use crate::monitor::protocol::Wants as AttachOptions;
 
@@ -74,6 +75,12 @@ pub struct CreateOptions {
     pub stop_signal: Option<String>,
     /// `--stop-timeout`, seconds; -1 waits forever.
     pub stop_timeout: Option<i64>,
+    /// What it may use.
+    pub resources: Resources,
+    /// `--shm-size`, bytes; `None` for the default.
+    pub shm_size: Option<u64>,
+    /// `--oom-score-adj`.
+    pub oom_score_adj: i32,
     /// `--cidfile`.
     pub cidfile: Option<PathBuf>,
     /// Log driver and options; `None` for the default.

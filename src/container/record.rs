@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use super::resources::{Resources, Ulimit};
 use crate::content::Digest;
 pub use crate::volume::MountPoint;
 
@@ -159,6 +160,8 @@ pub struct HostConfig {
     pub uts_mode: String,
     /// Empty for the automatic choice.
     pub userns_mode: String,
+    /// Preference for the out-of-memory killer.
+    pub oom_score_adj: i32,
     /// Bytes of `/dev/shm`.
     pub shm_size: i64,
     /// Rows and columns of the terminal it was created from.
@@ -173,6 +176,9 @@ pub struct HostConfig {
     /// `--rootfs`: the directory, and whether writes are kept out of it (`:O`). Not Docker's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rootfs: Option<ExternalRootfs>,
+    /// What it may use.
+    #[serde(flatten)]
+    pub resources: Resources,
     /// Paths that are hidden.
     pub masked_paths: Vec<String>,
     /// Paths that cannot be written.

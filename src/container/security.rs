@@ -61,9 +61,30 @@ pub(super) enum Seccomp {
 /// client does. Also settles masked and read-only paths. `host.security_opt` is what was typed.
 pub(super) fn settle(host: &mut HostConfig, base_dir: &Path) -> Result<(), Error> {
     let mut options = host.security_opt.take().unwrap_or_default();
-    for option in &mut options {
+    inline_profiles(&mut options, base_dir)?;
+    let security = Security::parse(&options)?;
+    // Docker's client takes this one out; the lists say it.
+    options.retain(|option| value_of(option, "systempaths").is_none());
+    let open = security.unconfined_paths || host.privileged;
+    let list = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+    if !open {
+        host.masked_paths = list(&MASKED_PATHS);
+        host.readonly_paths = list(&READONLY_PATHS);
+    }
+    host.security_opt = (!options.is_empty()).then_some(options);
+    Ok(())
+}
+
+/// Replaces the paths of seccomp profiles, relative to `base_dir`, by the profiles. What has been replaced stays as it is.
+///
+/// # Errors
+///
+/// [`Error::Profile`] for what cannot be read or is no profile; [`Error::Invalid`] for another option that is wrong.
+pub fn inline_profiles(options: &mut [String], base_dir: &Path) -> Result<(), Error> {
+    for option in options.iter_mut() {
         if let Some((separator, value)) = value_of(option, "seccomp")
             && !matches!(value, "unconfined" | "builtin")
+            && !value.starts_with('{')
         {
             let path = base_dir.join(value);
             let text = std::fs::read(&path).map_err(|source| {
@@ -78,17 +99,7 @@ pub(super) fn settle(host: &mut HostConfig, base_dir: &Path) -> Result<(), Error
             *option = format!("seccomp{separator}{profile}");
         }
     }
-    let security = Security::parse(&options)?;
-    // Docker's client takes this one out; the lists say it.
-    options.retain(|option| value_of(option, "systempaths").is_none());
-    let open = security.unconfined_paths || host.privileged;
-    let list = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
-    if !open {
-        host.masked_paths = list(&MASKED_PATHS);
-        host.readonly_paths = list(&READONLY_PATHS);
-    }
-    host.security_opt = (!options.is_empty()).then_some(options);
-    Ok(())
+    Security::parse(options).map(|_| ())
 }
 
 /// Returns separator and value of `key=value` or `key:value`.

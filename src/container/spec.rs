@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
     LinuxBuilder, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceBuilder,
-    LinuxNamespaceType, Mount, MountBuilder, PosixRlimit, PosixRlimitBuilder, PosixRlimitType,
-    Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder, UserBuilder,
+    LinuxNamespaceType, Mount, MountBuilder, Process, ProcessBuilder, RootBuilder, Spec,
+    SpecBuilder, UserBuilder,
 };
 use rustix::process::{Resource, getrlimit};
 
-use super::record::Record;
+use super::record::{HostConfig, Record};
 use super::security::Security;
 use super::user::User;
 use super::{Error, capabilities, devices, environment};
@@ -59,6 +59,7 @@ pub(super) struct ProcessPlan<'a> {
     pub(super) tty: bool,
     pub(super) capabilities: &'a [&'a str],
     pub(super) security: &'a Security,
+    pub(super) host: &'a HostConfig,
     pub(super) id_map: Option<&'a IdMap>,
 }
 
@@ -92,6 +93,7 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
         tty: config.tty,
         capabilities: &granted,
         security: from.security,
+        host,
         id_map: from.id_map,
     })?;
     let root = RootBuilder::default()
@@ -163,7 +165,8 @@ pub(super) fn process(plan: ProcessPlan<'_>) -> Result<Process, Error> {
         .env(plan.env)
         .cwd(if plan.cwd.is_empty() { "/" } else { plan.cwd })
         .capabilities(capabilities::sets(plan.capabilities))
-        .rlimits(vec![open_files()?])
+        .rlimits(plan.host.resources.rlimits(open_files())?)
+        .oom_score_adj(plan.host.oom_score_adj)
         .no_new_privileges(plan.security.no_new_privileges)
         .build()
         .map_err(refused)?;
@@ -175,16 +178,11 @@ fn refused(error: oci_spec::OciSpecError) -> Error {
     Error::Invalid(error.to_string())
 }
 
-fn open_files() -> Result<PosixRlimit, Error> {
+/// Open files where nobody says.
+fn open_files() -> u64 {
     // `None` is "unlimited".
     let hard = getrlimit(Resource::Nofile).maximum;
-    let limit = hard.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES));
-    PosixRlimitBuilder::default()
-        .typ(PosixRlimitType::RlimitNofile)
-        .soft(limit)
-        .hard(limit)
-        .build()
-        .map_err(refused)
+    hard.map_or(OPEN_FILES, |hard| hard.min(OPEN_FILES))
 }
 
 fn namespaces(from: &Ingredients<'_>) -> Result<Vec<LinuxNamespace>, Error> {

@@ -16,6 +16,7 @@ use super::error::{failed, system};
 use super::local::Local;
 use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
+use super::resources::Resources;
 use super::security::Security;
 use super::spec::{self, ETC_FILES, Ingredients};
 use super::stream::{self, relay::relay};
@@ -54,6 +55,10 @@ pub struct Step<'a> {
     pub hosts: &'a [(String, IpAddr)],
     /// Bytes of `/dev/shm`; `None` for the default.
     pub shm_size: Option<u64>,
+    /// What it may use.
+    pub resources: &'a Resources,
+    /// `--security-opt`, with the profiles in them.
+    pub security_opt: &'a [String],
     /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
     pub insecure: bool,
     /// Where its streams come from.
@@ -206,13 +211,13 @@ impl Engine {
             user: Some(step.user.clone()),
             hostname: Some(step.hostname.to_owned()),
             privileged: step.insecure,
+            security_opt: step.security_opt.to_vec(),
+            resources: step.resources.clone(),
+            shm_size: step.shm_size,
             network: network.to_string(),
             ..CreateOptions::default()
         };
-        let mut host = self.host_part(&options)?;
-        if let Some(bytes) = step.shm_size {
-            host.config.shm_size = i64::try_from(bytes).unwrap_or(i64::MAX);
-        }
+        let host = self.host_part(&options)?;
         let mut config = configure::container_part(&options, None, &host, "")?;
         // In the order of the Dockerfile, duplicates and all.
         config.env = step.env.clone();

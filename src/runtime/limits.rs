@@ -30,20 +30,15 @@ impl Limits {
         self.oom_score_adj
     }
 
-    /// Applies the resource limits to `pid`. A limit that this user may not raise is set as high as it may be.
+    /// Applies the resource limits to `pid`.
     ///
     /// # Errors
     ///
-    /// [`Error::Step`] for a limit the kernel does not accept.
+    /// [`Error::Step`] for a limit the kernel does not accept, or that this user may not raise.
     pub(super) fn apply(&self, pid: u32) -> Result<(), Error> {
         for limit in &self.limits {
             set(pid, limit).map_err(|errno| Error::Step {
-                step: format!(
-                    "error setting rlimit {}: soft {}, hard {}",
-                    limit.typ(),
-                    limit.soft(),
-                    limit.hard()
-                ),
+                step: words(limit, errno),
                 source: errno.into(),
             })?;
         }
@@ -84,24 +79,27 @@ fn set(pid: u32, limit: &PosixRlimit) -> Result<(), Errno> {
         current: finite(limit.soft()),
         maximum: finite(limit.hard()),
     };
-    let pid = Pid::from_raw(pid as i32);
-    match prlimit(pid, resource, wanted) {
-        Err(Errno::PERM) => {
-            // The child has inherited ours.
-            let hard = getrlimit(resource).maximum;
-            let lower = |value: Option<u64>| match (value, hard) {
-                (Some(value), Some(hard)) => Some(value.min(hard)),
-                (value, None) => value,
-                (None, hard) => hard,
-            };
-            let possible = Rlimit {
-                current: lower(wanted.current),
-                maximum: lower(wanted.maximum),
-            };
-            prlimit(pid, resource, possible).map(|_| ())
-        }
-        other => other.map(|_| ()),
+    prlimit(Pid::from_raw(pid as i32), resource, wanted).map(|_| ())
+}
+
+fn words(limit: &PosixRlimit, errno: Errno) -> String {
+    let number = |value: u64| match value {
+        libc::RLIM_INFINITY => "unlimited".to_owned(),
+        value => value.to_string(),
+    };
+    let mut words = format!(
+        "error setting rlimit {}: soft {}, hard {}",
+        limit.typ(),
+        number(limit.soft()),
+        number(limit.hard())
+    );
+    // The child has inherited ours.
+    if errno == Errno::PERM
+        && let Some(hard) = getrlimit(resource(limit.typ())).maximum
+    {
+        words += &format!(": raising the hard limit, which is {hard}, takes CAP_SYS_RESOURCE");
     }
+    words
 }
 
 fn resource(kind: PosixRlimitType) -> Resource {

@@ -143,6 +143,13 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
     key.field("hosts", format!("{:?}", worker.request.hosts));
     key.field("shm", format!("{:?}", worker.request.shm_size));
     key.field("insecure", [u8::from(run.insecure)]);
+    // What a command is refused may change what it does; how fast it is and how much it takes does not.
+    if !worker.request.security_opt.is_empty() {
+        key.list("security-opt", &worker.request.security_opt);
+    }
+    for ulimit in &worker.request.resources.ulimits {
+        key.field("ulimit", ulimit.to_string());
+    }
     let mut list = Vec::new();
     for mount in &run.mounts {
         list.push(mounts::prepare(worker, mount, &mut key)?);
@@ -272,6 +279,8 @@ impl Process {
             mounts: self.mounts.clone(),
             hosts: &worker.request.hosts,
             shm_size: worker.request.shm_size,
+            resources: &worker.request.resources,
+            security_opt: &worker.request.security_opt,
             insecure: self.insecure,
             stdio,
         };

@@ -9,6 +9,7 @@ use super::build_cache;
 use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::Outputs;
+use super::limit_flags::LimitFlags;
 use super::{build_flags, build_output_flag, create_flags};
 use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
@@ -135,6 +136,9 @@ pub(crate) struct Build {
     /// Show a secret to RUN --mount=type=secret
     #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]")]
     secret: Vec<String>,
+    /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
     /// Size of /dev/shm (default: 64m)
     #[arg(long, value_name = "BYTES")]
     shm_size: Option<String>,
@@ -159,6 +163,8 @@ pub(crate) struct Build {
     /// Remove labels of the base image
     #[arg(long, value_name = "NAME")]
     unsetlabel: Vec<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
     /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
     /// "-" for an archive or a Dockerfile on stdin
     #[arg(value_name = "PATH", hide = true)]
@@ -195,7 +201,6 @@ impl Command for Build {
         Flag::value("sbom"),
         Flag::value("policy"),
         Flag::value("resource"),
-        Flag::value("ulimit"),
         Flag::value("cgroup-parent"),
         Flag::switch("squash"),
         Flag::value("memory").short('m'),
@@ -205,7 +210,6 @@ impl Command for Build {
         Flag::value("cpu-quota"),
         Flag::value("cpuset-cpus"),
         Flag::value("cpuset-mems"),
-        Flag::value("security-opt"),
         Flag::value("volume").short('v'),
         Flag::value("ignorefile"),
         Flag::value("authfile"),
@@ -401,6 +405,8 @@ impl Build {
             network,
             hosts: build_flags::hosts(&self.add_host)?,
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
+            resources: self.limits.resources(),
+            security_opt: build_flags::security(&self.security_opt)?,
             secrets,
             agents,
             allow_insecure: allowed[0],

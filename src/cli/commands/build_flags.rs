@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::container;
 use crate::units;
 
 /// Bytes of a secret. Source: BuildKit, session/secrets, `MaxSecretSize`.
@@ -178,6 +179,15 @@ pub(super) fn shm_size(flag: Option<&str>) -> Result<Option<u64>, Failure> {
     units::parse_ram_bytes(text)
         .map(Some)
         .ok_or_else(|| Failure::message(format!("invalid size: {text:?}")))
+}
+
+/// `--security-opt`, with the profiles in it.
+pub(super) fn security(flags: &[String]) -> Result<Vec<String>, Failure> {
+    let mut options = flags.to_vec();
+    let base_dir = std::env::current_dir()
+        .map_err(|error| Failure::message(format!("cannot find the current directory: {error}")))?;
+    container::inline_profiles(&mut options, &base_dir)?;
+    Ok(options)
 }
 
 /// `--timestamp`, `--source-date-epoch`, `SOURCE_DATE_EPOCH`: seconds since 1970.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::limit_flags::{self, LimitFlags};
 use crate::cli::command::Flag;
 use crate::cli::environment;
 use crate::cli::error::Failure;
@@ -106,6 +107,19 @@ pub(crate) struct CreateFlags {
     /// Mount a tmpfs directory
     #[arg(long, value_name = "DIR[:OPTIONS]")]
     tmpfs: Vec<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
+    /// Tune the host's preference for the out-of-memory killer (-1000 to 1000)
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value = "0",
+        hide_default_value = true
+    )]
+    oom_score_adj: i32,
+    /// Size of /dev/shm (default: 64m)
+    #[arg(long, value_name = "BYTES", value_parser = limit_flags::bytes)]
+    shm_size: Option<i64>,
     /// Allocate a pseudo-TTY
     #[arg(short, long)]
     pub(crate) tty: bool,
@@ -182,7 +196,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("network-alias"),
     Flag::switch("no-healthcheck"),
     Flag::switch("oom-kill-disable"),
-    Flag::value("oom-score-adj"),
     Flag::value("pid"),
     Flag::value("pids-limit"),
     Flag::switch("publish-all").short('P'),
@@ -190,13 +203,11 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("restart"),
     Flag::value("runtime"),
     Flag::value("secret"),
-    Flag::value("shm-size"),
     Flag::value("storage-opt"),
     Flag::value("sysctl"),
     Flag::value("systemd"),
     Flag::value("timeout"),
     Flag::value("uidmap"),
-    Flag::value("ulimit"),
     Flag::switch("use-api-socket"),
     Flag::value("userns"),
     Flag::value("uts"),
@@ -276,6 +287,9 @@ impl CreateFlags {
             tmpfs: self.tmpfs.clone(),
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
+            resources: self.limits.resources(),
+            shm_size: self.shm_size.and_then(|bytes| u64::try_from(bytes).ok()),
+            oom_score_adj: self.oom_score_adj,
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
             cidfile: self.cidfile.clone(),

@@ -25,6 +25,7 @@ mod import;
 mod info;
 mod inspect;
 mod kill;
+mod limit_flags;
 mod load;
 mod login;
 mod logs;
