@@ -22,6 +22,7 @@ mod build_hostile;
 mod build_output;
 mod build_progress;
 mod build_remote;
+mod buildx;
 mod cache;
 mod corpus;
 mod crash;
@@ -68,6 +69,7 @@ const FILES: &[File] = &[
     ("build_output", build_output::scenarios),
     ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),
+    ("buildx", buildx::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),

@@ -64,7 +64,12 @@ fn dispatch(program: &'static str, arguments: &[OsString], globals: &mut Globals
         print(&overview(program))?;
         return Ok(0);
     }
+    let moved;
     if let Some((group, about)) = GROUPS.iter().find(|(group, _)| *group == name) {
+        if matches!(*group, "buildx" | "builder") {
+            moved = behind_command(rest, globals);
+            rest = &moved;
+        }
         let second = rest.first().filter(|word| !starts_with_hyphen(word));
         let Some(second) = second.filter(|word| word.as_os_str() != "help") else {
             print(&group_overview(program, group, about))?;
@@ -88,6 +93,36 @@ fn dispatch(program: &'static str, arguments: &[OsString], globals: &mut Globals
             debug: globals.is_debug(),
         })
     })
+}
+
+/// Takes the flags that buildx's plugin has before the command and puts them behind its name: `buildx --builder x inspect`
+/// is `buildx inspect --builder x`.
+fn behind_command(words: &[OsString], globals: &mut Globals) -> Vec<OsString> {
+    let mut flags = Vec::new();
+    let mut rest = words;
+    while let [word, after @ ..] = rest {
+        let taken = match word.to_str() {
+            Some("-D" | "--debug") => {
+                globals.set_debug();
+                0
+            }
+            Some("--builder") => 2.min(rest.len()),
+            Some(word) if word.starts_with("--builder=") => 1,
+            _ => break,
+        };
+        flags.extend_from_slice(&rest[..taken]);
+        rest = match taken {
+            0 => after,
+            taken => &rest[taken..],
+        };
+    }
+    match rest {
+        [] => Vec::new(),
+        [command, after @ ..] => {
+            let command = std::iter::once(command.clone());
+            command.chain(flags).chain(after.iter().cloned()).collect()
+        }
+    }
 }
 
 /// `docker` when called by that name, so that `ln -s ctr docker` serves scripts.

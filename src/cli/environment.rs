@@ -67,6 +67,11 @@ enum LogLevel {
 }
 
 impl Globals {
+    /// Has errors shown in full, as `--debug` does.
+    pub(crate) fn set_debug(&mut self) {
+        self.debug = true;
+    }
+
     /// Returns whether errors are shown in Rust's words, too.
     pub(crate) fn is_debug(&self) -> bool {
         self.debug || self.log_level == Some(LogLevel::Debug)

@@ -47,6 +47,7 @@ use crate::userns::IdMap;
 
 pub use crate::monitor::{Obstacle, StartError, StartFailure};
 pub use error::Error;
+pub use names::make_up as make_up_name;
 pub use options::{
     AttachOptions, CreateOptions, ExecOptions, LogOptions, RemoveOptions, StartOptions,
 };

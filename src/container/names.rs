@@ -105,7 +105,7 @@ pub(super) fn check(name: &str) -> Result<&str, Error> {
 /// # Errors
 ///
 /// The kernel's, where it has no random numbers.
-pub(super) fn make_up(draw: u32) -> io::Result<String> {
+pub fn make_up(draw: u32) -> io::Result<String> {
     let mut random = [0; 8];
     crate::sys::random::fill(&mut random)?;
     let [a, b, c, d, number @ ..] = random;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::build_attest;
 use super::build_cache;
 use super::build_input::{Input, Sources};
 use super::build_lint;
@@ -53,6 +54,9 @@ pub(crate) struct Build {
     /// Add metadata to the image's manifest
     #[arg(long, value_name = "NAME=VALUE")]
     annotation: Vec<String>,
+    /// Attest how the image was made or what is in it: no statement is made, so each has to be disabled
+    #[arg(long, value_name = "type=KIND,disabled=true")]
+    attest: Vec<String>,
     /// Set values for ARGs; NAME alone takes the value from your own environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
@@ -124,6 +128,9 @@ pub(crate) struct Build {
     /// Set the kind of progress output: auto, plain, tty, quiet (as -q), none
     #[arg(long, value_name = "KIND")]
     progress: Option<String>,
+    /// Attest how the image was made: false (default); --attest type=provenance
+    #[arg(long, value_name = "false")]
+    provenance: Option<String>,
     /// Ask registries for newer base images
     #[arg(long)]
     pull: bool,
@@ -133,6 +140,9 @@ pub(crate) struct Build {
     /// Suppress progress and print the image ID
     #[arg(short, long)]
     quiet: bool,
+    /// Attest what is in the image: false (default); --attest type=sbom
+    #[arg(long, value_name = "false")]
+    sbom: Option<String>,
     /// Show a secret to RUN --mount=type=secret
     #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]")]
     secret: Vec<String>,
@@ -196,9 +206,6 @@ impl Command for Build {
         ),
     ];
     const UNBUILT: &'static [Flag] = &[
-        Flag::value("attest"),
-        Flag::value("provenance"),
-        Flag::value("sbom"),
         Flag::value("policy"),
         Flag::value("resource"),
         Flag::value("cgroup-parent"),
@@ -245,6 +252,11 @@ impl Command for Build {
                 "--isolation {kind} is not supported yet"
             )));
         }
+        build_attest::none_wanted(
+            &self.attest,
+            self.provenance.as_deref(),
+            self.sbom.as_deref(),
+        )?;
         let style = self.style()?;
         let look = look(context);
         let secrets = build_flags::secrets(&self.secret)?;

@@ -2,6 +2,7 @@
 
 mod attach;
 mod build;
+mod build_attest;
 mod build_cache;
 mod build_flags;
 mod build_input;
@@ -9,6 +10,7 @@ mod build_lint;
 mod build_output;
 mod build_output_flag;
 mod builder;
+mod buildx;
 mod check;
 mod complete;
 mod create;
@@ -103,6 +105,14 @@ pub(crate) const COMMANDS: &[Entry] = &[
     Entry::of::<wait::Wait>(Group::Other, &["wait", "container wait"]),
     Entry::of::<builder::DiskUsage>(Group::Management, &["builder du", "buildx du"]),
     Entry::of::<builder::Prune>(Group::Management, &["builder prune", "buildx prune"]),
+    Entry::of::<buildx::Create>(Group::Management, &["buildx create"]),
+    Entry::of::<buildx::Inspect>(Group::Management, &["buildx inspect"]),
+    Entry::of::<buildx::Install>(Group::Management, &["buildx install"]),
+    Entry::of::<buildx::List>(Group::Management, &["buildx ls"]),
+    Entry::of::<buildx::Remove>(Group::Management, &["buildx rm"]),
+    Entry::of::<buildx::Stop>(Group::Management, &["buildx stop"]),
+    Entry::of::<buildx::Use>(Group::Management, &["buildx use"]),
+    Entry::of::<buildx::Version>(Group::Management, &["buildx version"]),
     Entry::of::<inspect::ContainerInspect>(Group::Management, &["container inspect"]),
     Entry::of::<prune::Containers>(Group::Management, &["container prune"]),
     Entry::of::<inspect::ImageInspect>(Group::Management, &["image inspect"]),
@@ -120,6 +130,14 @@ pub(crate) const COMMANDS: &[Entry] = &[
 
 /// Docker's commands that are still to come.
 pub(crate) const UNBUILT_COMMANDS: &[&str] = &[
+    "buildx bake",
+    "buildx dap",
+    "buildx debug",
+    "buildx dial-stdio",
+    "buildx history",
+    "buildx imagetools",
+    "buildx policy",
+    "buildx uninstall",
     "checkpoint",
     "commit",
     "compose",
