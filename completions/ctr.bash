@@ -354,7 +354,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -472,6 +472,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -504,6 +508,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -526,7 +534,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -644,6 +652,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -673,6 +685,10 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -754,7 +770,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -872,6 +888,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -901,6 +921,10 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1160,7 +1184,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1267,6 +1291,18 @@ _ctr() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --oom-score-adj)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1614,7 +1650,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1725,6 +1761,18 @@ _ctr() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --oom-score-adj)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1836,7 +1884,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1943,6 +1991,18 @@ _ctr() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --oom-score-adj)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2060,7 +2120,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel"
+            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2178,6 +2238,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2207,6 +2271,10 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2896,7 +2964,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3007,6 +3075,18 @@ _ctr() {
                     return 0
                     ;;
                 --tmpfs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ulimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --oom-score-adj)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -148,7 +148,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the ne
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -307,7 +307,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -374,7 +374,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -633,7 +633,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r

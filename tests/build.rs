@@ -1,5 +1,9 @@
 //! `build`: the command, its cache, its failures. What Dockerfiles mean is tested by the corpus.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value as Json;
+
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -21,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(much_output_is_no_burden),
         scenario!(stages_are_built_one_by_one_and_all_of_them),
         scenario!(the_manifest_is_oci_s_or_docker_s),
+        scenario!(progress_as_json),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -433,4 +438,96 @@ fn much_output_is_no_burden(env: &TestEnv) {
     let built = env.ctr(format!("build --progress plain {dir}")).ok().err();
     assert_eq!(built.matches(" y\n").count(), 1_000_000, "{}", built.len());
     assert!(built.contains(" end\n"));
+}
+
+fn progress_as_json(env: &TestEnv) {
+    env.image("busybox");
+    let dockerfile =
+        "FROM busybox\nRUN echo to-stdout; echo to-stderr >&2\nENV PASSWORD=x\nRUN true\n";
+    let dir = context(env, &[("Dockerfile", dockerfile)]);
+    let objects = |text: &str| -> Vec<Json> {
+        let lines = text.lines().map(serde_json::from_str);
+        lines
+            .collect::<Result<_, _>>()
+            .unwrap_or_else(|error| panic!("{error} in {text}"))
+    };
+    let all = |objects: &[Json], field: &str| -> Vec<Json> {
+        let lists = objects.iter().filter_map(|object| object[field].as_array());
+        lists.flatten().cloned().collect()
+    };
+    let text = |value: &Json| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap());
+    let built = env
+        .ctr(format!("build --progress rawjson -t told {dir}"))
+        .ok();
+    let shown = objects(&built.err());
+    assert_eq!(built.out(), "");
+    let vertexes = all(&shown, "vertexes");
+    let of = |name: &str| -> Vec<&Json> {
+        let named = vertexes
+            .iter()
+            .filter(|v| v["name"].as_str().unwrap().contains(name));
+        named.collect()
+    };
+    let run = of("RUN echo");
+    assert_eq!(run.len(), 2, "{vertexes:?}");
+    assert!(run[0]["started"].is_string() && run[0]["completed"].is_null());
+    assert!(run[1]["completed"].as_str() >= run[0]["started"].as_str());
+    assert_eq!(run[0]["digest"], run[1]["digest"]);
+    assert_eq!(of("RUN true")[0]["inputs"][0], run[0]["digest"]);
+    let mut logs: Vec<(i64, String)> = all(&shown, "logs")
+        .iter()
+        .filter(|log| log["vertex"] == run[0]["digest"])
+        .map(|log| (log["stream"].as_i64().unwrap(), text(&log["data"]).unwrap()))
+        .collect();
+    logs.sort();
+    assert_eq!(
+        logs,
+        [(1, "to-stdout\n".to_owned()), (2, "to-stderr\n".to_owned())]
+    );
+    let warnings = all(&shown, "warnings");
+    assert_eq!(
+        text(&warnings[0]["short"]).unwrap(),
+        "SecretsUsedInArgOrEnv: Do not use ARG or ENV instructions for sensitive data (ENV \"PASSWORD\") (line 3)"
+    );
+    assert_eq!(warnings[0]["range"][0]["start"]["line"], 3);
+    assert_eq!(
+        text(&warnings[0]["sourceInfo"]["data"]).unwrap(),
+        dockerfile
+    );
+    let names = all(&shown, "statuses");
+    assert!(
+        names
+            .iter()
+            .any(|s| s["id"] == "naming to docker.io/library/told:latest"),
+        "{names:?}"
+    );
+    // What is known already is cached, and so it says.
+    let again = env
+        .ctr(format!("build {dir}"))
+        .env("BUILDKIT_PROGRESS", "rawjson")
+        .ok()
+        .err();
+    let cached = all(&objects(&again), "vertexes");
+    assert_eq!(
+        cached.iter().filter(|v| v["cached"] == true).count(),
+        2,
+        "{cached:?}"
+    );
+    // What fails says why; the error itself is for people, as with buildx.
+    let dir = context(env, &[("Dockerfile", "FROM busybox\nRUN exit 3\n")]);
+    let failed = env
+        .ctr(format!("build --progress=rawjson {dir}"))
+        .run()
+        .exits(1)
+        .err();
+    let lines: Vec<&str> = failed
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .collect();
+    let ended = all(&objects(&lines.join("\n")), "vertexes").pop().unwrap();
+    assert!(
+        ended["error"].as_str().unwrap().contains("exit code: 3"),
+        "{ended}"
+    );
+    assert!(failed.contains("failed to solve"), "{failed}");
 }

@@ -1,9 +1,8 @@
 //! `buildx`: what scripts call to have a builder; there is one, by as many names as they like.
+//!
+//! What is claimed of buildx stands in docker/buildx, `commands/` and `docs/reference`.
 
 use crate::support::{Scenario, TestEnv, scenario};
-
-/// Where the claims about Docker come from.
-const SOURCE: &str = "docker/buildx, commands/ and docs/reference";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -13,10 +12,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(other_builders_are_refused),
         scenario!(a_builder_may_be_named_before_the_command),
     ]
-    .into_iter()
-    .map(|scenario| scenario.claimed_of_docker(SOURCE))
-    .map(|scenario| scenario.needs(crate::support::Need::Busybox))
-    .collect()
 }
 
 fn there_is_a_buildx(env: &TestEnv) {

@@ -51,8 +51,43 @@ rules! {
 }
 
 impl Rule {
+    /// Returns where BuildKit's documentation explains the rule.
+    pub fn url(self) -> String {
+        let mut words = String::new();
+        let mut upper_before = true;
+        let name = self.name();
+        for (index, c) in name.char_indices() {
+            let lower_after =
+                (name[index + 1..].chars().next()).is_some_and(|c| c.is_ascii_lowercase());
+            if c.is_ascii_uppercase() && index > 0 && (!upper_before || lower_after) {
+                words.push('-');
+            }
+            upper_before = c.is_ascii_uppercase();
+            words.push(c.to_ascii_lowercase());
+        }
+        format!("https://docs.docker.com/go/dockerfile/rule/{words}/")
+    }
+
     /// Whether the rule is silent unless `experimental=` asks for it.
     pub(super) fn is_experimental(self) -> bool {
         self == Rule::InvalidDefinitionDescription
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_explained_at_docker_s() {
+        for (rule, page) in [
+            (Rule::JSONArgsRecommended, "json-args-recommended"),
+            (Rule::FromAsCasing, "from-as-casing"),
+            (Rule::SecretsUsedInArgOrEnv, "secrets-used-in-arg-or-env"),
+            (Rule::ExposeProtoCasing, "expose-proto-casing"),
+        ] {
+            let url = format!("https://docs.docker.com/go/dockerfile/rule/{page}/");
+            assert_eq!(rule.url(), url);
+        }
     }
 }

@@ -125,7 +125,8 @@ pub(crate) struct Build {
     /// Set the platform of base images and of the result (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
-    /// Set the kind of progress output: auto, plain, tty, quiet (as -q), none
+    /// Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit's, a JSON object
+    /// per line)
     #[arg(long, value_name = "KIND")]
     progress: Option<String>,
     /// Attest how the image was made: false (default); --attest type=provenance
@@ -268,7 +269,7 @@ impl Command for Build {
             agents: &agents,
             secrets: &secrets,
             keep_git_dir: build_flags::keep_git_dir(&self.build_arg),
-            quiet: self.quiet,
+            quiet: style.is_wordless(),
         }
         .read(context)?;
         match self.call.as_deref() {
@@ -297,23 +298,21 @@ impl Command for Build {
         let mut watcher = Watcher::new(style, look);
         let mut build = || -> Result<(), Box<Located>> {
             let mut product = build::build(&request, &plan, &engine, &map, &mut watcher)?;
-            let made = outputs.make(context, &engine, &map, &mut product, self.quiet)?;
+            let made = outputs.make(context, &engine, &map, &mut product, style.is_wordless())?;
             if let Some((built, names)) = &made {
                 self.report(context, built, names, style, &outputs)?;
             }
             Ok(())
         };
         let built = build();
-        if style != Style::Quiet
-            && let Some(findings) = &findings
-        {
-            build_lint::summarize(context, &input, findings, &palette);
+        if let Some(findings) = &findings {
+            build_lint::summarize(context, &input, findings, style, &palette);
         }
         built.map_err(|failure| failure.at(context, &input.dockerfile))?;
         if let Err(error) = cache::keep_within_budget(&engine.store) {
             // What was asked for is there all the same.
             let failure = Failure::of(error).about("cannot prune the build cache");
-            context.warn(&failure.in_a_line());
+            style.warn(context, &failure.in_a_line());
         }
         Ok(0)
     }
@@ -344,6 +343,7 @@ impl Build {
                 "failed to get console: stderr is not a terminal",
             )),
             "quiet" | "none" => Ok(Style::Quiet),
+            "rawjson" => Ok(Style::RawJson),
             other => Err(Failure::message(format!("invalid progress mode {other}"))),
         }
     }
@@ -529,12 +529,9 @@ impl Build {
         if self.quiet {
             return context.println(&built.id.to_string());
         }
-        if style != Style::Quiet {
-            context.eprintln(&format!("writing image {}", built.id));
-            for name in names {
-                context.eprintln(&format!("naming to {name}"));
-            }
-        }
+        let mut done = vec![format!("writing image {}", built.id)];
+        done.extend(names.iter().map(|name| format!("naming to {name}")));
+        style.exported(context, &done);
         Ok(())
     }
 }

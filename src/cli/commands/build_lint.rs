@@ -7,7 +7,7 @@ use crate::build::{self, lint};
 use crate::cli::command::Outcome;
 use crate::cli::context::{Context, eprint};
 use crate::cli::error::Failure;
-use crate::cli::output::build::{Palette, Role};
+use crate::cli::output::build::{Palette, Role, Style, rawjson};
 use crate::cli::output::escape;
 
 /// Holds the Dockerfile against the rules.
@@ -72,18 +72,24 @@ pub(super) fn print_all(
     Ok(())
 }
 
-/// Shows the findings after a build, on stderr.
+/// Shows the findings after a build, on stderr and as the build itself.
 ///
 /// Reference: buildx, `commands/build.go`, `printWarnings`.
 pub(super) fn summarize(
     context: &Context,
     input: &Input,
     report: &lint::Report,
+    style: Style,
     palette: &Palette,
 ) {
     let count = report.warnings.len();
     if count == 0 || !context.warnings {
         return;
+    }
+    match style {
+        Style::Quiet => return,
+        Style::RawJson => return rawjson::findings(&input.dockerfile, &report.warnings),
+        Style::Plain | Style::Terminal => {}
     }
     let found = if count == 1 { "warning" } else { "warnings" };
     let more = match context.debug {

@@ -4,6 +4,7 @@ mod lines;
 mod palette;
 mod picture;
 mod plain;
+pub(crate) mod rawjson;
 mod terminal;
 
 use std::cell::Cell;
@@ -12,9 +13,11 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::build::event::{Event, Observer};
+use crate::cli::context::Context;
 
 pub(crate) use palette::{Palette, Role};
 use plain::Plain;
+use rawjson::RawJson;
 pub(crate) use terminal::Look;
 use terminal::Terminal;
 
@@ -27,6 +30,32 @@ pub(crate) enum Style {
     Plain,
     /// A picture of what runs, drawn again and again.
     Terminal,
+    /// A JSON object for everything that happens.
+    RawJson,
+}
+
+impl Style {
+    /// Whether lines of text are out of place on stderr, but for the error that ends the build.
+    pub(crate) fn is_wordless(self) -> bool {
+        matches!(self, Style::Quiet | Style::RawJson)
+    }
+
+    /// Shows a warning.
+    pub(crate) fn warn(self, context: &Context, text: &str) {
+        match self {
+            Style::RawJson => rawjson::warn(text),
+            _ => context.warn(text),
+        }
+    }
+
+    /// Shows what has been done for an image, in words.
+    pub(crate) fn exported(self, context: &Context, done: &[String]) {
+        match self {
+            Style::Quiet => {}
+            Style::RawJson => rawjson::exported(done),
+            Style::Plain | Style::Terminal => done.iter().for_each(|words| context.eprintln(words)),
+        }
+    }
 }
 
 /// Watches a build, and whether the user wants it to end.
@@ -43,6 +72,7 @@ impl Watcher {
             Style::Quiet => Box::new(Terminal::new(None)),
             Style::Plain => Box::new(Plain::new()),
             Style::Terminal => Box::new(Terminal::new(Some(look))),
+            Style::RawJson => Box::new(RawJson::new()),
         };
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
