@@ -19,6 +19,7 @@
 //! userns       the user's id map: found, written, entered
 //! settings     what the command line and the environment decided, as data
 //! units        sizes as people write them
+//! unfinished   files that get their name when they are whole
 //! bounded      reading what others wrote, up to a bound
 //! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
 //! ```
@@ -47,6 +48,7 @@ pub mod runtime;
 pub mod settings;
 pub mod store;
 pub mod sys;
+pub mod unfinished;
 pub mod units;
 pub mod userns;
 pub mod volume;

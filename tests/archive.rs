@@ -17,6 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(platforms_of_an_index),
         scenario!(loads_side_by_side),
         scenario!(what_cannot_be_saved),
+        scenario!(an_interrupted_save_leaves_nothing).needs(Need::Busybox),
         scenario!(what_cannot_be_loaded),
         scenario!(by_way_of_skopeo)
             .needs(Need::Program("skopeo"))
@@ -295,4 +296,30 @@ fn loads_side_by_side(env: &TestEnv) {
     }
     env.ctr("system check").ok();
     assert_eq!(id_of(env, &name), image.config_blob().digest());
+}
+
+fn an_interrupted_save_leaves_nothing(env: &TestEnv) {
+    use nix::sys::signal::Signal;
+    env.image("busybox");
+    let dockerfile = "FROM busybox\nRUN dd if=/dev/zero of=/much bs=1M count=300\n";
+    env.ctr("build -q -t much -").stdin(dockerfile).ok();
+    env.file("out/kept", "");
+    let out = env.work().join("out");
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let save = env
+            .ctr(["save", "-o", out.join("much.tar").to_str().unwrap(), "much"])
+            .spawn();
+        let descriptors = format!("/proc/{}/fd", save.pid());
+        env.until(std::time::Duration::from_secs(20), || {
+            let entries = std::fs::read_dir(&descriptors).into_iter().flatten();
+            let mut open = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+            open.any(|file| file.starts_with(&out))
+        });
+        save.signal(signal);
+        save.wait().exits(128 + signal as i32);
+        let names: Vec<_> = (std::fs::read_dir(&out).unwrap())
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["kept"], "after {signal}");
+    }
 }

@@ -13,6 +13,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use super::causes;
 use super::output::escape::line;
@@ -133,6 +134,18 @@ impl Failure {
             "write /dev/{stream}: {}",
             words(&error.to_string())
         ))
+    }
+
+    /// An operation on a file, in Go's words, which are Docker's: `open out.tar: permission denied`.
+    pub(crate) fn on_file(
+        operation: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> Failure {
+        let path = path.display().to_string();
+        move |error| {
+            let why = words(&error.to_string());
+            Failure::message(format!("{operation} {path}: {why}"))
+        }
     }
 
     /// Puts before the first line what was to be done, and to what.

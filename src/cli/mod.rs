@@ -7,7 +7,6 @@
 //! environment  environment and global flags → Settings
 //! error        what a failure prints, and its exit code; causes: library errors → hints and codes; usage: clap's
 //!              complaints → Docker's words
-//! unfinished   files that get their names when they are whole
 //! output/      tables, --format, sizes, times, progress
 //! template/    Go templates
 //! inspect/     the JSON of `inspect`
@@ -30,7 +29,6 @@ mod output;
 mod secret;
 mod streams;
 mod template;
-mod unfinished;
 mod usage;
 mod variables;
 

@@ -9,13 +9,13 @@ use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::output::progress::Watcher;
 use crate::cli::streams;
-use crate::cli::unfinished::Unfinished;
 use crate::container::Engine;
 use crate::content::Reference;
 use crate::image::archive::{self, Directory, Format, Item, SaveOptions, Tar};
 use crate::image::layer::{self, UnpackOptions};
 use crate::image::push::{self, PushOptions};
 use crate::registry::{Credentials, Timing};
+use crate::unfinished::Unfinished;
 use crate::userns::IdMap;
 
 /// What is written at once.
@@ -229,12 +229,15 @@ impl Place {
                 out.flush().map_err(|error| self.failed(error))
             }
             Place::File(path) | Place::Directory(path) => {
-                let unfinished = Unfinished::beside(path)?;
+                let unfinished =
+                    Unfinished::beside(path).map_err(Failure::on_file("open", path))?;
                 let mut out = BufWriter::with_capacity(BUFFER, &unfinished.file);
                 write(&mut out)?;
                 out.flush().map_err(|error| self.failed(error))?;
                 drop(out);
-                unfinished.finish(path)
+                unfinished
+                    .finish(path)
+                    .map_err(Failure::on_file("rename", path))
             }
         }
     }

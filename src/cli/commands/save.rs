@@ -10,12 +10,12 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::streams;
-use crate::cli::unfinished::Unfinished;
 use crate::content::{Digest, Reference};
 use crate::image::archive::{self, Directory, Format, Item, SaveOptions, Sink, Tar};
 use crate::image::layer::UnpackOptions;
 use crate::image::{self};
 use crate::store::Store;
+use crate::unfinished::Unfinished;
 
 /// What is written to the disk at once.
 const BUFFER: usize = 256 << 10;
@@ -88,9 +88,10 @@ impl Command for Save {
         match &self.output {
             Some(path) if is_directory => save(&mut Directory::create(path)?)?,
             Some(path) => {
-                let file = Unfinished::beside(path)?;
+                let file = Unfinished::beside(path).map_err(Failure::on_file("open", path))?;
                 save(&mut Tar::new(BufWriter::with_capacity(BUFFER, &file.file)))?;
-                file.finish(path)?;
+                file.finish(path)
+                    .map_err(Failure::on_file("rename", path))?;
             }
             None => {
                 let out = BufWriter::with_capacity(BUFFER, io::stdout().lock());

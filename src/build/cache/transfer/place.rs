@@ -17,6 +17,7 @@ use crate::image::Platform;
 use crate::image::manifest::{Descriptor, Document, Manifest};
 use crate::registry::{Access, Content, Credentials, Piece, Session, Timing, Upload, Wanted};
 use crate::settings::Settings;
+use crate::unfinished::Unfinished;
 
 /// What `oci-layout` holds.
 const LAYOUT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -218,23 +219,19 @@ fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, TransferError> {
     bounded::read_file(path, limit).map_err(failed("read", path))
 }
 
-/// Writes a file beside its place, then moves it there.
+/// Writes a file that readers see whole, or not at all.
 fn replace(
     path: &Path,
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), TransferError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(failed("create", dir))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = File::create(&beside)
-        .and_then(|mut file| write(&mut file))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written.map_err(failed("write", path))
+    Unfinished::beside(path)
+        .and_then(|mut unfinished| {
+            write(&mut unfinished.file)?;
+            unfinished.finish(path)
+        })
+        .map_err(failed("write", path))
 }
 
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TransferError {
