@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_login_with_a_token_service),
         scenario!(prompts_do_not_show_the_password),
         scenario!(a_kept_login_is_tried_first),
+        scenario!(docker_io_wants_a_name_and_a_password_or_a_token),
         scenario!(logout_forgets_this_one_only),
         scenario!(helpers_keep_logins),
         scenario!(wrong_usage_in_dockers_words),
@@ -115,6 +116,20 @@ fn a_kept_login_is_tried_first(env: &TestEnv) {
         .exits(1)
         .stderr_has("Login did not succeed with the stored credentials")
         .stderr_has("Cannot perform an interactive login from a non TTY device");
+}
+
+fn docker_io_wants_a_name_and_a_password_or_a_token(env: &TestEnv) {
+    env.ctr("login").run().exits(1).stderr(
+        "Error: Cannot perform an interactive login from a non TTY device\n\
+        Hint: ctr login -u NAME --password-stdin < FILE, with a password or a personal access token in FILE: see \
+        https://docs.docker.com/go/access-tokens/; there is no login by way of a web browser here\n",
+    );
+    let mut terminal = env.ctr("login").terminal();
+    terminal.expect("Personal Access Token (PAT)");
+    terminal.expect("makes a token there and enters it as the password.");
+    terminal.expect("Username: ");
+    terminal.send("\u{3}");
+    terminal.wait();
 }
 
 fn logout_forgets_this_one_only(env: &TestEnv) {

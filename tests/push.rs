@@ -12,6 +12,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_pulled_image_keeps_its_digest),
         scenario!(an_imported_image_is_packed_the_same_each_time).needs(Need::Busybox),
         scenario!(a_repository_of_the_registry_lends_its_layers),
+        scenario!(what_was_pushed_from_here_is_up_to_date),
         scenario!(all_tags_and_quiet),
         scenario!(zstd_and_levels).needs(Need::Busybox),
         scenario!(an_index_as_far_as_it_is_here),
@@ -143,6 +144,20 @@ fn a_repository_of_the_registry_lends_its_layers(env: &TestEnv) {
         registry.manifest("a/first", "1"),
         registry.manifest("b/second", "1")
     );
+}
+
+fn what_was_pushed_from_here_is_up_to_date(env: &TestEnv) {
+    let registry = Registry::start();
+    let name = registry.name("own:1");
+    let id = import(env, &name);
+    env.ctr(["push", &name]).ok();
+    // The first sees another manifest, the second the one it knows by then.
+    for _ in 0..2 {
+        let pulled = env.ctr(["pull", &name]).ok();
+        pulled.stderr_has(&format!("Status: Image is up to date for {name}\n"));
+    }
+    let now = env.ctr(["image", "inspect", "-f", "{{.Id}}", &name]).ok();
+    assert_eq!(now.line(), id);
 }
 
 fn all_tags_and_quiet(env: &TestEnv) {

@@ -135,7 +135,7 @@ pub fn loads(data: &[u8]) -> bool {
         &store,
         Input::Stream(Box::new(data)),
         &options,
-        &archive::Silent,
+        &ctr::image::Silent,
     );
     assert_eq!(store.check().expect("a store"), []);
     let mut left = std::fs::read_dir(store.root().join("tmp")).expect("the directory");

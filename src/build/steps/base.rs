@@ -4,8 +4,9 @@ use crate::build::apart;
 use crate::build::error::Error;
 use crate::build::stage::Worker;
 use crate::content::{Reference, limits};
+use crate::image::Silent;
 use crate::image::layer::UnpackOptions;
-use crate::image::pull::{self, PullOptions, Silent};
+use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Image, Platform};
 use crate::registry::{Credentials, Timing};
 

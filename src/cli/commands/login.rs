@@ -17,7 +17,16 @@ const MAX_PASSWORD: u64 = 1 << 20;
 
 /// What Docker says before it asks for a login to docker.io.
 const ABOUT_DOCKER_IO: &str = "Log in with your Docker ID or email address to push and pull images from Docker Hub. \
-    If you don't have a Docker ID, head over to https://hub.docker.com/ to create one.\n";
+    If you don't have a Docker ID, head over to https://hub.docker.com/ to create one.\n\
+    You can log in with your password or a Personal Access Token (PAT). Using a limited-scope PAT grants better security and \
+    is required for organizations using SSO. Learn more at https://docs.docker.com/go/access-tokens/\n\
+    There is no login by way of a web browser here: who has no password makes a token there and enters it as the password.\n";
+
+/// What to do where nobody can be asked.
+const HINT: &str = "ctr login -u NAME --password-stdin SERVER < FILE";
+/// As [`HINT`], for docker.io, where Docker would begin a login by way of a web browser.
+const HINT_FOR_DOCKER_IO: &str = "ctr login -u NAME --password-stdin < FILE, with a password or a personal access token in \
+    FILE: see https://docs.docker.com/go/access-tokens/; there is no login by way of a web browser here";
 
 /// Authenticate to a registry
 #[derive(Debug, Args)]
@@ -67,7 +76,10 @@ impl Command for Login {
             return Err(Failure::message(
                 "Cannot perform an interactive login from a non TTY device",
             )
-            .with_hint("ctr login -u NAME --password-stdin SERVER < FILE"));
+            .with_hint(match server.is_docker_io() {
+                true => HINT_FOR_DOCKER_IO,
+                false => HINT,
+            }));
         }
         let user = match user {
             Some(user) => user,

@@ -3,8 +3,7 @@
 use super::escape;
 use super::layers::{Layers, Line};
 use crate::cli::streams;
-use crate::content::Digest;
-use crate::image::{archive, pull, push};
+use crate::image::{Event, Progress};
 
 /// Watches pulls, pushes and loads.
 #[derive(Debug)]
@@ -27,20 +26,22 @@ impl Watcher {
     }
 }
 
-impl pull::Progress for Watcher {
-    fn event(&self, event: pull::Event<'_>) {
-        use pull::{Event, LayerState};
+impl Progress for Watcher {
+    fn event(&self, event: Event<'_>) {
         match event {
             Event::Pulling { tag, repository } => {
                 self.0.line(&format!("{tag}: Pulling from {repository}"));
             }
+            Event::Partial { index, manifest } => {
+                // Docker's words.
+                self.0.line(
+                    "Not all multiplatform-content is present and only the available single-platform image was pushed",
+                );
+                self.0.line(&format!("{index} -> {manifest}"));
+            }
             Event::Layer { id, state } => {
-                let numbers = match state {
-                    LayerState::Downloading { current, total }
-                    | LayerState::Extracting { current, total } => Some((current, total)),
-                    _ => None,
-                };
                 let words = state.to_string();
+                let numbers = state.bytes().map(|bytes| (bytes.current, bytes.total));
                 self.0.layer(id, &Line { words, numbers });
             }
             Event::Digest(digest) => {
@@ -57,43 +58,8 @@ impl pull::Progress for Watcher {
                 self.0
                     .line(&format!("Status: Image is up to date for {reference}"));
             }
+            Event::Pushed => self.finish(),
             Event::Warning(text) => self.0.always(&format!("WARNING: {}", escape::line(text))),
         }
-    }
-}
-
-impl push::Progress for Watcher {
-    fn event(&self, event: push::Event<'_>) {
-        use push::{Event, LayerState};
-        match event {
-            Event::Partial { index, manifest } => {
-                // Docker's words.
-                self.0.line(
-                    "Not all multiplatform-content is present and only the available single-platform image was pushed",
-                );
-                self.0.line(&format!("{index} -> {manifest}"));
-            }
-            Event::Layer { id, state } => {
-                let numbers = match state {
-                    LayerState::Pushing { current, total } => Some((current, total)),
-                    _ => None,
-                };
-                let words = state.to_string();
-                self.0.layer(id, &Line { words, numbers });
-            }
-            Event::Done => self.finish(),
-        }
-    }
-}
-
-impl archive::Progress for Watcher {
-    fn loading(&self, diff_id: &Digest, current: u64, total: u64) {
-        let numbers = (current < total).then_some((current, total));
-        let words = match numbers {
-            Some(_) => "Loading layer",
-            None => "Loaded layer",
-        }
-        .to_owned();
-        self.0.layer(diff_id.short(), &Line { words, numbers });
     }
 }

@@ -9,11 +9,12 @@ use std::path::Path;
 use super::Error;
 use super::container::Section;
 use super::found::FoundLayer;
-use super::load::{LoadOptions, Progress};
+use super::load::LoadOptions;
 use crate::content::{Algorithm, Digest, Hasher};
 use crate::image::decompress::{Decompress, compression_of};
 use crate::image::layer::{self, Unpacked};
 use crate::image::manifest::Compression;
+use crate::image::{Bytes, Event, LayerState, Progress};
 use crate::store::{self, BlobWriter, Store, Verified};
 
 /// Read at once.
@@ -236,6 +237,18 @@ struct Reader<'a> {
     progress: &'a dyn Progress,
 }
 
+impl Reader<'_> {
+    fn report(&self, current: u64) {
+        let total = self.size;
+        let state = match current < total {
+            true => LayerState::Loading(Bytes { current, total }),
+            false => LayerState::Loaded,
+        };
+        let id = self.layer.diff_id.short();
+        self.progress.event(Event::Layer { id, state });
+    }
+}
+
 impl Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.failure.is_some() {
@@ -252,7 +265,7 @@ impl Read for Reader<'_> {
         let done = self.size - self.section.len();
         if done - self.reported >= REPORT_BYTES || count == 0 {
             self.reported = done;
-            self.progress.loading(&self.layer.diff_id, done, self.size);
+            self.report(done);
         }
         Ok(count)
     }

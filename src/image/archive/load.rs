@@ -18,6 +18,7 @@ use super::found::{self, Found, FoundImage, FoundLayer};
 use super::incoming::{self, Arrived, Packed};
 use crate::content::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use crate::content::{Algorithm, Digest, Reference};
+use crate::image::Progress;
 use crate::image::layer::UnpackOptions;
 use crate::image::outgoing::layer_type;
 use crate::image::{Image, Platform};
@@ -45,20 +46,6 @@ pub struct Loaded {
     pub replaced: Vec<(Reference, Digest)>,
     /// Each once, for the user.
     pub warnings: Vec<String>,
-}
-
-/// Watches a load. Called from several threads.
-pub trait Progress: Sync {
-    /// So many bytes of a layer are through.
-    fn loading(&self, diff_id: &Digest, current: u64, total: u64);
-}
-
-/// Nobody watches.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn loading(&self, _: &Digest, _: u64, _: u64) {}
 }
 
 /// Loads every image of an archive. The process runs inside the user's id map (`userns::enter`), and has one thread again

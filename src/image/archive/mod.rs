@@ -28,6 +28,6 @@ mod tests;
 
 pub use container::Input;
 pub use error::Error;
-pub use load::{LoadOptions, Loaded, Progress, Silent, load};
+pub use load::{LoadOptions, Loaded, load};
 pub use save::{Format, Item, SaveOptions, save};
 pub use sink::{Directory, Fill, Sink, Tar};

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::content::media_type::{OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST};
 use crate::content::{Digest, limits};
+use crate::image::Silent;
 use crate::image::layer::{Owners, UnpackOptions};
 use crate::image::list;
 use crate::store::Store;

@@ -11,11 +11,11 @@ use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::time::{Duration, Instant};
 
-use super::progress::{Event, LayerState, Progress};
 use super::{Error, PullOptions};
 use crate::content::{Digest, Hasher};
 use crate::image::decompress::Decompress;
 use crate::image::layer::{self, Unpacked};
+use crate::image::{Bytes, Event, LayerState, Progress};
 use crate::registry::{Feed, Piece};
 use crate::store::{self, BlobWriter, Store, Verified};
 
@@ -54,7 +54,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    pub(super) fn report(&self, job: &Job, state: LayerState) {
+    pub(super) fn report(&self, job: &Job, state: LayerState<'_>) {
         let id = job.digest.short();
         self.progress.event(Event::Layer { id, state });
     }
@@ -264,10 +264,10 @@ impl<'a> Incoming<'a> {
                     self.writer.write(&bytes)?;
                     self.piece = bytes;
                     if self.reporter.is_due() {
-                        let state = LayerState::Downloading {
+                        let state = LayerState::Downloading(Bytes {
                             current: self.writer.offset(),
                             total: self.job.size,
-                        };
+                        });
                         self.context.report(self.job, state);
                     }
                 }
@@ -343,10 +343,10 @@ struct Stored<'a> {
 impl BufRead for Stored<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.reporter.is_due() {
-            let state = LayerState::Extracting {
+            let state = LayerState::Extracting(Bytes {
                 current: self.current,
                 total: self.job.size,
-            };
+            });
             self.context.report(self.job, state);
         }
         self.reader.fill_buf()

@@ -9,8 +9,8 @@ use std::thread;
 use super::Error;
 use super::documents::Remote;
 use super::layer::{Context, Job, Outcome};
-use super::progress::{Event, LayerState};
 use crate::content::Algorithm;
+use crate::image::{Event, LayerState};
 use crate::registry::{self, Feed, Session, Wanted};
 use crate::store::{Store, Verified};
 

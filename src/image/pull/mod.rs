@@ -16,14 +16,12 @@ mod documents;
 mod error;
 mod layer;
 mod layers;
-mod progress;
 
 pub use error::Error;
-pub use progress::{Event, LayerState, Progress, Silent};
 
 use self::layer::Context;
 use super::layer::UnpackOptions;
-use super::{Image, Platform};
+use super::{Event, Image, Platform, Progress};
 use crate::content::{Digest, Reference};
 use crate::registry::{Access, Credentials, Session, Timing};
 use crate::settings::Settings;
@@ -95,6 +93,11 @@ pub fn pull(
         options,
         progress,
     };
+    // As moby's `pullTag`: what was pushed from here is the same image under another manifest, and nothing new.
+    let image_id = remote.manifest.config.digest.clone();
+    let before = store.get_ref(&reference)?;
+    let before = before.and_then(|old| whole_image(store, &old, options.platform.as_ref()));
+    let is_newer = before.is_none_or(|before| before != image_id);
     layers::fetch(&context, &session, &jobs, &remote)?;
 
     let target = remote.target().clone();
@@ -104,8 +107,8 @@ pub fn pull(
     store.set_ref(Some(&reference.with_digest(target.clone())), &target)?;
     let pulled = Pulled {
         target,
-        image_id: remote.manifest.config.digest,
-        is_newer: true,
+        image_id,
+        is_newer,
     };
     conclude(progress, &reference, &pulled);
     Ok(pulled)

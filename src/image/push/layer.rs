@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::progress::{Event, LayerState, Progress};
 use super::{Error, PushOptions};
 use crate::content::{Algorithm, Digest, Hasher, limits};
 use crate::image::compress::Packing;
 use crate::image::decompress::Decompress;
 use crate::image::manifest::Descriptor;
 use crate::image::outgoing::{self, ImagePlan, Known};
+use crate::image::{Bytes, Event, LayerState, Progress};
 use crate::image::{Image, layer};
 use crate::registry::limits::PARALLEL_UPLOADS;
 use crate::registry::{self, Content, Mounted, Place, Session, Upload, UploadEvent};
@@ -258,7 +258,7 @@ impl Batch<'_> {
     fn is_there(&self, diff_id: &Digest, blob: &Descriptor) -> Result<There, Error> {
         let session = self.context.session;
         if session.has_blob(&blob.digest)? {
-            self.context.report(diff_id, LayerState::AlreadyExists);
+            self.context.report(diff_id, LayerState::ExistsThere);
             return Ok(There::Yes);
         }
         let mut left = None;
@@ -307,10 +307,8 @@ impl Batch<'_> {
         file: File,
         place: Option<Place>,
     ) -> Result<(), Error> {
-        let pushing = |current| LayerState::Pushing {
-            current,
-            total: size,
-        };
+        let total = size;
+        let pushing = |current| LayerState::Pushing(Bytes { current, total });
         let upload = Upload {
             digest: digest.clone(),
             size,

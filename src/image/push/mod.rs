@@ -15,17 +15,15 @@
 
 mod error;
 mod layer;
-mod progress;
 
 use std::num::NonZeroUsize;
 
 pub use self::error::Error;
 use self::layer::Context;
-pub use self::progress::{Event, LayerState, Progress, Silent};
-use super::Platform;
 use super::compress::Packing;
 use super::layer::Owners;
 use super::outgoing::{self, Document, ImagePlan, Known, Plan};
+use super::{Event, Platform, Progress};
 use crate::content::{Digest, Reference};
 use crate::registry::{Access, Credentials, Session, Timing};
 use crate::settings::Settings;
@@ -116,7 +114,7 @@ pub fn push(
     let name = reference.tag().unwrap_or(top.digest.as_str());
     session.put_manifest(name, &top.media_type, &top.bytes)?;
     record(store, reference, &top, &sent)?;
-    progress.event(Event::Done);
+    progress.event(Event::Pushed);
     Ok(Pushed {
         digest: top.digest,
         size: top.bytes.len() as u64,
