@@ -7,7 +7,7 @@
 //! environment  environment and global flags → Settings
 //! error        what a failure prints, and its exit code; causes: library errors → hints and codes; usage: clap's
 //!              complaints → Docker's words
-//! output/      tables, --format, sizes, times, progress
+//! output/      tables, --format, sizes, times, progress of transfers and builds
 //! template/    Go templates
 //! inspect/     the JSON of `inspect`
 //! ```
