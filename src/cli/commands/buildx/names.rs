@@ -20,7 +20,7 @@ use crate::bounded;
 use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
-use crate::cli::unfinished::Unfinished;
+use crate::unfinished::Unfinished;
 
 /// The name that the builder has by itself.
 pub(super) const DEFAULT: &str = "default";
@@ -75,13 +75,15 @@ impl Names {
         let mut names = Names::read(context)?;
         let result = work(&mut names)?;
         let path = path(context)?;
-        let mut unfinished = Unfinished::beside(&path)?;
+        let mut unfinished = Unfinished::beside(&path).map_err(Failure::on_file("open", &path))?;
         let text = serde_json::to_string(&names).unwrap_or_default();
         let written = writeln!(unfinished.file, "{text}");
         written.map_err(|error| {
             Failure::of(error).about(&format!("cannot write {}", path.display()))
         })?;
-        unfinished.finish(&path)?;
+        unfinished
+            .finish(&path)
+            .map_err(Failure::on_file("rename", &path))?;
         Ok(result)
     }
 
