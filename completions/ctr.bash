@@ -354,7 +354,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
+            opts="-f -o -q -t -v --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -413,6 +413,10 @@ _ctr() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignorefile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -508,6 +512,14 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ulimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -534,7 +546,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
+            opts="-f -o -q -t -v --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -596,6 +608,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ignorefile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -685,6 +701,14 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -770,7 +794,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
+            opts="-f -o -q -t -v --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -829,6 +853,10 @@ _ctr() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignorefile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -921,6 +949,14 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2120,7 +2156,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --ssh --tag --target --timestamp --unsetenv --unsetlabel --ulimit"
+            opts="-f -o -q -t -v --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --ulimit"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2179,6 +2215,10 @@ _ctr() {
                     return 0
                     ;;
                 --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignorefile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2271,6 +2311,14 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --volume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -v)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -139,6 +139,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export re
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
@@ -160,6 +161,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l target -d 'Build this 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
@@ -169,6 +171,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registrie
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash-all -d 'Make one layer of all, those of the base image included'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
@@ -298,6 +302,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
@@ -319,6 +324,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
@@ -328,6 +334,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -365,6 +373,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
@@ -386,6 +395,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
@@ -395,6 +405,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -624,6 +636,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
@@ -645,6 +658,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
@@ -654,6 +668,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'

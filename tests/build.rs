@@ -286,7 +286,7 @@ RUN --mount=type=cache,target=/cache/c --mount=type=tmpfs,target=/mnt/t --mount=
 FROM busybox
 COPY --from=one /data /data
 COPY sub/ /etc/
-RUN rm /data/link; test -e /data/e/b && test ! -e /cache && echo 2 > /data/two
+RUN rm /data/link; mkdir -p /fresh/deep /data/fresh; test -e /data/e/b && test ! -e /cache && echo 2 > /data/two
 "#;
 
 fn layers_are_the_same_without_an_overlay(env: &TestEnv) {

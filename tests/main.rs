@@ -22,6 +22,8 @@ mod build_hostile;
 mod build_output;
 mod build_progress;
 mod build_remote;
+mod build_sources;
+mod build_squash;
 mod buildx;
 mod cache;
 mod corpus;
@@ -69,6 +71,8 @@ const FILES: &[File] = &[
     ("build_output", build_output::scenarios),
     ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),
+    ("build_sources", build_sources::scenarios),
+    ("build_squash", build_squash::scenarios),
     ("buildx", buildx::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),

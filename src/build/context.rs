@@ -128,15 +128,28 @@ pub fn ignore(dir: &Path, dockerfile: Option<&Path>, origin: Origin) -> Result<I
     let shared = [".containerignore", ".dockerignore"].map(|name| dir.join(name));
     for path in own.into_iter().chain(shared) {
         if let Some(bytes) = origin.read(dir, &path, MAX_IGNORE_BYTES)? {
-            return Ignore::parse(&String::from_utf8_lossy(&bytes)).map_err(|source| {
-                Error::Ignore {
-                    name: path.display().to_string(),
-                    source,
-                }
-            });
+            return rules(&path, &bytes);
         }
     }
     Ok(Ignore::default())
+}
+
+/// Reads the rules that the user names, which count instead of those of [`ignore()`].
+///
+/// # Errors
+///
+/// As for [`ignore()`]; [`Error::Io`] also where there is no such file.
+pub fn ignore_file(path: &Path) -> Result<Ignore, Error> {
+    let bytes = bounded::read_file(path, MAX_IGNORE_BYTES).map_err(failed("read", path))?;
+    let missing = || failed("read", path)(std::io::ErrorKind::NotFound.into());
+    rules(path, &bytes.ok_or_else(missing)?)
+}
+
+fn rules(path: &Path, bytes: &[u8]) -> Result<Ignore, Error> {
+    Ignore::parse(&String::from_utf8_lossy(bytes)).map_err(|source| Error::Ignore {
+        name: path.display().to_string(),
+        source,
+    })
 }
 
 /// What the fetching of a context has to know.

@@ -28,10 +28,21 @@ pub(super) struct StageResult {
     pub image: ImageConfiguration,
     /// Its layers, lowest first. All of them are in the store.
     pub layers: Vec<Layer>,
+    /// What of it came with the base image.
+    pub inherited: Inherited,
     /// The ARGs that a stage which begins with it has, with their values.
     pub arguments: Vec<(String, String)>,
     /// What of the cache it comes from.
     pub used: Used,
+}
+
+/// How much of a stage's result is the image's that it, or the stage it begins with, has begun with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Inherited {
+    /// Layers, from the lowest.
+    pub layers: usize,
+    /// Entries of the history, from the first.
+    pub history: usize,
 }
 
 /// From a worker.

@@ -10,6 +10,7 @@
 //! plan         the stages that are needed, and what they need
 //! schedule     one process for each, side by side; message is what they tell each other, event what the user sees of it
 //! stage        one stage: instruction after instruction
+//! squash       the layers of the result made one
 //! config       instructions that only change the image config
 //! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
 //! inflate      compressed archives
@@ -44,6 +45,7 @@ mod plan;
 pub mod remote;
 pub mod request;
 mod schedule;
+mod squash;
 mod stage;
 mod steps;
 mod tree;
@@ -109,7 +111,12 @@ pub fn build<'a>(
     let result = schedule::run(
         request, plan, engine, owners, &imported, &mut lease, observer,
     );
-    let exported = result.and_then(|(result, used)| {
+    let squashed = result.and_then(|(mut result, used)| {
+        squash::run(request, engine, owners, &mut result, &mut lease, observer)?;
+        Ok((result, used))
+    });
+    observer.finish();
+    let exported = squashed.and_then(|(result, used)| {
         export(request, engine, owners, &result, &used, observer)?;
         Ok(result)
     });

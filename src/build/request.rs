@@ -49,6 +49,8 @@ pub struct Request {
     pub jobs: usize,
     /// `--skip-unused-stages=false`: also stages before the target that it does not need.
     pub build_unused: bool,
+    /// `--squash`, `--squash-all`: the layers are made one.
+    pub squash: Option<Squash>,
     /// `--format=docker`: manifest and media types are Docker's.
     pub docker_format: bool,
     /// `--pull`: base images are asked for at their registries although they are here.
@@ -57,6 +59,8 @@ pub struct Request {
     pub network: Mode,
     /// `--add-host`.
     pub hosts: Vec<(String, IpAddr)>,
+    /// `--volume`: what every RUN sees of the host.
+    pub volumes: Vec<Volume>,
     /// `--shm-size`, bytes.
     pub shm_size: Option<u64>,
     /// What each RUN may use.
@@ -77,6 +81,28 @@ pub struct Request {
     pub shell: Option<Streams<'static>>,
     /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
     pub logins: Vec<(Reference, Credentials)>,
+}
+
+/// A file or directory of the host that every RUN sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Absolute.
+    pub source: PathBuf,
+    /// Clean absolute path, never `/`.
+    pub target: String,
+    /// Mount options, as runtime-spec has them.
+    pub options: Vec<String>,
+    /// `:O`: what RUN changes is forgotten when it ends.
+    pub is_overlay: bool,
+}
+
+/// Which layers of the result are made one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Squash {
+    /// Those that the Dockerfile's steps have made.
+    New,
+    /// All of them.
+    All,
 }
 
 /// The files of a context.

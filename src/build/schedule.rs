@@ -102,7 +102,6 @@ pub(super) fn run(
             observer.event(&Event::Warning { text });
         }
     }
-    observer.finish();
     let used = std::mem::take(&mut scheduler.used);
     result.map(|result| (result, used))
 }

@@ -7,19 +7,20 @@
 //! Spec: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::bounded;
 use crate::rootfs::Root;
+use crate::rootfs::levels::{Found, Levels, name_in_proc};
 
 /// Links followed for one path, as in the kernel (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -30,13 +31,10 @@ const MAX_COMPONENTS: usize = 4096;
 /// Bytes of the largest file read.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// A directory as the container sees it: the directories that are merged into it, topmost first.
-type Merged = Vec<Rc<OwnedFd>>;
-
 /// A root directory, seen from outside.
 #[derive(Debug)]
 pub(super) struct View {
-    root: Merged,
+    root: Levels,
 }
 
 /// A directory on the way to something.
@@ -48,15 +46,6 @@ pub(super) struct Directory {
     pub(super) mode: u32,
 }
 
-/// One name in a merged directory.
-enum Entry {
-    Absent,
-    Directory(Merged),
-    Link(Vec<u8>),
-    File(Rc<OwnedFd>),
-    Other,
-}
-
 impl View {
     /// The root of a container that is about to be started.
     ///
@@ -64,14 +53,10 @@ impl View {
     ///
     /// The directory that cannot be opened; one that is missing (nothing written yet) is left out.
     pub(super) fn of_root(root: &Root) -> io::Result<View> {
-        let mut merged = Vec::new();
-        let mut add = |path: &Path| match open_dir(path) {
-            Ok(fd) => {
-                merged.push(Rc::new(fd));
-                Ok(())
-            }
+        let mut levels = Levels::new(false);
+        let mut add = |path: &Path| match levels.add(path) {
             Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(io::Error::from(error)),
+            other => other,
         };
         match root {
             Root::Directory(dir) => add(dir)?,
@@ -80,13 +65,13 @@ impl View {
                 upperdir,
                 ..
             } => {
-                add(upperdir)?;
-                for dir in lowerdirs {
+                for dir in lowerdirs.iter().rev() {
                     add(dir)?;
                 }
+                add(upperdir)?;
             }
         }
-        Ok(View { root: merged })
+        Ok(View { root: levels })
     }
 
     /// A stack of layers, lowest first.
@@ -95,9 +80,9 @@ impl View {
     ///
     /// The directory that cannot be opened.
     pub(super) fn of_layers(layers: &[std::path::PathBuf]) -> io::Result<View> {
-        let mut root = Vec::new();
-        for layer in layers.iter().rev() {
-            root.push(Rc::new(open_dir(layer)?));
+        let mut root = Levels::new(false);
+        for layer in layers {
+            root.add(layer)?;
         }
         Ok(View { root })
     }
@@ -108,10 +93,9 @@ impl View {
     ///
     /// The process is gone, or somebody else's.
     pub(super) fn of_process(pid: u32) -> io::Result<View> {
-        let root = open_dir(Path::new(&format!("/proc/{pid}/root")))?;
-        Ok(View {
-            root: vec![Rc::new(root)],
-        })
+        let mut root = Levels::new(false);
+        root.add(Path::new(&format!("/proc/{pid}/root")))?;
+        Ok(View { root })
     }
 
     /// Reads a regular file; `None` where there is none.
@@ -140,18 +124,18 @@ impl View {
     /// Those of the files.
     pub(super) fn plain_directory(&self, name: &str, owner: u32) -> io::Result<Option<u32>> {
         match look_up(&self.root, name.as_bytes())? {
-            Entry::Absent => Ok(Some(0o755)),
-            Entry::Directory(merged) => {
-                let Some(top) = merged.first() else {
+            Found::Nothing | Found::Gone => Ok(Some(0o755)),
+            Found::Directory { levels, .. } => {
+                let Some(top) = levels.top() else {
                     return Ok(None);
                 };
-                let stat = rustix::fs::fstat(&**top)?;
+                let stat = rustix::fs::fstat(&*top.dir)?;
                 // Ownership that could not be applied, file capabilities: xattrs.
-                let xattrs = rustix::fs::listxattr(name_in_proc(top), &mut [0u8; 0])?;
+                let xattrs = rustix::fs::listxattr(name_in_proc(&top.dir), &mut [0u8; 0])?;
                 let plain = stat.st_uid == owner && xattrs == 0;
                 Ok(plain.then_some(stat.st_mode & 0o7777))
             }
-            _ => Ok(None),
+            Found::Other(..) => Ok(None),
         }
     }
 
@@ -164,9 +148,9 @@ impl View {
         let mut here = self.root.clone();
         for name in components(path.as_bytes()) {
             here = match look_up(&here, &name)? {
-                Entry::Absent => return Ok(false),
-                Entry::Directory(merged) => merged,
-                Entry::Link(_) | Entry::File(_) | Entry::Other => Merged::new(),
+                Found::Nothing | Found::Gone => return Ok(false),
+                Found::Directory { levels, .. } => levels,
+                Found::Other(..) => Levels::new(false),
             };
         }
         Ok(true)
@@ -183,18 +167,18 @@ impl View {
         let mut way = Vec::new();
         for name in components(path.as_bytes()) {
             match look_up(&here, &name)? {
-                Entry::Absent => return Ok(way),
-                Entry::Directory(merged) => {
-                    let top = merged.first().ok_or(Errno::NOENT)?;
-                    let stat = rustix::fs::fstat(&**top)?;
+                Found::Nothing | Found::Gone => return Ok(way),
+                Found::Directory { levels, .. } => {
+                    let top = levels.top().ok_or(Errno::NOENT)?;
+                    let stat = rustix::fs::fstat(&*top.dir)?;
                     way.push(Directory {
                         name: OsString::from_vec(name),
                         owner: stat.st_uid,
                         mode: stat.st_mode & 0o7777,
                     });
-                    here = merged;
+                    here = levels;
                 }
-                Entry::Link(_) | Entry::File(_) | Entry::Other => break,
+                Found::Other(..) => break,
             }
         }
         Ok(Vec::new())
@@ -203,7 +187,7 @@ impl View {
     /// Finds a regular file: its directory and its name there.
     fn find(&self, path: &[u8]) -> io::Result<Option<(Rc<OwnedFd>, Vec<u8>)>> {
         let mut rest: VecDeque<Vec<u8>> = components(path).collect();
-        let mut trail: Vec<Merged> = vec![self.root.clone()];
+        let mut trail: Vec<Levels> = vec![self.root.clone()];
         let (mut links, mut steps) = (0, 0);
         while let Some(name) = rest.pop_front() {
             steps += 1;
@@ -219,14 +203,23 @@ impl View {
             let Some(here) = trail.last() else {
                 return Ok(None);
             };
-            match look_up(here, &name)? {
-                Entry::Directory(merged) => trail.push(merged),
-                Entry::File(dir) if rest.is_empty() => return Ok(Some((dir, name))),
-                Entry::Link(target) => {
+            let (level, stat) = match look_up(here, &name)? {
+                Found::Nothing | Found::Gone => return Ok(None),
+                Found::Directory { levels, .. } => {
+                    trail.push(levels);
+                    continue;
+                }
+                Found::Other(level, stat) => (level, stat),
+            };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile if rest.is_empty() => return Ok(Some((level.dir, name))),
+                FileType::Symlink => {
                     links += 1;
                     if links > MAX_LINKS {
                         return Err(Errno::LOOP.into());
                     }
+                    let target = rustix::fs::readlinkat(&*level.dir, &name[..], Vec::new())?;
+                    let target = target.into_bytes();
                     if target.starts_with(b"/") {
                         trail.truncate(1);
                     }
@@ -234,16 +227,11 @@ impl View {
                         rest.push_front(component);
                     }
                 }
-                Entry::Absent | Entry::File(_) | Entry::Other => return Ok(None),
+                _ => return Ok(None),
             }
         }
         Ok(None)
     }
-}
-
-fn open_dir(path: &Path) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
 }
 
 fn components(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
@@ -252,54 +240,11 @@ fn components(path: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         .map(<[u8]>::to_vec)
 }
 
-/// Looks `name` up in a merged directory.
-fn look_up(here: &Merged, name: &[u8]) -> io::Result<Entry> {
-    let mut merged = Merged::new();
-    for (at, dir) in here.iter().enumerate() {
-        let stat = match rustix::fs::statat(&**dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT | Errno::NOTDIR) => continue,
-            stat => stat?,
-        };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let fd = rustix::fs::openat(&**dir, name, flags, Mode::empty())?;
-                let covers = at + 1 < here.len() && is_opaque(&fd);
-                merged.push(Rc::new(fd));
-                if covers {
-                    break;
-                }
-            }
-            // What is below a file, a link or a whiteout is hidden; so are they below a directory.
-            _ if !merged.is_empty() => break,
-            FileType::CharacterDevice if stat.st_rdev == 0 => break,
-            FileType::RegularFile => return Ok(Entry::File(dir.clone())),
-            FileType::Symlink => {
-                let target = rustix::fs::readlinkat(&**dir, name, Vec::new())?;
-                return Ok(Entry::Link(target.into_bytes()));
-            }
-            _ => return Ok(Entry::Other),
-        }
+fn look_up(here: &Levels, name: &[u8]) -> io::Result<Found> {
+    match CString::new(name) {
+        Ok(name) => Ok(here.look_up(&name)?),
+        Err(_) => Ok(Found::Nothing),
     }
-    Ok(if merged.is_empty() {
-        Entry::Absent
-    } else {
-        Entry::Directory(merged)
-    })
-}
-
-/// Whether the directory hides those below it.
-fn is_opaque(dir: &OwnedFd) -> bool {
-    let mut value = [0; 1];
-    matches!(
-        rustix::fs::getxattr(name_in_proc(dir), "user.overlay.opaque", &mut value),
-        Ok(1) if value == *b"y"
-    )
-}
-
-/// Returns the name by which the attributes of a mere place (`O_PATH`) can be read.
-fn name_in_proc(dir: &OwnedFd) -> String {
-    format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd())
 }
 
 #[cfg(test)]

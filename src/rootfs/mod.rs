@@ -17,6 +17,7 @@
 //! try again.
 
 mod copy;
+pub(crate) mod levels;
 mod overlay;
 mod select;
 mod stack;

@@ -18,7 +18,7 @@ use super::dockerfile::{Node, Problem, parse};
 use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
 use super::layer::{self, Layer};
-use super::message::{self, Report, StageResult};
+use super::message::{self, Inherited, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
 use super::request::{NamedContext, Request};
 use super::steps;
@@ -71,6 +71,8 @@ pub(super) struct Worker<'a> {
     /// The image so far.
     pub(super) image: crate::image::config::ImageConfiguration,
     pub(super) layers: Vec<Layer>,
+    /// What of both came with the base image.
+    inherited: Inherited,
     pub(super) scope: Scope,
     pub(super) platform: Platform,
     /// Results of other stages that have been asked for.
@@ -141,6 +143,7 @@ impl<'a> Worker<'a> {
                 network: StepNetwork::new(request.network.clone()),
                 image: config::scratch(&Platform::host()),
                 layers: Vec::new(),
+                inherited: Inherited::default(),
                 scope: plan.globals.stage(&[]),
                 platform: Platform::host(),
                 others: BTreeMap::new(),
@@ -175,6 +178,7 @@ impl<'a> Worker<'a> {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
             layers: std::mem::take(&mut worker.layers),
+            inherited: worker.inherited,
             used: std::mem::take(&mut worker.used),
         })
     }
@@ -210,6 +214,7 @@ impl<'a> Worker<'a> {
                 self.used = result.used;
                 self.image = result.image;
                 self.layers = result.layers;
+                self.inherited = result.inherited;
                 inherited = result.arguments;
             }
             Base::Image(image) => match self.request.contexts.get(&image) {
@@ -254,6 +259,10 @@ impl<'a> Worker<'a> {
         let image = image?;
         self.layers = self.layers_of(&image);
         self.image = image.config;
+        self.inherited = Inherited {
+            layers: self.layers.len(),
+            history: self.image.history.len(),
+        };
         Ok(())
     }
 

@@ -6,4 +6,5 @@ pub(super) mod copy;
 mod mounts;
 mod remote;
 pub(super) mod run;
+mod volumes;
 pub(super) mod workdir;

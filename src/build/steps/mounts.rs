@@ -335,7 +335,17 @@ fn bind(source: &Path, target: &str, options: &[&str]) -> Result<Mount, Error> {
     mount("bind", source, target, options)
 }
 
-fn mount(kind: &str, source: &Path, target: &str, options: Vec<String>) -> Result<Mount, Error> {
+/// Returns a mount as runtime-spec has it.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] where the specification's own types refuse something.
+pub(super) fn mount(
+    kind: &str,
+    source: &Path,
+    target: &str,
+    options: Vec<String>,
+) -> Result<Mount, Error> {
     MountBuilder::default()
         .destination(target)
         .typ(kind)

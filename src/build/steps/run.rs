@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Timespec, Timestamps};
 use rustix::process::{Signal, pidfd_send_signal};
 
-use super::mounts;
+use super::{mounts, volumes};
 use crate::build::config;
 use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
 use crate::build::error::{Error, failed};
@@ -150,6 +150,7 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
     for ulimit in &worker.request.resources.ulimits {
         key.field("ulimit", ulimit.to_string());
     }
+    volumes::add_to(&mut key, &worker.request.volumes);
     let mut list = Vec::new();
     for mount in &run.mounts {
         list.push(mounts::prepare(worker, mount, &mut key)?);
@@ -188,7 +189,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         .path()
         .join(format!("run-{}", worker.step.step));
     fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
-    let mut spec_mounts: Vec<Mount> = Vec::new();
+    let mut spec_mounts = volumes::mounts(&worker.request.volumes, &dir)?;
     let mut as_planned = true;
     let mut held = Vec::new();
     for (number, mount) in prepared.mounts.into_iter().enumerate() {

@@ -11,13 +11,13 @@ use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::Outputs;
 use super::limit_flags::LimitFlags;
-use super::{build_flags, build_output_flag, create_flags};
+use super::{build_flags, build_output_flag, build_volume, create_flags};
 use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
 use crate::build::dockerfile::stages::Stages;
 use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
-use crate::build::request::CachePolicy;
+use crate::build::request::{CachePolicy, Squash};
 use crate::build::{self, Built, Plan, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
@@ -94,6 +94,9 @@ pub(crate) struct Build {
     /// Set the form of the image's manifest: oci or docker (default: oci)
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Read the rules about files that the build does not see from this file, and from no other
+    #[arg(long, value_name = "FILE")]
+    ignorefile: Option<PathBuf>,
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
@@ -156,6 +159,12 @@ pub(crate) struct Build {
     /// Leave out stages that the target does not need (default: true)
     #[arg(long, default_value = "true")]
     skip_unused_stages: bool,
+    /// Make one layer of those that the Dockerfile adds to the base image
+    #[arg(long)]
+    squash: bool,
+    /// Make one layer of all, those of the base image included
+    #[arg(long)]
+    squash_all: bool,
     /// Show an agent's socket to RUN --mount=type=ssh
     #[arg(long, value_name = "default|ID[=SOCKET]")]
     ssh: Vec<String>,
@@ -174,6 +183,9 @@ pub(crate) struct Build {
     /// Remove labels of the base image
     #[arg(long, value_name = "NAME")]
     unsetlabel: Vec<String>,
+    /// Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have
+    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    volume: Vec<String>,
     #[command(flatten)]
     limits: LimitFlags,
     /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
@@ -210,7 +222,6 @@ impl Command for Build {
         Flag::value("policy"),
         Flag::value("resource"),
         Flag::value("cgroup-parent"),
-        Flag::switch("squash"),
         Flag::value("memory").short('m'),
         Flag::value("memory-swap"),
         Flag::value("cpu-shares").short('c'),
@@ -218,8 +229,6 @@ impl Command for Build {
         Flag::value("cpu-quota"),
         Flag::value("cpuset-cpus"),
         Flag::value("cpuset-mems"),
-        Flag::value("volume").short('v'),
-        Flag::value("ignorefile"),
         Flag::value("authfile"),
         Flag::value("creds"),
     ];
@@ -265,6 +274,7 @@ impl Command for Build {
         let mut input = Sources {
             path: &self.path,
             file: self.file.as_deref(),
+            ignore_file: self.ignorefile.as_deref(),
             named: &self.build_context,
             agents: &agents,
             secrets: &secrets,
@@ -412,10 +422,12 @@ impl Build {
             cache,
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
+            squash: self.squash()?,
             docker_format: self.docker_format()?,
             pull: self.pull,
             network,
             hosts: build_flags::hosts(&self.add_host)?,
+            volumes: build_volume::volumes(&self.volume)?,
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
             resources: self.limits.resources(),
             security_opt: build_flags::security(&self.security_opt)?,
@@ -434,6 +446,22 @@ impl Build {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
+    }
+
+    /// `--squash`, `--squash-all`.
+    fn squash(&self) -> Result<Option<Squash>, Failure> {
+        let squash = match (self.squash_all, self.squash) {
+            (true, _) => Squash::All,
+            (false, true) => Squash::New,
+            (false, false) => return Ok(None),
+        };
+        let targets = build_cache::targets(&self.cache_to)?;
+        if targets.iter().any(|target| target.place.is_none()) {
+            return Err(Failure::message(
+                "--cache-to type=inline is about the image's layers, of which --squash leaves none: use another type",
+            ));
+        }
+        Ok(Some(squash))
     }
 
     /// `--format`.

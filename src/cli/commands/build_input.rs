@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::build::context::{self, Access, Content, DockerfileText, Fetched, Origin};
 use crate::build::dockerfile::MAX_DOCKERFILE_BYTES;
+use crate::build::ignore::Ignore;
 use crate::build::remote::Remote;
 use crate::build::request::{Context as BuildContext, NamedContext};
 use crate::cli::context::Context;
@@ -20,6 +21,8 @@ pub(super) struct Sources<'a> {
     pub(super) path: &'a str,
     /// `-f`.
     pub(super) file: Option<&'a str>,
+    /// `--ignorefile`.
+    pub(super) ignore_file: Option<&'a Path>,
     /// `--build-context`.
     pub(super) named: &'a [String],
     /// `--ssh`, `--secret`.
@@ -46,6 +49,7 @@ impl Sources<'_> {
             sources: self,
             context,
             agents: self.agents.clone(),
+            ignore: self.ignore_file.map(context::ignore_file).transpose()?,
             inside: None,
             fetched: Vec::new(),
         };
@@ -71,6 +75,8 @@ struct Reader<'a> {
     sources: &'a Sources<'a>,
     context: &'a Context,
     agents: BTreeMap<String, PathBuf>,
+    /// `--ignorefile`: the rules of the build's own context, whatever it says itself.
+    ignore: Option<Ignore>,
     inside: Option<(Store, IdMap)>,
     fetched: Vec<Fetched>,
 }
@@ -113,7 +119,7 @@ impl Reader<'_> {
                 None => context::dockerfile(&dir, file.map(Path::new), Origin::Local)?,
             },
         };
-        let ignore = context::ignore(&dir, dockerfile.path.as_deref(), Origin::Local)?;
+        let ignore = self.ignore(&dir, &dockerfile, Origin::Local)?;
         let dir = Some(dir);
         Ok((dockerfile, BuildContext { dir, ignore }))
     }
@@ -156,9 +162,22 @@ impl Reader<'_> {
                 }
             },
         };
-        let ignore = context::ignore(dir, dockerfile.path.as_deref(), Origin::Fetched)?;
+        let ignore = self.ignore(dir, &dockerfile, Origin::Fetched)?;
         let dir = Some(dir.to_owned());
         Ok((dockerfile, BuildContext { dir, ignore }))
+    }
+
+    /// The files of the context `dir` that the build does not see.
+    fn ignore(
+        &self,
+        dir: &Path,
+        dockerfile: &DockerfileText,
+        origin: Origin,
+    ) -> Result<Ignore, Failure> {
+        match &self.ignore {
+            Some(ignore) => Ok(ignore.clone()),
+            None => Ok(context::ignore(dir, dockerfile.path.as_deref(), origin)?),
+        }
     }
 
     /// `-f URL`.

@@ -9,6 +9,7 @@ mod build_input;
 mod build_lint;
 mod build_output;
 mod build_output_flag;
+mod build_volume;
 mod builder;
 mod buildx;
 mod check;

@@ -14,6 +14,7 @@ mod attributes;
 mod finish;
 mod members;
 pub(crate) mod memory;
+mod merge;
 mod number;
 mod owner;
 mod owner_writer;
@@ -28,7 +29,7 @@ mod write;
 mod xattr;
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::content::{Digest, limits};
 use crate::userns::IdMap;
@@ -150,6 +151,23 @@ pub struct Written {
 /// [`Error::Write`] for what cannot be read in `dir`, [`Error::Read`] where `out` fails.
 pub fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Written, Error> {
     write::write(dir, owners, out)
+}
+
+/// Writes `layers`, lowest first, to `out` as one layer that does the same above the layers `below`: a tar as [`write()`]
+/// makes it.
+///
+/// The process runs inside the user's id map, as for [`unpack()`].
+///
+/// # Errors
+///
+/// As for [`write()`].
+pub fn write_merged(
+    below: &[PathBuf],
+    layers: &[PathBuf],
+    owners: Owners,
+    out: impl Write,
+) -> Result<Written, Error> {
+    merge::write(below, layers, owners, out)
 }
 
 /// Returns the chain IDs of `diff_ids`: the n-th names the stack of the lowest n+1 layers.

@@ -31,26 +31,19 @@ pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Writt
     let open = |errno: Errno| write_error("open", dir.as_os_str().as_encoded_bytes(), errno);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(open)?;
-    let mut writer = Writer {
-        out: Hashed::new(out),
-        owners,
-        unapplied: read_unapplied(dir)?,
-        links: HashMap::new(),
-        buffer: vec![0; BUFFER],
-        file_bytes: 0,
-    };
+    let mut writer = Writer::new(out, owners, read_unapplied(dir)?);
     let stat = rustix::fs::fstat(&root).map_err(open)?;
     let own = writer.meta(root.as_fd(), b"./", &stat)?;
     writer.header(&own.entry(b"./", b'5'))?;
     writer.directory(root.as_fd(), b"", &own)?;
-    writer.out.write_all(&[0; 2 * BLOCK])?;
-    writer.out.finish(writer.file_bytes)
+    writer.finish()
 }
 
 /// Records of entries that could not be made or owned, by directory and name.
-type Records = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Unapplied>>;
+pub(super) type Records = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, Unapplied>>;
 
-fn read_unapplied(dir: &Path) -> Result<Records, Error> {
+/// Reads what is remembered beside the layer directory `dir`.
+pub(super) fn read_unapplied(dir: &Path) -> Result<Records, Error> {
     let path = owner::unapplied_path(dir);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
@@ -76,7 +69,7 @@ fn read_unapplied(dir: &Path) -> Result<Records, Error> {
 
 /// What one header says.
 #[derive(Debug, Clone)]
-struct Entry {
+pub(super) struct Entry {
     path: Vec<u8>,
     kind: u8,
     link: Vec<u8>,
@@ -92,7 +85,7 @@ struct Entry {
 
 /// What a file or directory says about itself.
 #[derive(Debug)]
-struct Meta {
+pub(super) struct Meta {
     mode: u32,
     uid: u64,
     gid: u64,
@@ -106,7 +99,7 @@ struct Meta {
 }
 
 impl Meta {
-    fn entry(&self, path: &[u8], kind: u8) -> Entry {
+    pub(super) fn entry(&self, path: &[u8], kind: u8) -> Entry {
         Entry {
             path: path.to_vec(),
             kind,
@@ -124,7 +117,7 @@ impl Meta {
 }
 
 /// A whiteout says nothing but its name.
-fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
+pub(super) fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
     Entry {
         path: [parent, whiteout::PREFIX, name].concat(),
         kind: b'0',
@@ -140,7 +133,8 @@ fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
     }
 }
 
-struct Writer<W: Write> {
+/// Writes entries one after the other.
+pub(super) struct Writer<W: Write> {
     out: Hashed<W>,
     owners: Owners,
     unapplied: Records,
@@ -152,6 +146,23 @@ struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
+    pub(super) fn new(out: W, owners: Owners, unapplied: Records) -> Writer<W> {
+        Writer {
+            out: Hashed::new(out),
+            owners,
+            unapplied,
+            links: HashMap::new(),
+            buffer: vec![0; BUFFER],
+            file_bytes: 0,
+        }
+    }
+
+    /// Ends the tar.
+    pub(super) fn finish(mut self) -> Result<Written, Error> {
+        self.out.write_all(&[0; 2 * BLOCK])?;
+        self.out.finish(self.file_bytes)
+    }
+
     /// Writes what is in a directory; `prefix` is its path with a trailing slash, empty for the root.
     fn directory(&mut self, fd: BorrowedFd<'_>, prefix: &[u8], own: &Meta) -> Result<(), Error> {
         if own.opaque {
@@ -174,7 +185,8 @@ impl<W: Write> Writer<W> {
         missing.values().try_for_each(|record| self.missing(record))
     }
 
-    fn missing(&mut self, record: &Unapplied) -> Result<(), Error> {
+    /// Writes the device node that could not be made.
+    pub(super) fn missing(&mut self, record: &Unapplied) -> Result<(), Error> {
         // Links and FIFOs that are gone were removed by somebody.
         if !matches!(record.kind, b'c' | b'b') {
             return Ok(());
@@ -189,7 +201,8 @@ impl<W: Write> Writer<W> {
         self.header(&entry)
     }
 
-    fn entry(
+    /// Writes what is called `name` in `parent`, a directory with all that is in it.
+    pub(super) fn entry(
         &mut self,
         parent: BorrowedFd<'_>,
         prefix: &[u8],
@@ -293,7 +306,8 @@ impl<W: Write> Writer<W> {
         Ok(true)
     }
 
-    fn meta(&self, fd: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> Result<Meta, Error> {
+    /// Returns what a regular file or directory says about itself.
+    pub(super) fn meta(&self, fd: BorrowedFd<'_>, path: &[u8], stat: &Stat) -> Result<Meta, Error> {
         let failed = |errno| write_error("read attributes of", path, errno);
         let mut meta = self.node_meta(stat, None);
         for name in sys::xattr::list(fd).map_err(failed)? {
@@ -386,7 +400,8 @@ impl<W: Write> Writer<W> {
         self.out.pad(size)
     }
 
-    fn header(&mut self, entry: &Entry) -> Result<(), Error> {
+    /// Writes the header of an entry.
+    pub(super) fn header(&mut self, entry: &Entry) -> Result<(), Error> {
         let mut header = tar::Header::new_ustar();
         let mut pax = Vec::new();
         match split_name(&entry.path) {
@@ -484,7 +499,8 @@ fn record(pax: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     pax.push(b'\n');
 }
 
-fn sorted_names(fd: BorrowedFd<'_>, prefix: &[u8]) -> Result<Vec<CString>, Error> {
+/// Returns the names in a directory, in the order of their bytes.
+pub(super) fn sorted_names(fd: BorrowedFd<'_>, prefix: &[u8]) -> Result<Vec<CString>, Error> {
     let failed = |errno| write_error("read", prefix, errno);
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(fd).map_err(failed)? {

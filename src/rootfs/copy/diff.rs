@@ -3,8 +3,7 @@
 //! A file that differs in anything is in the layer whole, a directory on the way to it with its attributes only, and what
 //! is gone as a whiteout. A directory in the place of another one is opaque.
 //!
-//! Where it differs from overlayfs: files that were opened for writing but not written to are not in the layer, and a
-//! new directory is opaque only where it hides something.
+//! Where it differs from overlayfs: files that were opened for writing but not written to are not in the layer.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,5 +1,6 @@
 //! The kernel's overlayfs, with `userxattr`.
 
+mod marks;
 mod merged;
 mod stack;
 

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{EMPTY, make_dir, merged, topmost_once};
+use super::{EMPTY, make_dir, marks, merged, topmost_once};
+use crate::rootfs::levels::Levels;
 use crate::rootfs::stack::{Place, Stack, Upper};
 use crate::rootfs::{Copy, Driver, Error, ROOT_MODE, Root, failed};
 use crate::store::remove_tree;
@@ -17,6 +18,8 @@ pub(super) struct OverlayStack {
     scratch: PathBuf,
     /// Layers that were begun.
     begun: usize,
+    /// What is below the layer that is being written.
+    lower: Option<Levels>,
     /// Where not even an overlay for reading can be mounted here.
     copied: Option<Box<dyn Stack>>,
 }
@@ -26,6 +29,7 @@ impl OverlayStack {
         OverlayStack {
             scratch,
             begun: 0,
+            lower: None,
             copied: None,
         }
     }
@@ -64,6 +68,11 @@ impl Stack for OverlayStack {
         let below = self.places();
         make_places(&below, places)?;
         let mut lowerdirs = topmost_once(layers);
+        let mut lower = Levels::new(false);
+        for layer in lowerdirs.iter().rev() {
+            (lower.add(layer)).map_err(|errno| failed("open", layer)(errno.into()))?;
+        }
+        self.lower = Some(lower);
         lowerdirs.push(below);
         Ok(Root::Overlay {
             lowerdirs,
@@ -73,7 +82,12 @@ impl Stack for OverlayStack {
         })
     }
 
-    fn end(&mut self, _upper: &Path) -> Result<(), Error> {
+    fn end(&mut self, upper: &Path) -> Result<(), Error> {
+        if let Some(lower) = self.lower.take() {
+            let dir = fs::File::open(upper).map_err(failed("open", upper))?;
+            marks::drop_idle(dir.as_fd(), lower)
+                .map_err(|(path, errno)| failed("unmark", &upper.join(path))(errno.into()))?;
+        }
         Ok(remove_tree(&self.places())?)
     }
 }
