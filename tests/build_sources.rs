@@ -74,7 +74,10 @@ fn an_overlay_forgets_what_is_written(env: &TestEnv) {
     env.ctr(format!("build -q -t it -v {volume}:/v:O {dir}"))
         .ok();
     assert_eq!(env.program("ls", [volume.as_str()]).ok().out(), "one\n");
-    let mode = env.program("stat", ["-c", "%a", volume.as_str()]).ok().out();
+    let mode = env
+        .program("stat", ["-c", "%a", volume.as_str()])
+        .ok()
+        .out();
     (env.ctr("run --rm --network none it cat /list").ok()).stdout(&format!("one\n{mode}"));
 }
 
