@@ -42,6 +42,11 @@ pub const MAX_XATTRS: usize = 256;
 /// Entries of one layer. The largest layers in use (whole SDKs) have about a million.
 pub const MAX_LAYER_ENTRIES: u64 = 4_000_000;
 
+/// Bytes that one layer may keep in memory until its end, a few kilobytes of tar being enough for two thousand directories
+/// of four kilobytes' names: names of directories, their extended attributes, device nodes that cannot be made. A million
+/// directories in use have about 100 MiB.
+pub const MAX_LAYER_HELD_BYTES: u64 = 256 << 20;
+
 /// Data segments of a sparse file.
 pub const MAX_SPARSE_SEGMENTS: usize = 1 << 20;
 

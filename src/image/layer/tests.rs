@@ -115,6 +115,29 @@ fn xattr_of(path: &Path, name: &str) -> Option<Vec<u8>> {
     Some(buffer[..size].to_vec())
 }
 
+/// A tar of a few bytes, packed, must not fill the memory with what is only set at the end.
+#[test]
+fn what_is_kept_for_the_end_is_bounded() {
+    let value = [b'x'; 60_000];
+    let names: Vec<String> = (0..16)
+        .map(|at| format!("SCHILY.xattr.user.{at}"))
+        .collect();
+    let records: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &value[..])).collect();
+    let entry = Maker::default().pax(&records).dir("d/").bytes;
+    let many = std::iter::repeat_n(&entry[..], 300);
+    let reader = many.fold(
+        Box::new(std::io::empty()) as Box<dyn std::io::Read>,
+        |all, one| Box::new(std::io::Read::chain(all, one)),
+    );
+    let (_temp, dir) = temp();
+    let options = UnpackOptions {
+        owners: Owners::Single,
+        max_bytes: 1 << 30,
+    };
+    let error = unpack(reader, &dir, &options).unwrap_err();
+    assert!(matches!(error, Error::TooMuch { .. }), "{error}");
+}
+
 #[test]
 fn files_directories_links() {
     let maker = Maker::default()

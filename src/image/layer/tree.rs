@@ -107,7 +107,7 @@ impl Tree {
     pub(super) fn parent(
         &mut self,
         path: &[u8],
-        made: &mut dyn FnMut(&[u8]),
+        made: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<BorrowedFd<'_>, Error> {
         if path.is_empty() {
             return Ok(self.root.as_fd());
@@ -167,7 +167,11 @@ impl Tree {
 
     /// Opens `path` component by component, making directories of mode 0755 where there are none, as Docker does
     /// (`ImpliedDirectoryMode`).
-    fn make(&mut self, path: &[u8], made: &mut dyn FnMut(&[u8])) -> Result<OwnedFd, Error> {
+    fn make(
+        &mut self,
+        path: &[u8],
+        made: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<OwnedFd, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut current: Option<OwnedFd> = None;
         let mut end = 0;
@@ -177,7 +181,7 @@ impl Tree {
             end += 1;
             let at = current.as_ref().map_or(self.root.as_fd(), |fd| fd.as_fd());
             match rustix::fs::mkdirat(at, component, Mode::from_raw_mode(0o755)) {
-                Ok(()) => made(here),
+                Ok(()) => made(here)?,
                 Err(Errno::EXIST) => {}
                 Err(errno) => return Err(write_error("create", here, errno)),
             }

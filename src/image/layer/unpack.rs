@@ -51,6 +51,8 @@ pub(super) struct Unpacker {
     granted: u32,
     pub(super) directories: BTreeMap<Vec<u8>, Pending>,
     pub(super) unapplied: Vec<Unapplied>,
+    /// Bytes in `directories` and `unapplied`; what was replaced counts as well.
+    held: u64,
     pub(super) size: u64,
     pub(super) warned: Warned,
 }
@@ -81,6 +83,7 @@ impl Unpacker {
             granted: granted_bits(dir),
             directories: BTreeMap::from([(Vec::new(), Pending::default())]),
             unapplied: Vec::new(),
+            held: 0,
             size: 0,
             warned: Warned::default(),
         })
@@ -94,8 +97,7 @@ impl Unpacker {
                     "the layer's root is not a directory",
                 ));
             }
-            self.note_directory(Vec::new(), entry);
-            return Ok(());
+            return self.note_directory(Vec::new(), entry);
         };
         if at.parent.is_empty() && at.name.starts_with(AUFS) && at.name != whiteout::OPAQUE
             || at.parent.starts_with(AUFS)
@@ -143,9 +145,10 @@ impl Unpacker {
     }
 
     fn parent_fd(&mut self, path: &[u8]) -> Result<BorrowedFd<'_>, Error> {
-        let directories = &mut self.directories;
+        let (directories, held) = (&mut self.directories, &mut self.held);
         self.tree.parent(path, &mut |made| {
             directories.entry(made.to_vec()).or_default();
+            hold(held, made.len())
         })
     }
 
@@ -243,20 +246,24 @@ impl Unpacker {
             }
             Err(errno) => return Err(failed(errno)),
         }
-        self.note_directory(path.clone(), entry);
+        self.note_directory(path.clone(), entry)?;
         if opaque {
             self.directories.entry(path).or_default().opaque = Some(OPAQUE_VALUE);
         }
         Ok(())
     }
 
-    fn note_directory(&mut self, path: Vec<u8>, entry: Entry) {
+    fn note_directory(&mut self, path: Vec<u8>, entry: Entry) -> Result<(), Error> {
+        let xattrs = entry.xattrs.iter();
+        let bytes: usize = xattrs.map(|(name, value)| name.len() + value.len()).sum();
+        hold(&mut self.held, path.len() + bytes)?;
         let pending = self.directories.entry(path).or_default();
         pending.mode = entry.mode;
         pending.uid = entry.uid;
         pending.gid = entry.gid;
         pending.mtime = entry.mtime;
         pending.xattrs = entry.xattrs;
+        Ok(())
     }
 
     fn symlink(&mut self, place: &Place, entry: Entry) -> Result<(), Error> {
@@ -351,8 +358,7 @@ impl Unpacker {
             Ok(()) => self.finish_node(place, entry, letter),
             Err(Errno::PERM | Errno::INVAL) if letter != b'p' => {
                 self.warned.devices = true;
-                self.push_unapplied(place, &entry, letter);
-                Ok(())
+                self.push_unapplied(place, &entry, letter)
             }
             Err(errno) => Err(write_error("create", &entry.path, errno)),
         }
@@ -388,7 +394,7 @@ impl Unpacker {
             self.note_clamped();
             // A filesystem without such attributes.
             if remembered.is_err() {
-                self.push_unapplied(place, &entry, letter);
+                self.push_unapplied(place, &entry, letter)?;
             }
         }
         // Only `trusted.*` and `security.*` can be on such files, and neither can be set on them by this user.
@@ -396,7 +402,9 @@ impl Unpacker {
         Ok(())
     }
 
-    fn push_unapplied(&mut self, place: &Place, entry: &Entry, kind: u8) {
+    fn push_unapplied(&mut self, place: &Place, entry: &Entry, kind: u8) -> Result<(), Error> {
+        let path = place.path();
+        hold(&mut self.held, path.len())?;
         self.unapplied.push(Unapplied {
             kind,
             uid: entry.uid,
@@ -404,8 +412,9 @@ impl Unpacker {
             mode: entry.mode,
             device: entry.device,
             mtime: entry.mtime,
-            path: place.path(),
+            path,
         });
+        Ok(())
     }
 
     fn whiteout(&mut self, place: &Place) -> Result<(), Error> {
@@ -431,6 +440,19 @@ impl Unpacker {
             }
             Err(errno) => Err(write_error("create", &place.path(), errno)),
         }
+    }
+}
+
+/// Counts bytes that stay in memory until the end, with what it takes to keep them.
+fn hold(held: &mut u64, bytes: usize) -> Result<(), Error> {
+    const EACH: u64 = size_of::<(Vec<u8>, Pending)>() as u64;
+    *held = held.saturating_add(EACH + bytes as u64);
+    match *held > limits::MAX_LAYER_HELD_BYTES {
+        true => Err(Error::TooMuch {
+            what: "bytes of directory names and attributes",
+            limit: limits::MAX_LAYER_HELD_BYTES,
+        }),
+        false => Ok(()),
     }
 }
 
