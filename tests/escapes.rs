@@ -31,6 +31,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_command_is_looked_up_inside),
         scenario!(environment_is_only_the_process_s),
         scenario!(the_host_s_processes_are_out_of_sight),
+        scenario!(directories_that_nobody_may_write_to),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -60,6 +61,19 @@ fn shell<'a>(image: &'a str, script: &'a str) -> [&'a str; 8] {
         "-c",
         script,
     ]
+}
+
+/// Root inside may write to it all the same; the user, who is not root outside, puts the marks of a container there first.
+fn directories_that_nobody_may_write_to(env: &TestEnv) {
+    image_with(env, "closed", |tar| {
+        for name in ["etc", "run"] {
+            tar.add(name, EntryType::Directory, 0o555, (0, 0), b"");
+        }
+    });
+    let script = "stat -c %a /etc /run; readlink /etc/mtab; test -e /run/.containerenv && touch /etc/x && echo ok";
+    env.ctr(shell("closed", script))
+        .ok()
+        .stdout("555\n555\n/proc/mounts\nok\n");
 }
 
 /// CVE-2024-21626: runc let descriptors of its own into the container.

@@ -3,6 +3,8 @@
 //! Three layers, each overriding the one before: what Docker always sets, what image and user say, and `-e` of an `exec`.
 //! `HOME` comes last, if nobody has set it. Source: moby, container/env.go and `CreateDaemonEnvironment`.
 
+use std::collections::{HashMap, HashSet};
+
 /// Docker's default. Source: moby, daemon/pkg/oci/defaults.go.
 const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -12,35 +14,43 @@ fn name(entry: &str) -> &str {
 }
 
 /// Lets `overrides` replace entries of `env` in place or be added; an entry without `=` takes the variable away.
-fn replace_or_append(env: &mut Vec<String>, overrides: &[String]) {
+///
+/// An image may have a hundred thousand of them: each is looked up once.
+fn replace_or_append(env: Vec<String>, overrides: &[String]) -> Vec<String> {
+    let mut env: Vec<Option<String>> = env.into_iter().map(Some).collect();
+    let mut places: HashMap<String, usize> = (env.iter().flatten().enumerate())
+        .map(|(at, entry)| (name(entry).to_owned(), at))
+        .collect();
     for entry in overrides {
-        let at = env.iter().position(|known| name(known) == name(entry));
-        match (at, entry.contains('=')) {
-            (Some(at), true) => env[at].clone_from(entry),
-            (Some(at), false) => drop(env.remove(at)),
-            (None, true) => env.push(entry.clone()),
-            (None, false) => {}
+        if !entry.contains('=') {
+            if let Some(at) = places.remove(name(entry)) {
+                env[at] = None;
+            }
+            continue;
+        }
+        let at = *places.entry(name(entry).to_owned()).or_insert(env.len());
+        match env.get_mut(at) {
+            Some(known) => *known = Some(entry.clone()),
+            None => env.push(Some(entry.clone())),
         }
     }
+    env.into_iter().flatten().collect()
 }
 
 /// Merges the user's entries with the image's: the user's first, then what the image has and the user has not said, as
 /// Docker records it. Source: moby, daemon/commit.go, `merge`.
-pub(super) fn merge<'i>(user: &[String], image: impl Iterator<Item = &'i str>) -> Vec<String> {
-    let mut env: Vec<String> = Vec::new();
-    for entry in user {
-        // A later one wins, as in the process's environment.
-        env.retain(|known| name(known) != name(entry));
-        env.push(entry.clone());
-    }
-    for entry in image {
-        if !env.iter().any(|known| name(known) == name(entry)) {
-            env.push(entry.to_owned());
-        }
-    }
+pub(super) fn merge<'i>(user: &'i [String], image: impl Iterator<Item = &'i str>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    // A later one wins, as in the process's environment.
+    let mut env: Vec<&str> = (user.iter().rev())
+        .map(String::as_str)
+        .filter(|entry| seen.insert(name(entry)))
+        .collect();
+    env.reverse();
+    env.extend(image.filter(|entry| seen.insert(name(entry))));
     // Those that only take something away have done so.
     env.retain(|entry| entry.contains('='));
-    env
+    env.into_iter().map(str::to_owned).collect()
 }
 
 /// Returns the environment of a process: `config` is the container's, `extra` that of an exec.
@@ -55,8 +65,8 @@ pub(super) fn of_process(
     if tty {
         env.push("TERM=xterm".to_owned());
     }
-    replace_or_append(&mut env, config);
-    replace_or_append(&mut env, extra);
+    env = replace_or_append(env, config);
+    env = replace_or_append(env, extra);
     if !env.iter().any(|entry| name(entry) == "HOME") {
         env.push(format!("HOME={home}"));
     }
@@ -78,6 +88,24 @@ mod tests {
             merge(&owned(&["A=user", "C=1", "C=2", "B"]), image.into_iter()),
             ["A=user", "C=2", "PATH=/bin"]
         );
+    }
+
+    #[test]
+    fn the_last_of_equal_names_stands_where_the_first_did() {
+        let all = owned(&["A=1", "B=1", "A=2", "B", "C=1", "B=2", "D"]);
+        assert_eq!(
+            replace_or_append(owned(&["X=0", "B=0"]), &all),
+            ["X=0", "A=2", "C=1", "B=2"]
+        );
+    }
+
+    #[test]
+    fn many_are_not_compared_with_each_other() {
+        let many: Vec<String> = (0..300_000).map(|at| format!("V{at}=")).collect();
+        let begun = std::time::Instant::now();
+        let env = merge(&many, many.iter().map(String::as_str));
+        assert_eq!(of_process("web", false, &env, &many, "/").len(), 300_003);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //! empty, which tell a process that it is in a container; and `/etc/mtab`, a link to `/proc/mounts`, where the image has
 //! none (moby, daemon/initlayer: there it even hides the image's own).
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use rustix::fs::Mode;
 
 use super::Error;
 use super::error::failed;
@@ -15,7 +17,8 @@ use super::view::View;
 use crate::rootfs::Root;
 
 /// Puts the marks into a root directory that is being made. Those below a directory need it to be a plain one of `owner`,
-/// the one who is root inside: where an image has something else there, they are left out.
+/// the one who is root inside: where an image has something else there, or what only root inside may look into, they are
+/// left out.
 pub(super) fn put(root: &Root, owner: u32) -> Result<(), Error> {
     let (top, view) = match root {
         Root::Overlay { upperdir, .. } => {
@@ -25,44 +28,62 @@ pub(super) fn put(root: &Root, owner: u32) -> Result<(), Error> {
         Root::Directory(dir) => (dir, None),
     };
     create(&top.join(".dockerenv"))?;
-    if let Some(run) = directory(top, view.as_ref(), "run", owner)? {
-        create(&run.join(".containerenv"))?;
-    }
+    inside(top, view.as_ref(), "run", owner, |run| {
+        create(&run.join(".containerenv"))
+    })?;
     let has_mtab = match &view {
-        Some(view) => view.has("/etc/mtab").map_err(failed("read", top))?,
+        Some(view) => seen(view.has("/etc/mtab")).map_err(failed("read", top))?,
         // The link is not made over anything.
-        None => false,
+        None => Some(false),
     };
-    if !has_mtab && let Some(etc) = directory(top, view.as_ref(), "etc", owner)? {
-        let mtab = etc.join("mtab");
-        made(std::os::unix::fs::symlink("/proc/mounts", &mtab)).map_err(failed("create", &mtab))?;
+    if has_mtab == Some(false) {
+        inside(top, view.as_ref(), "etc", owner, |etc| {
+            let mtab = etc.join("mtab");
+            made(std::os::unix::fs::symlink("/proc/mounts", &mtab)).map_err(failed("create", &mtab))
+        })?;
     }
     Ok(())
 }
 
-/// Returns the place of directory `name` in `top`; `None` if something else is there. With a `view` of all layers it is made
-/// like the one it covers.
-fn directory(
+/// Has `put` put something into directory `name` in `top`, unless something else is there. With a `view` of all layers it
+/// is made like the one it covers.
+fn inside(
     top: &Path,
     view: Option<&View>,
     name: &str,
     owner: u32,
-) -> Result<Option<PathBuf>, Error> {
+    put: impl FnOnce(&Path) -> Result<(), Error>,
+) -> Result<(), Error> {
     let path = top.join(name);
     let Some(view) = view else {
         let meta = path.symlink_metadata();
-        let is_ours = meta.is_ok_and(|meta| meta.is_dir() && meta.uid() == owner);
-        return Ok(is_ours.then_some(path));
+        return match meta {
+            Ok(meta) if meta.is_dir() && meta.uid() == owner => put(&path),
+            _ => Ok(()),
+        };
     };
-    let plain = view.plain_directory(name, owner);
-    let Some(mode) = plain.map_err(failed("read", &path))? else {
-        return Ok(None);
+    let plain = seen(view.plain_directory(name, owner)).map_err(failed("read", &path))?;
+    let Some(mode) = plain.flatten() else {
+        return Ok(());
     };
-    made(std::fs::DirBuilder::new().mode(mode).create(&path)).map_err(failed("create", &path))?;
+    made(DirBuilder::new().mode(0o700).create(&path)).map_err(failed("create", &path))?;
+    let set_mode = |mode| {
+        rustix::fs::chmod(&path, Mode::from_raw_mode(mode))
+            .map_err(|error| failed("change", &path)(error.into()))
+    };
+    // One that nobody may write to is made first, and for the second time.
+    set_mode(0o700)?;
+    put(&path)?;
     // Whatever the umask.
-    let mode = rustix::fs::Mode::from_raw_mode(mode);
-    rustix::fs::chmod(&path, mode).map_err(|error| failed("change", &path)(error.into()))?;
-    Ok(Some(path))
+    set_mode(mode)
+}
+
+/// `None` where it may not be looked at: from outside, the user is not root.
+fn seen<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 /// Makes an empty file; fine if something is there. No link that an image has put there is followed.
