@@ -330,6 +330,16 @@ fn history_tells_instructions(env: &TestEnv) {
         fields.join(" "),
         "Comment CreatedAt CreatedBy CreatedSince ID Size"
     );
+    env.ctr(["import", "-m", "\x1b[2J\nforged", "-", "orders"])
+        .stdin(tar)
+        .ok();
+    for format in ["table", "table {{.ID}}\t{{.Comment}}"] {
+        env.ctr(["history", "--format", format, "orders"])
+            .ok()
+            .stdout_has("\\x1b[2J");
+    }
+    let whole = ["history", "--format", "{{.Comment}}", "orders"];
+    env.ctr(whole).ok().stdout("\x1b[2J\nforged\n");
     env.ctr("history nosuch")
         .run()
         .exits(1)

@@ -8,19 +8,30 @@ use std::str::Chars;
 /// Returns a line with its control characters (C0, DEL, C1) spelt out, as `\x1b` or `\n`: they would move the cursor, clear
 /// the screen, or begin a line that seems to be ours.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    spelt_out(text, char::is_control)
+}
+
+/// As [`line()`], for what has lines and tabs of its own.
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
+    spelt_out(text, |letter| {
+        letter.is_control() && !matches!(letter, '\n' | '\t')
+    })
+}
+
+fn spelt_out(text: &str, is_order: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_order) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
         match letter {
+            letter if !is_order(letter) => shown.push(letter),
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            control if control.is_control() => {
-                let _ = write!(shown, "\\x{:02x}", u32::from(control));
+            order => {
+                let _ = write!(shown, "\\x{:02x}", u32::from(order));
             }
-            letter => shown.push(letter),
         }
     }
     Cow::Owned(shown)
@@ -120,6 +131,7 @@ mod tests {
     fn nothing_reaches_the_terminal_as_an_order() {
         assert_eq!(line("User: \x1b[2Jx\n"), r"User: \x1b[2Jx\n");
         assert_eq!(line("a\rb\tc\u{7f}\u{9b}2J"), r"a\rb\tc\x7f\x9b2J");
+        assert_eq!(super::text("a\r\tb\n\u{1b}[2J"), "a\\r\tb\n\\x1b[2J");
         let plain = "plain – é 語";
         assert!(matches!(line(plain), Cow::Borrowed(same) if same == plain));
     }

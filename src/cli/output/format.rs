@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::{go, table};
+use super::{escape, go, table};
 use crate::cli::error::Failure;
 use crate::cli::template::{self, Object, Plain, Template, Value};
 
@@ -154,7 +154,7 @@ impl Format {
                             text.push('\t');
                         }
                         if let Some(Json::String(cell)) = row.field(column) {
-                            text.push_str(&cell);
+                            text.push_str(&escape::line(&cell));
                         }
                     }
                     text.push('\n');
@@ -170,7 +170,7 @@ impl Format {
                 }
                 text.push('\n');
                 let result = lines(template, rows, &mut text);
-                text = table::align(&text);
+                text = table::align(&escape::text(&text));
                 if let Err(failure) = result {
                     return Err(Box::new(Cut { text, failure }));
                 }
