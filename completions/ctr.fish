@@ -163,6 +163,11 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetenv -d 'Remove en
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -173,16 +178,29 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppres
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand pull" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand push" -l compression-format -d 'Compress layers with "gzip" or "zstd", also those that came compressed otherwise (default: gzip, and as they came)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand push" -l compression-level -d 'Compress harder: 1 to 9 for gzip (default: 6), 1 to 22 for zstd (default: 3)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand push" -l digestfile -d 'Write the digest of what was pushed to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand push" -l platform -d 'Push the image of this platform only, as a single-platform image (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand push" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand push" -s a -l all-tags -d 'Push all tags of an image to the repository'
 complete -c ctr -n "__fish_ctr_using_subcommand push" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand push" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand images" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand images" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand images" -l help -d 'Print usage'
@@ -254,9 +272,15 @@ complete -c ctr -n "__fish_ctr_using_subcommand load" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand load" -s q -l quiet -d 'Suppress the load output'
 complete -c ctr -n "__fish_ctr_using_subcommand login" -s p -l password -d 'Password or token' -r
 complete -c ctr -n "__fish_ctr_using_subcommand login" -s u -l username -d 'Username' -r
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand login" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l get-login -d 'Print the name that one is logged in with'
 complete -c ctr -n "__fish_ctr_using_subcommand login" -l password-stdin -d 'Take the password or token from stdin'
+complete -c ctr -n "__fish_ctr_using_subcommand login" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
+complete -c ctr -n "__fish_ctr_using_subcommand logout" -l authfile -d 'Forget what this file holds (default: Docker\'s, or that of $REGISTRY_AUTH_FILE)' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand logout" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand logout" -s a -l all -d 'Log out from all registries'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l since -d 'Show logs since a time (2013-01-02T13:23:37Z) or for as long (42m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
@@ -326,6 +350,11 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -336,6 +365,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -397,6 +427,11 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -407,6 +442,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help -d 'Print usage'
@@ -660,6 +696,11 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
@@ -670,16 +711,29 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-format -d 'Compress layers with "gzip" or "zstd", also those that came compressed otherwise (default: gzip, and as they came)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l compression-level -d 'Compress harder: 1 to 9 for gzip (default: 6), 1 to 22 for zstd (default: 3)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l digestfile -d 'Write the digest of what was pushed to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Push the image of this platform only, as a single-platform image (default: all that are complete)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l creds -d 'Log in at registries with this name and password' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -s a -l all-tags -d 'Push all tags of an image to the repository'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Suppress verbose output'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from push" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided, e.g. dangling=true, label=x, reference=alpine*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from ls" -l help -d 'Print usage'

@@ -18,6 +18,7 @@
 //! content      how content is named: digest, reference, media type, whiteout; bounds of what comes from outside
 //! userns       the user's id map: found, written, entered
 //! settings     what the command line and the environment decided, as data
+//! secret       passwords and tokens, which are in no message
 //! units        sizes as people write them
 //! unfinished   files that get their name when they are whole
 //! bounded      reading what others wrote, up to a bound
@@ -45,6 +46,7 @@ pub mod network;
 pub mod registry;
 pub mod rootfs;
 pub mod runtime;
+pub mod secret;
 pub mod settings;
 pub mod store;
 pub mod sys;

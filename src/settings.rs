@@ -4,8 +4,11 @@
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::fs::Access;
+
+use crate::secret::Secret;
 
 /// Where things are and who asks.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +23,8 @@ pub struct Settings {
     pub docker_config_dir: PathBuf,
     /// Further files with registry logins, in order of preference (podman's `auth.json`).
     pub auth_files: Vec<PathBuf>,
+    /// What was said about registries for this command.
+    pub registries: Registries,
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and their lower-case forms, as found.
     pub proxies: Vec<(String, String)>,
     /// `$PATH`, to find helper programs by.
@@ -32,6 +37,25 @@ pub struct Settings {
     pub uid: u32,
     /// Effective group id.
     pub gid: u32,
+}
+
+/// How registries are talked to, where the user says so.
+#[derive(Debug, Clone, Default)]
+pub struct Registries {
+    /// The one file with logins that counts: `--authfile`.
+    pub auth_file: Option<PathBuf>,
+    /// Where logins are kept, if not with Docker's: `--authfile`, `$REGISTRY_AUTH_FILE`.
+    pub login_file: Option<PathBuf>,
+    /// User and password for every registry, whatever the files say: `--creds`.
+    pub login: Option<(String, Secret)>,
+    /// Any certificate will do, and plain HTTP where there is none: `--tls-verify=false`.
+    pub insecure: bool,
+    /// A directory of trust anchors (`*.crt`) and of client certificates (`*.cert`, `*.key`): `--cert-dir`.
+    pub certificates: Option<PathBuf>,
+    /// Retries after the first try: `--retry`.
+    pub retries: Option<u32>,
+    /// The pause before each: `--retry-delay`.
+    pub retry_delay: Option<Duration>,
 }
 
 /// Finds the program called `name` in the directories of `path`, which is a [`Settings::path`]: the first regular file that

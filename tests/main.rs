@@ -51,6 +51,7 @@ mod pull_auth;
 mod pull_faults;
 mod push;
 mod push_faults;
+mod registry_flags;
 mod run;
 mod support;
 mod terminal;
@@ -99,6 +100,7 @@ const FILES: &[File] = &[
     ("pull_faults", pull_faults::scenarios),
     ("push", push::scenarios),
     ("push_faults", push_faults::scenarios),
+    ("registry_flags", registry_flags::scenarios),
     ("run", run::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),

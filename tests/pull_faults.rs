@@ -454,6 +454,7 @@ fn a_stalled_download_goes_on() {
         docker_config_dir: nowhere,
         home_dir: None,
         auth_files: Vec::new(),
+        registries: Default::default(),
         proxies: Vec::new(),
         path: String::new(),
         user_name: String::new(),

@@ -13,7 +13,7 @@ use crate::sys;
 use crate::userns::{self, IdMap};
 
 /// The state of one invocation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// Where things are.
     pub(crate) settings: Settings,

@@ -14,7 +14,7 @@ use rustix::fs::Access;
 
 use super::command::Flag;
 use super::error::Failure;
-use crate::settings::Settings;
+use crate::settings::{Registries, Settings};
 
 /// Flags before the command.
 #[derive(Debug, Default, Args)]
@@ -120,8 +120,9 @@ pub(crate) fn settings(globals: &Globals) -> Result<Settings, Failure> {
             .map(|bases| bases.home_dir().join(".docker"))
             .unwrap_or_default(),
     };
+    let login_file = variable("REGISTRY_AUTH_FILE").map(PathBuf::from);
     let auth_files = [
-        variable("REGISTRY_AUTH_FILE").map(PathBuf::from),
+        login_file.clone(),
         session.as_ref().map(|dir| dir.join("containers/auth.json")),
         config_home.map(|dir| dir.join("containers/auth.json")),
     ];
@@ -131,6 +132,10 @@ pub(crate) fn settings(globals: &Globals) -> Result<Settings, Failure> {
         config_dir: config_home.map(|dir| dir.join("ctr")).unwrap_or_default(),
         docker_config_dir,
         auth_files: auth_files.into_iter().flatten().collect(),
+        registries: Registries {
+            login_file,
+            ..Registries::default()
+        },
         proxies: proxies(),
         path: text("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
         user_name: user_name(uid),

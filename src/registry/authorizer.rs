@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use super::challenge::{Challenge, challenges};
 use super::retry::Failure;
+use super::token::Wire;
 use super::{Credentials, token, transport};
 
 /// What is to be done with a repository.
@@ -121,7 +122,7 @@ impl Authorizer {
         http: &Client,
         used: &Authorization,
         headers: &HeaderMap,
-        registry_is_tls: bool,
+        wire: Wire,
     ) -> Result<Outcome, Failure> {
         let mut current = self.current.lock().await;
         if current.generation != used.generation {
@@ -144,7 +145,7 @@ impl Authorizer {
                         realm,
                         service: service.as_deref(),
                         scopes: &self.scopes(scope.as_deref()),
-                        registry_is_tls,
+                        wire,
                     };
                     let token = token::fetch(http, &request, credentials).await?;
                     transport::sensitive(&format!("Bearer {}", token.reveal()))

@@ -1,6 +1,7 @@
 //! Who we are to a registry: what `docker login` and `podman login` left behind.
 //!
-//! Order, the first that knows the registry wins: each of [`Settings::auth_files`], then `config.json` in
+//! What the user typed (`--creds`) comes before any file, and a file that was named (`--authfile`) is the only one. Else the
+//! first that knows the registry wins: each of [`Settings::auth_files`], then `config.json` in
 //! [`Settings::docker_config_dir`]. Within a file: `credHelpers` for this registry, then `credsStore`, then `auths` (as
 //! docker/cli `cli/config/configfile`, `GetAuthConfig`). Keys of `auths` may carry a scheme or a path; podman's may name
 //! a repository, and the longest match wins (containers-auth.json(5)).
@@ -9,7 +10,6 @@
 //! where it would seem to be root.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,34 +20,13 @@ use serde::Deserialize;
 use super::{helper, limits};
 use crate::bounded;
 use crate::content::Reference;
+use crate::secret::Secret;
 use crate::settings::Settings;
 
 /// Under which docker.io's login is kept.
 pub(super) const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
 /// User name by which a helper says that its secret is an identity token.
 pub(super) const TOKEN_USER: &str = "<token>";
-
-/// A password or token. Neither `Debug` nor `Display` shows it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    /// Returns the text, for the request that needs it.
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// What we can show a registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -160,12 +139,41 @@ impl Credentials {
         settings: &Settings,
         reference: &Reference,
     ) -> Result<Credentials, CredentialError> {
+        Credentials::for_repository(settings, reference.registry(), reference.repository())
+    }
+
+    /// As [`Credentials::find`], for a registry as a whole.
+    ///
+    /// # Errors
+    ///
+    /// All of [`CredentialError`].
+    pub fn for_registry(
+        settings: &Settings,
+        registry: &str,
+    ) -> Result<Credentials, CredentialError> {
+        Credentials::for_repository(settings, registry, "")
+    }
+
+    fn for_repository(
+        settings: &Settings,
+        registry: &str,
+        repository: &str,
+    ) -> Result<Credentials, CredentialError> {
+        if let Some((user, password)) = &settings.registries.login {
+            return Ok(Credentials::Password {
+                user: user.clone(),
+                password: password.clone(),
+            });
+        }
         let docker = settings.docker_config_dir.join("config.json");
-        for path in settings.auth_files.iter().chain([&docker]) {
+        let files = match &settings.registries.auth_file {
+            Some(file) => vec![file],
+            None => settings.auth_files.iter().chain([&docker]).collect(),
+        };
+        for path in files {
             let Some(file) = ConfigFile::read(path)? else {
                 continue;
             };
-            let (registry, repository) = (reference.registry(), reference.repository());
             let found = file.find(registry, repository, path, &settings.path)?;
             if found != Credentials::Anonymous {
                 return Ok(found);
@@ -174,7 +182,7 @@ impl Credentials {
         Ok(Credentials::Anonymous)
     }
 
-    /// Returns what Docker's own file holds for a registry as a whole: what a login would replace.
+    /// Returns what the file that a login would go to holds for a registry as a whole.
     ///
     /// # Errors
     ///
@@ -183,12 +191,22 @@ impl Credentials {
         settings: &Settings,
         registry: &str,
     ) -> Result<Credentials, CredentialError> {
-        let path = settings.docker_config_dir.join("config.json");
+        let path = login_file(settings);
         match ConfigFile::read(&path)? {
             Some(file) => file.find(registry, "", &path, &settings.path),
             None => Ok(Credentials::Anonymous),
         }
     }
+}
+
+/// Returns the file that logins are kept in.
+pub(super) fn login_file(settings: &Settings) -> PathBuf {
+    let docker = || settings.docker_config_dir.join("config.json");
+    settings
+        .registries
+        .login_file
+        .clone()
+        .unwrap_or_else(docker)
 }
 
 impl ConfigFile {
@@ -284,10 +302,10 @@ impl Auth {
     fn credentials(&self) -> Option<Credentials> {
         let given = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
         if let Some(token) = given(&self.identitytoken) {
-            return Some(Credentials::Identity(Secret(token)));
+            return Some(Credentials::Identity(Secret::new(token)));
         }
         if let Some(token) = given(&self.registrytoken) {
-            return Some(Credentials::Registry(Secret(token)));
+            return Some(Credentials::Registry(Secret::new(token)));
         }
         if let Some(auth) = given(&self.auth) {
             let auth = auth.trim();

@@ -12,6 +12,7 @@ use super::answer::{Asked, go_name, is_refused_plain_http, refusal, send, shown}
 use super::authorizer::{Access, Authorizer, Outcome};
 use super::error::Error;
 use super::retry::{Failure, Retry};
+use super::token::Wire;
 use super::{Credentials, Timing, transport};
 use crate::content::Reference;
 use crate::settings::Settings;
@@ -32,10 +33,12 @@ pub(super) struct Link {
     /// What it is all about; nothing in particular for a login.
     reference: Option<Reference>,
     access: Access,
-    /// Whether the registry speaks TLS; only a loopback one need not.
+    /// Whether the registry speaks TLS; only a loopback one need not, unless the user says so.
     tls: AtomicBool,
     /// Whether the registry has answered at all.
     met: AtomicBool,
+    /// Whether plain HTTP does where there is no TLS, and not on loopback alone.
+    insecure: bool,
 }
 
 /// Where a request goes.
@@ -112,6 +115,7 @@ impl Link {
             timing,
             tls: AtomicBool::new(!transport::is_loopback(transport::host(endpoint))),
             met: AtomicBool::new(false),
+            insecure: settings.registries.insecure,
             endpoint: endpoint.to_owned(),
             reference: None,
             access,
@@ -161,9 +165,14 @@ impl Link {
                 return Err(refusal(response, name, asked).await);
             }
             answered = true;
+            let wire = match tls {
+                _ if self.insecure => Wire::Any,
+                true => Wire::Tls,
+                false => Wire::Plain,
+            };
             let outcome = self
                 .authorizer
-                .renew(&self.http, &authorization, response.headers(), tls)
+                .renew(&self.http, &authorization, response.headers(), wire)
                 .await?;
             match outcome {
                 Outcome::Retry(new) => authorization = new,
@@ -186,7 +195,8 @@ impl Link {
             .is_ok_and(|home| home.origin() == url.origin())
     }
 
-    /// Sends a request. The first one to a loopback registry, which carries no credentials, finds out its scheme.
+    /// Sends a request. The first one, which carries no credentials, finds out the scheme of a loopback registry, or of any
+    /// where plain HTTP is allowed: there HTTPS is tried first.
     async fn reach(&self, ask: &Ask<'_>, headers: HeaderMap) -> Result<Response, Failure> {
         let tls = self.tls.load(Ordering::Relaxed);
         let first = self.send(ask, headers.clone(), tls).await;
@@ -203,6 +213,16 @@ impl Link {
                 }
             },
             Err(failure) if self.met.load(Ordering::Relaxed) => return Err(failure),
+            Err(failure) if tls && self.insecure => {
+                return match self.send(ask, headers, false).await {
+                    Ok(response) => {
+                        self.tls.store(false, Ordering::Relaxed);
+                        self.met.store(true, Ordering::Relaxed);
+                        Ok(response)
+                    }
+                    Err(_) => Err(failure),
+                };
+            }
             // A registry that was never there is not waited for.
             Err(mut failure) if tls || is_unreachable(&failure.error) => {
                 if is_unreachable(&failure.error) {

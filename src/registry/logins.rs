@@ -1,5 +1,5 @@
 //! Keeping and forgetting logins, where Docker does: in the helper that `config.json` names for the registry, else in
-//! `config.json` itself.
+//! `config.json` itself; or in the file of that form that the user has named.
 //!
 //! The file is somebody else's as well: what is in it is kept, in its order; a symbolic link stays one; whoever reads it
 //! meanwhile sees the old one or the new one. Two logins at once wait for each other at the directory's lock.
@@ -17,8 +17,8 @@ use rustix::fs::FlockOperation;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::credentials::{CredentialError, DOCKER_IO_KEY, Secret, TOKEN_USER};
-use super::{helper, limits};
+use super::credentials::{CredentialError, DOCKER_IO_KEY, TOKEN_USER, login_file};
+use super::{Secret, helper, limits};
 use crate::bounded;
 use crate::settings::Settings;
 
@@ -135,7 +135,7 @@ pub fn store(
 /// [`CredentialError`].
 pub fn erase(settings: &Settings, server: &Server) -> Result<(), CredentialError> {
     // Nothing is made to be forgotten in.
-    if !settings.docker_config_dir.join("config.json").exists() {
+    if !login_file(settings).exists() {
         return Ok(());
     }
     let mut file = ConfigFile::open(settings)?;
@@ -155,7 +155,29 @@ pub fn erase(settings: &Settings, server: &Server) -> Result<(), CredentialError
     erased
 }
 
-/// Docker's file, locked against others who would write it.
+/// Forgets all logins.
+///
+/// # Errors
+///
+/// [`CredentialError`], the first one; what could be forgotten is.
+pub fn erase_all(settings: &Settings) -> Result<(), CredentialError> {
+    if !login_file(settings).exists() {
+        return Ok(());
+    }
+    let mut file = ConfigFile::open(settings)?;
+    let keys: Vec<String> = file.auths()?.keys().cloned().collect();
+    let mut erased = Ok(());
+    for key in keys {
+        if let Some(name) = file.helper(&key) {
+            erased = erased.and(helper::erase(&name, &key, &settings.path));
+        }
+    }
+    file.auths()?.clear();
+    file.write()?;
+    erased
+}
+
+/// The file, locked against others who would write it.
 struct ConfigFile {
     /// As the user knows it.
     path: PathBuf,
@@ -167,17 +189,21 @@ struct ConfigFile {
 
 impl ConfigFile {
     fn open(settings: &Settings) -> Result<ConfigFile, CredentialError> {
-        let path = settings.docker_config_dir.join("config.json");
+        let path = login_file(settings);
         let failed = |source| CredentialError::Write {
             path: path.clone(),
             source,
         };
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(&settings.docker_config_dir)
+            .create(dir)
             .map_err(failed)?;
-        let lock = File::open(&settings.docker_config_dir).map_err(failed)?;
+        let lock = File::open(dir).map_err(failed)?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)
             .map_err(|errno| failed(errno.into()))?;
         let place = follow(&path).map_err(failed)?;
@@ -300,6 +326,7 @@ mod tests {
             config_dir: PathBuf::new(),
             docker_config_dir: dir.join("docker"),
             auth_files: Vec::new(),
+            registries: Default::default(),
             proxies: Vec::new(),
             path: dir.display().to_string(),
             home_dir: None,

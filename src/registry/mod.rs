@@ -39,12 +39,13 @@ mod transport;
 mod upload;
 mod web;
 
+pub use crate::secret::Secret;
 pub use authorizer::Access;
-pub use credentials::{CredentialError, Credentials, Secret};
+pub use credentials::{CredentialError, Credentials};
 pub use error::{Error, RegistryWords};
 pub use feed::{Feed, Piece, Wanted};
 pub use login::login;
-pub use logins::{Kept, Server, erase, store};
+pub use logins::{Kept, Server, erase, erase_all, store};
 pub use retry::Timing;
 pub use session::{FetchedManifest, Session};
 pub use upload::{Content, Mounted, Place, Upload, UploadEvent};

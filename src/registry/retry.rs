@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode};
 
 use super::Error;
+use crate::settings::Settings;
 
 /// Patience: how long to wait for what, and how often.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Timing {
     pub retry_after_limit: Duration,
     /// Retries after the first try. Docker's `max-download-attempts` is 5.
     pub retries: u32,
+    /// The pause before each retry where the user has chosen it.
+    pub delay: Option<Duration>,
 }
 
 impl Default for Timing {
@@ -35,14 +38,29 @@ impl Default for Timing {
             backoff_limit: Duration::from_secs(15),
             retry_after_limit: Duration::from_secs(90),
             retries: 5,
+            delay: None,
         }
     }
 }
 
 impl Timing {
+    /// Returns the usual patience, with what the user says of it.
+    pub fn of(settings: &Settings) -> Timing {
+        let usual = Timing::default();
+        let said = &settings.registries;
+        Timing {
+            retries: said.retries.unwrap_or(usual.retries),
+            delay: said.retry_delay,
+            ..usual
+        }
+    }
+
     /// Returns the pause before retry number `retry` (from 0): exponential, the upper half of it random, so that clients
-    /// that failed together do not come back together.
+    /// that failed together do not come back together. A pause that the user has chosen is kept to.
     pub(super) fn pause(&self, retry: u32) -> Duration {
+        if let Some(delay) = self.delay {
+            return delay;
+        }
         let full = self
             .backoff
             .saturating_mul(1 << retry.min(16))
@@ -192,5 +210,11 @@ mod tests {
             assert!(pause >= timing.backoff / 2);
         }
         assert!(timing.pause(10) >= timing.backoff_limit / 2);
+        let mut settings = Settings::default();
+        settings.registries.retries = Some(0);
+        settings.registries.retry_delay = Some(Duration::from_secs(7));
+        let timing = Timing::of(&settings);
+        assert_eq!(timing.retries, 0);
+        assert_eq!(timing.pause(3), Duration::from_secs(7));
     }
 }

@@ -20,8 +20,18 @@ pub(super) struct Request<'a> {
     pub(super) realm: &'a str,
     pub(super) service: Option<&'a str>,
     pub(super) scopes: &'a [String],
-    /// Whether the registry itself is reached over HTTPS.
-    pub(super) registry_is_tls: bool,
+    pub(super) wire: Wire,
+}
+
+/// How the registry itself is reached, which the token service may not fall behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Over HTTPS.
+    Tls,
+    /// Over HTTP; passwords are kept off the network all the same.
+    Plain,
+    /// As it comes: the user asks for no more.
+    Any,
 }
 
 #[derive(Deserialize)]
@@ -49,9 +59,12 @@ pub(super) async fn fetch(
     if !realm.username().is_empty() || realm.password().is_some() {
         return Err(bad_realm().into());
     }
-    if !transport::is_confidential(&realm)
-        && (request.registry_is_tls || *credentials != Credentials::Anonymous)
-    {
+    let may_be_plain = match request.wire {
+        Wire::Tls => false,
+        Wire::Plain => *credentials == Credentials::Anonymous,
+        Wire::Any => true,
+    };
+    if !may_be_plain && !transport::is_confidential(&realm) {
         return Err(Error::InsecureRealm(answer::shown(&realm)).into());
     }
     let mut pairs: Vec<(&str, &str)> = Vec::new();

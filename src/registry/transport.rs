@@ -6,7 +6,9 @@
 //! sit on a TLS greeting. Everybody else is reached over HTTPS only.
 //!
 //! Trust anchors are the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` included, see `rustls-native-certs`), read at the
-//! first handshake that needs them, and for the registry itself the `*.crt` in `certs.d/HOST[:PORT]/` (dockerd(8)).
+//! first handshake that needs them, and for the registry itself the `*.crt` in `certs.d/HOST[:PORT]/` (dockerd(8)), where
+//! pairs of a `*.cert` and a `*.key` are what to show it; a directory that the user names (`--cert-dir`) takes their place.
+//! With `--tls-verify=false` no certificate is checked; who does not speak TLS is then reached over HTTP.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::error::{Error, TransportError};
@@ -38,9 +40,11 @@ pub(super) fn client(
     stall: Option<Duration>,
 ) -> Result<reqwest::Client, Error> {
     let provider = Arc::new(ring::default_provider());
+    let own = OwnCertificates::read(endpoint, settings)?;
     let verifier = Verifier {
         host: host(endpoint).to_owned(),
-        own: own_certificates(endpoint, settings)?,
+        is_checked: !settings.registries.insecure,
+        own: own.trusted,
         provider: provider.clone(),
         system: OnceLock::new(),
         registry: OnceLock::new(),
@@ -49,8 +53,17 @@ pub(super) fn client(
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Client(error.into()))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let tls = match own.client {
+        None => tls.with_no_client_auth(),
+        Some((path, chain, key)) => {
+            let wrong = |source: rustls::Error| Error::Certificates {
+                path,
+                source: source.into(),
+            };
+            tls.with_client_auth_cert(chain, key).map_err(wrong)?
+        }
+    };
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!("ctr/", env!("CARGO_PKG_VERSION")))
@@ -141,40 +154,75 @@ pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Reads the certificates of `certs.d` for `endpoint`.
-fn own_certificates(
-    endpoint: &str,
-    settings: &Settings,
-) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let own = settings.config_dir.join("certs.d");
-    let mut found = Vec::new();
-    for dir in CERTS_D.iter().map(Path::new).chain([own.as_path()]) {
-        let Ok(entries) = std::fs::read_dir(dir.join(endpoint)) else {
-            continue;
-        };
-        let mut files: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "crt"))
-            .collect();
-        files.sort();
-        for path in files {
-            let wrong = |source: rustls::pki_types::pem::Error| Error::Certificates {
-                path: path.clone(),
-                source: source.into(),
-            };
-            for certificate in CertificateDer::pem_file_iter(&path).map_err(wrong)? {
-                found.push(certificate.map_err(wrong)?);
-            }
-        }
-    }
-    Ok(found)
+/// What belongs to one registry.
+#[derive(Default)]
+struct OwnCertificates {
+    /// Trust anchors.
+    trusted: Vec<CertificateDer<'static>>,
+    /// What to show it: the file, the certificate with those that lead to its root, the key.
+    client: Option<(
+        PathBuf,
+        Vec<CertificateDer<'static>>,
+        PrivateKeyDer<'static>,
+    )>,
 }
 
-/// Checks certificates: not at all on loopback, by the registry's own anchors as well for the registry, by the system's
+impl OwnCertificates {
+    /// Reads what there is for `endpoint`.
+    fn read(endpoint: &str, settings: &Settings) -> Result<OwnCertificates, Error> {
+        let own = settings.config_dir.join("certs.d");
+        let dirs = match &settings.registries.certificates {
+            Some(dir) => vec![dir.clone()],
+            None => (CERTS_D.iter().map(Path::new).chain([own.as_path()]))
+                .map(|dir| dir.join(endpoint))
+                .collect(),
+        };
+        let mut found = OwnCertificates::default();
+        for dir in dirs {
+            let Ok(entries) = std::fs::read_dir(dir) else {
+                continue;
+            };
+            let mut files: Vec<PathBuf> = entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect();
+            files.sort();
+            for path in files {
+                match path.extension().and_then(|extension| extension.to_str()) {
+                    Some("crt") => found.trusted.extend(chain(&path)?),
+                    Some("cert") if found.client.is_none() => {
+                        let key = path.with_extension("key");
+                        let read = PrivateKeyDer::from_pem_file(&key);
+                        let read = read.map_err(unreadable(&key))?;
+                        found.client = Some((path.clone(), chain(&path)?, read));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads the certificates of a file.
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let all = CertificateDer::pem_file_iter(path).map_err(unreadable(path))?;
+    let all: Result<Vec<_>, _> = all.collect();
+    all.map_err(unreadable(path))
+}
+
+fn unreadable(path: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> Error {
+    move |source| Error::Certificates {
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
+/// Checks certificates: not at all on loopback and where the user does not want it, by the registry's own anchors as well for the registry, by the system's
 /// for everybody else (token services, storage it redirects to).
 #[derive(Debug)]
 struct Verifier {
     host: String,
+    is_checked: bool,
     own: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     system: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
@@ -217,7 +265,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if is_loopback(&server_name.to_str()) {
+        if !self.is_checked || is_loopback(&server_name.to_str()) {
             return Ok(ServerCertVerified::assertion());
         }
         self.for_name(server_name)?.verify_server_cert(

@@ -17,7 +17,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::image::{Content, TestImage, digest};
 
@@ -130,14 +131,31 @@ impl Registry {
 
     /// Starts one that speaks TLS only, with the certificate of `registry.test`; see `tests/testfiles/tls`.
     pub(crate) fn start_tls() -> Registry {
+        Registry::start_tls_with(false)
+    }
+
+    /// The same, for clients that show a certificate of `ca.crt`'s.
+    pub(crate) fn start_tls_for_known_clients() -> Registry {
+        Registry::start_tls_with(true)
+    }
+
+    fn start_tls_with(for_known_clients: bool) -> Registry {
         let certificate =
             CertificateDer::from_pem_slice(include_bytes!("../testfiles/tls/server.crt"));
         let key = PrivateKeyDer::from_pem_slice(include_bytes!("../testfiles/tls/server.key"));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        let ca = CertificateDer::from_pem_slice(include_bytes!("../testfiles/tls/ca.crt"));
+        roots.add(ca.expect("PEM")).expect("a certificate");
+        let known = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let clients = match for_known_clients {
+            true => known.build().expect("a root"),
+            false => WebPkiClientVerifier::no_client_auth(),
+        };
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring's versions")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![certificate.expect("PEM")], key.expect("PEM"))
             .expect("a certificate and its key");
         Registry::start_with(State {
@@ -428,7 +446,12 @@ fn read_request(
         return Ok(None);
     }
     let mut words = line.split_whitespace();
-    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    // What a proxy is asked for is a whole URL.
+    let path = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    };
     let mut request = Request {
         method: method.to_owned(),
         path: path.to_owned(),

@@ -56,7 +56,7 @@ fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
                 owners: worker.owners,
                 max_bytes: limits::MAX_LAYER_BYTES,
             },
-            timing: Timing::default(),
+            timing: Timing::of(&worker.engine.settings),
             settings: &worker.engine.settings,
         };
         pull::pull(&worker.engine.store, &reference, &options, &Silent).map(drop)

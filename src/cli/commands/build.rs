@@ -11,6 +11,7 @@ use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::Outputs;
 use super::limit_flags::LimitFlags;
+use super::registry_flags::RegistryFlags;
 use super::{build_flags, build_output_flag, build_volume, create_flags};
 use crate::build::cache::{self, Place};
 use crate::build::context::DockerfileText;
@@ -192,6 +193,8 @@ pub(crate) struct Build {
     /// "-" for an archive or a Dockerfile on stdin
     #[arg(value_name = "PATH", hide = true)]
     path: String,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Command for Build {
@@ -229,8 +232,6 @@ impl Command for Build {
         Flag::value("cpu-quota"),
         Flag::value("cpuset-cpus"),
         Flag::value("cpuset-mems"),
-        Flag::value("authfile"),
-        Flag::value("creds"),
     ];
     const IGNORED: &'static [Flag] = &[
         Flag::switch("rm"),
@@ -244,6 +245,7 @@ impl Command for Build {
     ];
 
     fn run(mut self, context: &Context) -> Outcome {
+        let context = &self.registry.applied(context)?;
         // buildx: the mode is the flag.
         self.quiet |= self.progress.as_deref() == Some("quiet");
         let names: Result<Vec<_>, _> = self

@@ -192,7 +192,7 @@ impl Push {
                 credentials: credentials.clone(),
                 owners: UnpackOptions::new(map).owners,
                 workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-                timing: Timing::default(),
+                timing: Timing::of(&context.settings),
                 settings: &context.settings,
             };
             let watcher = Watcher::new(quiet);

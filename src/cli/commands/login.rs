@@ -1,16 +1,18 @@
 //! `ctr login` and `ctr logout`. Spec: docker/cli, `cli/command/registry/login.go`.
 
 use std::io::{self, BufRead as _};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use super::registry_flags::Reach;
 use crate::bounded;
-use crate::cli::command::{Command, Example, Flag, Outcome};
+use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::secret;
 use crate::cli::streams;
-use crate::registry::{self, Credentials, Kept, Secret, Server, Timing};
+use crate::registry::{self, CredentialError, Credentials, Kept, Secret, Server, Timing};
 
 /// Largest password, in bytes; tokens have a few kilobytes.
 const MAX_PASSWORD: u64 = 1 << 20;
@@ -31,6 +33,9 @@ const HINT_FOR_DOCKER_IO: &str = "ctr login -u NAME --password-stdin < FILE, wit
 /// Authenticate to a registry
 #[derive(Debug, Args)]
 pub(crate) struct Login {
+    /// Print the name that one is logged in with
+    #[arg(long)]
+    get_login: bool,
     /// Password or token
     #[arg(short, long, value_name = "PASSWORD")]
     password: Option<String>,
@@ -43,6 +48,8 @@ pub(crate) struct Login {
     /// HOST[:PORT] of the registry (default: docker.io)
     #[arg(value_name = "SERVER", hide = true)]
     server: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 impl Command for Login {
@@ -51,13 +58,12 @@ impl Command for Login {
         "login -u alice --password-stdin ghcr.io < token",
         "Without the password on the command line, where others can see it",
     )];
-    const UNBUILT: &'static [Flag] = &[
-        Flag::value("authfile"),
-        Flag::switch("get-login"),
-        Flag::switch("tls-verify"),
-    ];
 
     fn run(self, context: &Context) -> Outcome {
+        let context = &self.reach.applied(context)?;
+        if self.get_login {
+            return get_login(context, self.server.as_deref());
+        }
         let typed = self.typed_password(context)?;
         let server = Server::parse(self.server.as_deref());
         context.prepare_network();
@@ -128,6 +134,18 @@ impl Login {
     }
 }
 
+/// `--get-login`, in podman's words.
+fn get_login(context: &Context, server: Option<&str>) -> Outcome {
+    let server = Server::parse(server);
+    match Credentials::for_registry(&context.settings, server.registry())? {
+        Credentials::Password { user, .. } => context.println(&user).map(|()| 0),
+        _ => Err(Failure::message(format!(
+            "not logged into {}",
+            server.registry()
+        ))),
+    }
+}
+
 /// Tries the login that is there; whether it is still good.
 fn again(
     context: &Context,
@@ -155,7 +173,7 @@ fn check(context: &Context, server: &Server, user: &str, password: &Secret) -> R
         user: user.to_owned(),
         password: password.clone(),
     };
-    let timing = Timing::default();
+    let timing = Timing::of(&context.settings);
     Ok(registry::login(
         server.endpoint(),
         &credentials,
@@ -210,6 +228,12 @@ fn ask_password(context: &Context) -> Result<String, Failure> {
 /// Log out from a registry
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
+    /// Log out from all registries
+    #[arg(short, long)]
+    all: bool,
+    /// Forget what this file holds (default: Docker's, or that of $REGISTRY_AUTH_FILE)
+    #[arg(long, value_name = "FILE")]
+    authfile: Option<PathBuf>,
     /// HOST[:PORT] of the registry (default: docker.io)
     #[arg(value_name = "SERVER", hide = true)]
     server: Option<String>,
@@ -218,13 +242,26 @@ pub(crate) struct Logout {
 impl Command for Logout {
     const USAGE: &'static str = "[SERVER]";
     const EXAMPLES: &'static [Example] = &[("logout ghcr.io", "Forget the login to a registry")];
-    const UNBUILT: &'static [Flag] = &[Flag::value("authfile"), Flag::switch("all").short('a')];
 
     fn run(self, context: &Context) -> Outcome {
+        let mut context = context.clone();
+        if self.authfile.is_some() {
+            context.settings.registries.login_file = self.authfile;
+        }
+        let failed =
+            |error: CredentialError| Failure::of(error).about("could not erase credentials");
+        if self.all {
+            if self.server.is_some() {
+                return Err(Failure::message("--all takes no server"));
+            }
+            registry::erase_all(&context.settings).map_err(failed)?;
+            // podman's words.
+            context.println("Removed login credentials for all registries")?;
+            return Ok(0);
+        }
         let server = Server::parse(self.server.as_deref());
         context.println(&format!("Removing login credentials for {}", server.key()))?;
-        registry::erase(&context.settings, &server)
-            .map_err(|error| Failure::of(error).about("could not erase credentials"))?;
+        registry::erase(&context.settings, &server).map_err(failed)?;
         Ok(0)
     }
 }

@@ -41,6 +41,7 @@ mod ps_filter;
 mod ps_row;
 mod pull;
 mod push;
+mod registry_flags;
 mod rm;
 mod rmi;
 mod run;

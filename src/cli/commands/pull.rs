@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::create_flags::{self, CreateFlags, PullPolicy};
+use super::registry_flags::RegistryFlags;
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::{ENGINE_ERROR, Failure};
@@ -27,6 +28,8 @@ pub(crate) struct Pull {
     /// References; without a registry they mean docker.io
     #[arg(value_name = "IMAGE", required = true, hide = true)]
     images: Vec<String>,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Command for Pull {
@@ -38,12 +41,7 @@ impl Command for Pull {
             "An image for another kind of machine",
         ),
     ];
-    const UNBUILT: &'static [Flag] = &[
-        Flag::switch("all-tags").short('a'),
-        Flag::value("authfile"),
-        Flag::value("creds"),
-        Flag::switch("tls-verify"),
-    ];
+    const UNBUILT: &'static [Flag] = &[Flag::switch("all-tags").short('a')];
     const IGNORED: &'static [Flag] = &[Flag::switch("disable-content-trust")];
     const NAMES: Names = Names::Images;
 
@@ -58,7 +56,12 @@ impl Command for Pull {
             wanted.push(reference.with_default_tag());
         }
         let watcher = Watcher::new(self.quiet);
-        fetch(context, &wanted, platform, &watcher)?;
+        fetch(
+            &self.registry.applied(context)?,
+            &wanted,
+            platform,
+            &watcher,
+        )?;
         for reference in &wanted {
             context.println(&reference.to_string())?;
         }
@@ -85,7 +88,7 @@ fn fetch(
             platform: platform.clone(),
             credentials,
             unpack: UnpackOptions::new(&map),
-            timing: Timing::default(),
+            timing: Timing::of(&context.settings),
             settings: &context.settings,
         };
         let pulled = pull::pull(&store, reference, &options, watcher);

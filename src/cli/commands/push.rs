@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::create_flags;
+use super::registry_flags::RegistryFlags;
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -43,6 +44,8 @@ pub(crate) struct Push {
     /// A name; its registry and repository are where the image goes
     #[arg(value_name = "NAME", hide = true)]
     image: String,
+    #[command(flatten)]
+    registry: RegistryFlags,
 }
 
 impl Command for Push {
@@ -57,15 +60,11 @@ impl Command for Push {
             "Smaller and faster to unpack, for registries and engines of today",
         ),
     ];
-    const UNBUILT: &'static [Flag] = &[
-        Flag::value("authfile"),
-        Flag::value("creds"),
-        Flag::switch("tls-verify"),
-    ];
     const IGNORED: &'static [Flag] = &[Flag::switch("disable-content-trust")];
     const NAMES: Names = Names::Images;
 
     fn run(self, context: &Context) -> Outcome {
+        let context = &self.registry.applied(context)?;
         let platform = create_flags::platform(self.platform.as_deref())
             .map_err(|failure| failure.with_code(1))?;
         let packing = self.packing()?;
@@ -98,7 +97,7 @@ impl Command for Push {
             credentials,
             owners: UnpackOptions::new(&map).owners,
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            timing: Timing::default(),
+            timing: Timing::of(&context.settings),
             settings: &context.settings,
         };
         let watcher = Watcher::new(self.quiet);

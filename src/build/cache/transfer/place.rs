@@ -38,7 +38,7 @@ impl Open {
         match place {
             Place::Local(path) => Ok(Open::Local(path.clone())),
             Place::Registry(reference) => {
-                let timing = Timing::default();
+                let timing = Timing::of(settings);
                 let session =
                     Session::open(reference, access, credentials.clone(), settings, timing)?;
                 let name = match (reference.digest(), reference.tag()) {
