@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use super::error::ENGINE_ERROR;
+use super::exit_code::ENGINE_ERROR;
 use crate::container::{self, Obstacle};
 use crate::image;
 use crate::registry;

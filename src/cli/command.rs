@@ -11,10 +11,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args};
 
 use super::context::Context;
-use super::error::{Failure, USAGE_ERROR};
-
-/// What a command returns: the exit code.
-pub(crate) type Outcome = Result<i32, Failure>;
+use super::error::Failure;
+pub(crate) use super::error::Outcome;
+use super::exit_code::USAGE_ERROR;
 
 /// A command line, without the program, and what it does.
 pub(crate) type Example = (&'static str, &'static str);

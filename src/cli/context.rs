@@ -2,8 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::command::Outcome;
-use super::error::Failure;
+use super::error::{Failure, Outcome};
 use super::output::escape;
 use super::output::format::Cut;
 use crate::container::Engine;

@@ -13,7 +13,8 @@ use super::command::{Entry, Group, Outcome};
 use super::commands::{COMMANDS, GROUPS, UNBUILT_COMMANDS};
 use super::context::{Context, eprint, print};
 use super::environment::{self, Globals};
-use super::error::{Failure, USAGE_ERROR};
+use super::error::Failure;
+use super::exit_code::USAGE_ERROR;
 
 /// First line of the overview.
 const ABOUT: &str = "A container engine in one binary, with Docker's command line";

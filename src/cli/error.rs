@@ -16,12 +16,11 @@ use std::io;
 use std::path::Path;
 
 use super::causes;
+use super::exit_code::{ENGINE_ERROR, USAGE_ERROR};
 use super::output::escape::line;
 
-/// Exit code of `run`, `create` and `exec` when it was us who failed, and of wrong flags everywhere.
-pub(crate) const ENGINE_ERROR: i32 = 125;
-/// See [`ENGINE_ERROR`].
-pub(crate) const USAGE_ERROR: i32 = ENGINE_ERROR;
+/// What a command returns: the exit code.
+pub(crate) type Outcome = Result<i32, Failure>;
 
 /// Why a command ends without success.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod context;
 mod dispatch;
 mod environment;
 mod error;
+mod exit_code;
 #[cfg(test)]
 mod generated;
 mod inspect;

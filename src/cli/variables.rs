@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use super::environment;
-use super::error::{ENGINE_ERROR, Failure, words};
+use super::error::{Failure, words};
+use super::exit_code::ENGINE_ERROR;
 
 /// An environment file has at most this many bytes: a program's environment has less.
 const MAX_FILE_BYTES: u64 = 4 << 20;

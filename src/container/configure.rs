@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::create::SHORT_ID;
 use super::error::failed;
 use super::options::CreateOptions;
 use super::record::{Config, HostConfig, PortBinding, RestartPolicy};
 use super::{
     Container, Engine, Error, capabilities, environment, log_options, resources, security, signal,
 };
+use crate::content::SHORT_ID;
 use crate::image::{self, Image};
 use crate::network::{Mode, PublishedPort};
 use crate::volume;

@@ -25,9 +25,6 @@ use crate::rootfs;
 use crate::store::{ContainerDir, ContainerLock, new_id, replace_file};
 use crate::volume::{self, Volumes};
 
-/// Digits of a short ID.
-pub(super) const SHORT_ID: usize = 12;
-
 /// Draws of a made-up name before giving up.
 const MAX_DRAWS: u32 = 100;
 

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
-use super::remove::anonymous_volumes;
 use super::spec::ETC_FILES;
 use super::{Engine, Error, clock, hosts, lookup, process};
 use crate::monitor::{Keeper, StartError, StartFailure};
@@ -48,7 +47,7 @@ impl<'a> Warden<'a> {
     /// Removes the container. `pid` is its dead process, whose user namespace can still be entered.
     fn remove(&self, pid: Option<u32>) {
         let record = self.record;
-        let volumes = anonymous_volumes(record);
+        let volumes = record.anonymous_volumes();
         let inside = |work: &dyn Fn() -> u8| match pid.and_then(user_namespace) {
             Some(namespace) => Ok(userns::run_joined(namespace.as_fd(), work)?),
             None => Err(Error::NotFound(record.id.clone())),

@@ -41,6 +41,7 @@ mod top;
 mod user;
 mod view;
 
+use crate::content::SHORT_ID;
 use crate::settings::Settings;
 use crate::store::{ContainerLock, Store};
 use crate::userns::IdMap;
@@ -110,7 +111,7 @@ pub struct Sizes {
 impl Container {
     /// Returns the first 12 digits of the ID.
     pub fn short_id(&self) -> &str {
-        &self.record.id[..create::SHORT_ID]
+        &self.record.id[..SHORT_ID]
     }
 }
 

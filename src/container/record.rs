@@ -51,6 +51,16 @@ pub struct Record {
     pub extra: Map<String, Value>,
 }
 
+impl Record {
+    /// Returns the names of the volumes that go with the container.
+    pub(super) fn anonymous_volumes(&self) -> Vec<String> {
+        (self.mounts.iter())
+            .filter(|mount| mount.anonymous)
+            .map(|mount| mount.name.clone())
+            .collect()
+    }
+}
+
 /// Docker's `Config`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::error::system;
 use super::options::RemoveOptions;
-use super::record::{Record, Status};
+use super::record::Status;
 use super::start::Held;
 use super::{Container, Engine, Error};
 use crate::store::{self, remove_tree};
@@ -53,7 +53,7 @@ impl Engine {
         };
         self.settle(&dir, record, &lock)?;
         let volumes = match options.volumes || record.host_config.auto_remove {
-            true => anonymous_volumes(record),
+            true => record.anonymous_volumes(),
             false => Vec::new(),
         };
         self.remove_files(&record.id, &record.name, &volumes)
@@ -107,14 +107,6 @@ impl Engine {
             result => result,
         }
     }
-}
-
-/// Returns the names of the volumes that go with the container.
-pub(super) fn anonymous_volumes(record: &Record) -> Vec<String> {
-    (record.mounts.iter())
-        .filter(|mount| mount.anonymous)
-        .map(|mount| mount.name.clone())
-        .collect()
 }
 
 /// Whether a file could not be deleted because it is another id's.

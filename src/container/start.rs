@@ -150,7 +150,7 @@ impl Engine {
             return;
         };
         if record.host_config.auto_remove {
-            let volumes = super::remove::anonymous_volumes(record);
+            let volumes = record.anonymous_volumes();
             let _ = self.remove_files(&record.id, &record.name, &volumes);
         } else if !matches!(error, Error::MonitorDied) || settled.status != Status::Exited {
             let error = StartError::from_error(StartFailure::Engine, error);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_lower_hex;
+use super::{SHORT_ID, is_lower_hex};
 
 /// The hash functions that image-spec registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +101,7 @@ impl Digest {
 
     /// Returns the first twelve hexadecimal digits, as tables show them.
     pub fn short(&self) -> &str {
-        &self.hex()[..12]
+        &self.hex()[..SHORT_ID]
     }
 
     /// Returns the whole, `algorithm:hex`.

@@ -3,6 +3,9 @@
 /// Digits of an ID in full.
 const LENGTH: usize = 64;
 
+/// Digits of an ID in short.
+pub const SHORT_ID: usize = 12;
+
 /// Returns whether `text` is an ID in full, without an algorithm.
 pub fn is_full_id(text: &str) -> bool {
     text.len() == LENGTH && is_lower_hex(text)

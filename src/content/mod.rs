@@ -13,5 +13,5 @@ mod reference;
 pub mod whiteout;
 
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
-pub use id::{is_full_id, is_lower_hex};
+pub use id::{SHORT_ID, is_full_id, is_lower_hex};
 pub use reference::{Reference, ReferenceError};

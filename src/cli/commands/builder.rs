@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::Value as Json;
 
-use super::prune::confirm;
+use super::confirm::confirm;
 use crate::build::cache::{self, Filter, Item, Limits, Policy, Usage};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;

@@ -6,7 +6,8 @@ use super::create_flags::{self, CreateFlags};
 use super::pull;
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{ENGINE_ERROR, Failure};
+use crate::cli::error::Failure;
+use crate::cli::exit_code::ENGINE_ERROR;
 
 /// Create a new container
 #[derive(Debug, Args)]

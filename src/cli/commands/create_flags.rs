@@ -338,7 +338,7 @@ pub(crate) fn platform(flag: Option<&str>) -> Result<Option<Platform>, Failure> 
         .or_else(environment::default_platform);
     text.map(|text| text.parse::<Platform>())
         .transpose()
-        .map_err(|error| Failure::of(error).with_code(super::super::error::ENGINE_ERROR))
+        .map_err(|error| Failure::of(error).with_code(crate::cli::exit_code::ENGINE_ERROR))
 }
 
 fn external_rootfs(text: &str) -> Result<ExternalRootfs, Failure> {
@@ -361,5 +361,5 @@ fn external_rootfs(text: &str) -> Result<ExternalRootfs, Failure> {
 }
 
 fn engine(message: impl Into<String>) -> Failure {
-    Failure::message(message).with_code(crate::cli::error::ENGINE_ERROR)
+    Failure::message(message).with_code(crate::cli::exit_code::ENGINE_ERROR)
 }

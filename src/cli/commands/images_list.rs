@@ -50,7 +50,7 @@ impl Selection {
                 return Err(Failure::message(format!(
                     "invalid argument {flag:?} for \"-f, --filter\" flag: bad format of filter (expected name=value)"
                 ))
-                .with_code(crate::cli::error::USAGE_ERROR));
+                .with_code(crate::cli::exit_code::USAGE_ERROR));
             };
             let invalid = || Failure::message(format!("invalid filter '{name}={value}'"));
             let created = || -> Result<Option<String>, Failure> {

@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, USAGE_ERROR};
+use crate::cli::error::Failure;
+use crate::cli::exit_code::USAGE_ERROR;
 use crate::cli::output::paired::Paired;
 use crate::cli::output::time;
 use crate::container::{Error, LogOptions};

@@ -14,6 +14,7 @@ mod builder;
 mod buildx;
 mod check;
 mod complete;
+mod confirm;
 mod create;
 mod create_flags;
 mod df;
@@ -53,8 +54,6 @@ mod top;
 pub(crate) mod version;
 mod volume;
 mod wait;
-
-pub(in crate::cli) use ps_row::network;
 
 use super::command::{Entry, Group};
 

@@ -1,10 +1,9 @@
 //! `ctr container prune`, `image prune`, `volume prune`, `system prune`.
 
-use std::io::{self, BufRead as _};
-
 use clap::Args;
 
 use super::builder;
+use super::confirm::confirm;
 use super::prune_filter::PruneFilter;
 use crate::build::cache::{self, Policy};
 use crate::cli::command::{Command, Example, Outcome};
@@ -194,27 +193,6 @@ impl Command for System {
         bytes += left_overs.bytes;
         report.print(context, bytes)
     }
-}
-
-/// Asks, unless `force`. Without a terminal nobody answers, and nothing is removed.
-pub(super) fn confirm(context: &Context, force: bool, warning: &str) -> Result<(), Failure> {
-    if force {
-        return Ok(());
-    }
-    let warning = warning.trim_end();
-    context.print(&format!(
-        "WARNING! {warning}\n\nAre you sure you want to continue? [y/N] "
-    ))?;
-    let mut answer = String::new();
-    // An answer that cannot be read is none.
-    let _ = io::stdin().lock().read_line(&mut answer);
-    if answer.trim().eq_ignore_ascii_case("y") {
-        return Ok(());
-    }
-    Err(Failure::plain(format!(
-        "{}: prune has been cancelled",
-        context.program
-    )))
 }
 
 /// Removes containers that do not run; returns their IDs and the bytes they had written.

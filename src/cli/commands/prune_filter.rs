@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 
-use crate::cli::error::{Failure, USAGE_ERROR};
+use crate::cli::error::Failure;
+use crate::cli::exit_code::USAGE_ERROR;
 use crate::cli::output::time;
 
 /// What may be removed.

@@ -1,8 +1,9 @@
 //! `ps --filter`. Spec: moby, `daemon/list.go`: values of one name are alternatives, different names all must hold.
 
 use super::pattern::Pattern;
-use super::ps_row::{network, state_word};
+use super::ps_row::state_word;
 use crate::cli::error::Failure;
+use crate::cli::output::network;
 use crate::container::{Container, Engine};
 use crate::image;
 
@@ -57,7 +58,7 @@ impl Filters {
                 return Err(Failure::message(format!(
                     "invalid argument {flag:?} for \"-f, --filter\" flag: bad format of filter (expected name=value)"
                 ))
-                .with_code(crate::cli::error::USAGE_ERROR));
+                .with_code(crate::cli::exit_code::USAGE_ERROR));
             };
             filters.add(&name.trim().to_ascii_lowercase(), value.trim(), engine)?;
         }

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::cli::output::format::{Headers, RowType};
+use crate::cli::output::network;
 use crate::cli::output::{ellipsis, go, ports, size, time};
 use crate::cli::template::Object;
 use crate::container::record::{Record, Status};
 use crate::container::{Container, Sizes};
-use crate::content::is_full_id;
+use crate::content::{SHORT_ID, is_full_id};
 
 /// What stands above each column.
 pub(super) const HEADERS: Headers = &[
@@ -126,7 +127,7 @@ impl Row {
         }
         let hex = image.strip_prefix("sha256:").unwrap_or(image);
         if self.truncate && is_full_id(hex) {
-            return hex[..12].to_owned();
+            return hex[..SHORT_ID].to_owned();
         }
         image.clone()
     }
@@ -219,14 +220,5 @@ pub(super) fn state_word(status: Status) -> &'static str {
         Status::Created => "created",
         Status::Running => "running",
         Status::Exited => "exited",
-    }
-}
-
-/// The network a container is in, by Docker's name; those that share another's are in none of their own.
-pub(in crate::cli) fn network(mode: &str) -> &str {
-    match mode {
-        "" | "default" => "bridge",
-        mode if mode.starts_with("container:") => "",
-        mode => mode.split(':').next().unwrap_or(mode),
     }
 }

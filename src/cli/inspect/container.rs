@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::cli::commands::network;
+use crate::cli::output::network;
 use crate::container::record::{Config, HostConfig, NetworkState, PortBinding, State, Status};
 use crate::container::{Container, Engine, Sizes};
 use crate::monitor;

@@ -13,7 +13,7 @@ pub(crate) mod size;
 pub(crate) mod table;
 pub(crate) mod time;
 
-pub(crate) use ports::{join_host_port, ports};
+pub(crate) use ports::{join_host_port, network, ports};
 
 /// Docker's `formatter.Ellipsis`: at most `width` characters, the last one an ellipsis where some were cut.
 pub(crate) fn ellipsis(text: &str, width: usize) -> String {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::commands;
 use crate::container::Container;
 use crate::container::record::{PortBinding, Status};
 
@@ -14,17 +13,26 @@ struct Port {
     protocol: String,
 }
 
+/// The network a container is in, by Docker's name; those that share another's are in none of their own.
+pub(crate) fn network(mode: &str) -> &str {
+    match mode {
+        "" | "default" => "bridge",
+        mode if mode.starts_with("container:") => "",
+        mode => mode.split(':').next().unwrap_or(mode),
+    }
+}
+
 /// Returns `0.0.0.0:8080->80/tcp, 90/tcp` for a container that runs, nothing for others.
 pub(crate) fn ports(container: &Container) -> String {
     if container.state.status != Status::Running {
         return String::new();
     }
     let none = BTreeMap::new();
-    let network = container.state.network.as_ref();
-    let published = network.map_or(&none, |network| &network.ports);
+    let state = container.state.network.as_ref();
+    let published = state.map_or(&none, |state| &state.ports);
     // Only a network of the container's own has ports to reach.
     let mode = container.record.host_config.network_mode.as_str();
-    let is_bridge = commands::network(mode) == "bridge";
+    let is_bridge = network(mode) == "bridge";
     let exposed = container.record.config.exposed_ports.iter().flatten();
     let exposed = exposed.filter(|_| is_bridge);
     let exposed = exposed
