@@ -360,10 +360,10 @@ fn flags_change_the_result(env: &TestEnv) {
     env.ctr(format!("build --check {dir}"))
         .ok()
         .stdout("Check complete, no warnings found.\n");
-    env.ctr(format!("build --isolation chroot {dir}"))
+    env.ctr(format!("build --isolation none {dir}"))
         .run()
         .exits(1)
-        .stderr_has("--isolation chroot");
+        .stderr_has("--isolation none");
 }
 
 /// Its root directory is an overlay, and so another one cannot be mounted in there.

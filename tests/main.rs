@@ -19,6 +19,7 @@ mod archive;
 mod build;
 mod build_crash;
 mod build_hostile;
+mod build_isolation;
 mod build_output;
 mod build_progress;
 mod build_remote;
@@ -69,6 +70,7 @@ const FILES: &[File] = &[
     ("build_crash", build_crash::scenarios),
     ("cache", cache::scenarios),
     ("build_hostile", build_hostile::scenarios),
+    ("build_isolation", build_isolation::scenarios),
     ("build_output", build_output::scenarios),
     ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),

@@ -13,6 +13,7 @@
 //! squash       the layers of the result made one
 //! config       instructions that only change the image config
 //! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
+//! leftovers    processes that nobody ends
 //! inflate      compressed archives
 //! remote       files by URL, and git repositories
 //! apart        work with threads, in a process of its own
@@ -37,6 +38,7 @@ pub mod ignore;
 mod image;
 mod inflate;
 mod layer;
+mod leftovers;
 pub mod lint;
 mod message;
 mod mode;

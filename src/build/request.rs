@@ -57,6 +57,8 @@ pub struct Request {
     pub pull: bool,
     /// `--network`: what RUN has where it does not say itself.
     pub network: Mode,
+    /// `--isolation`.
+    pub isolation: Isolation,
     /// `--add-host`.
     pub hosts: Vec<(String, IpAddr)>,
     /// `--volume`: what every RUN sees of the host.
@@ -81,6 +83,16 @@ pub struct Request {
     pub shell: Option<Streams<'static>>,
     /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
     pub logins: Vec<(Reference, Credentials)>,
+}
+
+/// How RUN is kept apart from what else runs here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Like a container.
+    #[default]
+    Namespaces,
+    /// As buildah's `chroot`: its files, mounts, ids and host name are its own, processes, IPC, network and cgroup the host's.
+    Chroot,
 }
 
 /// A file or directory of the host that every RUN sees.

@@ -17,9 +17,10 @@ use super::cache::{Imported, Used};
 use super::dockerfile::Argument;
 use super::error::{Error, failed};
 use super::event::{Event, Observer};
+use super::leftovers;
 use super::message::{self, Report, StageResult};
 use super::plan::{Plan, PlannedStage};
-use super::request::Request;
+use super::request::{Isolation, Request};
 use super::stage::{Task, Worker};
 use crate::container::Engine;
 use crate::image::layer::Owners;
@@ -299,6 +300,9 @@ impl Scheduler<'_> {
             self.reap(number);
         }
         if had_to {
+            if self.request.isolation == Isolation::Chroot {
+                leftovers::end(None);
+            }
             reap_orphans();
             // What cannot be removed now, prune finds.
             let _ = self.engine.store.sweep_left_overs();

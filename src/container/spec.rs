@@ -187,7 +187,17 @@ fn open_files() -> u64 {
 
 fn namespaces(from: &Ingredients<'_>) -> Result<Vec<LinuxNamespace>, Error> {
     use LinuxNamespaceType as Type;
-    let mut kinds = vec![Type::Mount, Type::Uts, Type::Ipc, Type::Pid, Type::Cgroup];
+    let host = &from.record.host_config;
+    let mut kinds = vec![Type::Mount, Type::Uts];
+    for (kind, mode) in [
+        (Type::Ipc, &host.ipc_mode),
+        (Type::Pid, &host.pid_mode),
+        (Type::Cgroup, &host.cgroupns_mode),
+    ] {
+        if mode != "host" {
+            kinds.push(kind);
+        }
+    }
     if from.id_map.is_some() {
         kinds.push(Type::User);
     }

@@ -61,6 +61,8 @@ pub struct Step<'a> {
     pub security_opt: &'a [String],
     /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
     pub insecure: bool,
+    /// Its pid, IPC and cgroup namespaces are the host's. Who starts it ends what it leaves behind.
+    pub shares_host: bool,
     /// Where its streams come from.
     pub stdio: Stdio,
 }
@@ -217,7 +219,16 @@ impl Engine {
             network: network.to_string(),
             ..CreateOptions::default()
         };
-        let host = self.host_part(&options)?;
+        let mut host = self.host_part(&options)?;
+        if step.shares_host {
+            for mode in [
+                &mut host.config.pid_mode,
+                &mut host.config.ipc_mode,
+                &mut host.config.cgroupns_mode,
+            ] {
+                "host".clone_into(mode);
+            }
+        }
         let mut config = configure::container_part(&options, None, &host, "")?;
         // In the order of the Dockerfile, duplicates and all.
         config.env = step.env.clone();

@@ -17,6 +17,8 @@ use crate::build::config;
 use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
 use crate::build::error::{Error, failed};
 use crate::build::event::Event;
+use crate::build::leftovers;
+use crate::build::request::Isolation;
 use crate::build::stage::{Outcome, Worker};
 use crate::container::stream::{Streams as ClientStreams, terminal_size};
 use crate::container::{StartedStep, Step, StepNetwork};
@@ -24,7 +26,7 @@ use crate::content::Digest;
 use crate::monitor::{Stream, Streams, exit_code};
 use crate::network::Mode;
 use crate::rootfs::{Place, Root, Upper};
-use crate::runtime::{Running, Stdio};
+use crate::runtime::{Running, Stdio, Supervisor};
 use crate::store::remove_tree;
 
 /// Host name of every RUN, as BuildKit's.
@@ -221,6 +223,9 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         network: own,
     };
     let (stdio, mut streams) = Streams::pipes(false).map_err(failed("make pipes for", "RUN"))?;
+    if worker.request.isolation == Isolation::Chroot {
+        leftovers::adopt();
+    }
     let started = process.start(worker, stdio)?;
     if worker.request.shell.is_none() {
         worker.forget_secrets();
@@ -283,6 +288,7 @@ impl Process {
             resources: &worker.request.resources,
             security_opt: &worker.request.security_opt,
             insecure: self.insecure,
+            shares_host: worker.request.isolation == Isolation::Chroot,
             stdio,
         };
         let network = self.network.as_mut().unwrap_or(&mut worker.network);
@@ -350,8 +356,11 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
             Err(errno) => return Err(waiting()(errno.into())),
         }
         if !fds[0].revents().is_empty() {
-            // Processes that it left behind died with its pid namespace, and so nobody writes any more.
             code = Some(exit_code(running.pidfd.as_fd(), true).unwrap_or(255));
+            // Processes that it left behind died with its pid namespace, or do now: nobody writes any more.
+            if worker.request.isolation == Isolation::Chroot {
+                leftovers::end(running.supervisor.as_ref().and_then(Supervisor::pid));
+            }
         } else if running.supervisor.is_some() && !fds[1].revents().is_empty() {
             // Killed: nothing can be trusted any more. The end of the process is seen next.
             let _ = pidfd_send_signal(&running.pidfd, Signal::KILL);

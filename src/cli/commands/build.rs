@@ -18,7 +18,7 @@ use crate::build::context::DockerfileText;
 use crate::build::dockerfile::stages::Stages;
 use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
-use crate::build::request::{CachePolicy, Squash};
+use crate::build::request::{CachePolicy, Isolation, Squash};
 use crate::build::{self, Built, Plan, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
@@ -257,13 +257,6 @@ impl Command for Build {
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
             return Err(Failure::message("--debug needs a terminal"));
         }
-        if let Some(kind) = self.isolation.as_deref()
-            && !matches!(kind, "" | "auto" | "default" | "oci" | "rootless")
-        {
-            return Err(Failure::message(format!(
-                "--isolation {kind} is not supported yet"
-            )));
-        }
         build_attest::none_wanted(
             &self.attest,
             self.provenance.as_deref(),
@@ -396,7 +389,9 @@ impl Build {
             (false, true) => CachePolicy::Use,
             (false, false) => CachePolicy::NotFor(self.no_cache_filter.clone()),
         };
+        let isolation = self.isolation()?;
         let network = match self.network.as_deref() {
+            None | Some("" | "default") if isolation == Isolation::Chroot => Mode::Host,
             None | Some("" | "default") => Mode::User,
             Some("none") => Mode::None,
             Some("host") => Mode::Host,
@@ -428,6 +423,7 @@ impl Build {
             docker_format: self.docker_format()?,
             pull: self.pull,
             network,
+            isolation,
             hosts: build_flags::hosts(&self.add_host)?,
             volumes: build_volume::volumes(&self.volume)?,
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
@@ -448,6 +444,22 @@ impl Build {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
+    }
+
+    /// `--isolation`, or what buildah's images say instead.
+    fn isolation(&self) -> Result<Isolation, Failure> {
+        let wanted = self.isolation.clone();
+        let wanted = wanted.or_else(|| environment::set("BUILDAH_ISOLATION"));
+        match wanted.as_deref() {
+            None | Some("" | "auto" | "default" | "oci" | "rootless") => Ok(Isolation::Namespaces),
+            Some("chroot") => Ok(Isolation::Chroot),
+            Some("none") => Err(Failure::message(
+                "--isolation none is not supported: chroot is the least there is",
+            )),
+            Some(other) => Err(Failure::message(format!(
+                "unrecognized isolation type {other:?}: use auto, oci, rootless or chroot"
+            ))),
+        }
     }
 
     /// `--squash`, `--squash-all`.

@@ -101,6 +101,11 @@ impl Supervisor {
         self.pidfd.as_fd()
     }
 
+    /// Its pid, as long as it was not waited for.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
     /// Waits for its end, which is near once the container's first process has ended and was reaped, and returns whether it
     /// has answered every call: if it was killed, processes that it left alone may have gone on and done something else.
     ///
