@@ -9,6 +9,7 @@ use crate::support::{Need, Scenario, TestEnv, scenario};
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(builds_runs_and_remembers),
+        scenario!(a_base_without_a_path_gets_one),
         scenario!(fails_with_the_line),
         scenario!(mistakes_are_told_at_once),
         scenario!(quiet_builds_show_what_failed),
@@ -62,6 +63,20 @@ fn builds_runs_and_remembers(env: &TestEnv) {
     let again = env.ctr(format!("build --progress plain {dir} --build-arg WHO=me"));
     let lines = again.ok().err();
     assert_eq!(lines.matches("CACHED").count(), 3, "{lines}");
+}
+
+fn a_base_without_a_path_gets_one(env: &TestEnv) {
+    env.image("busybox");
+    let variables = |image: &str| {
+        let image = env.ctr(format!("image inspect {image}")).ok().json();
+        image[0]["Config"]["Env"].clone()
+    };
+    assert!(variables("busybox").is_null());
+    let text = "FROM busybox\nENV PATH=/mine:$PATH\nRUN true\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    env.ctr(format!("build -q -t built {dir}")).ok();
+    let path = "PATH=/mine:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(variables("built"), serde_json::json!([path]));
 }
 
 fn fails_with_the_line(env: &TestEnv) {

@@ -23,6 +23,7 @@ mod build_isolation;
 mod build_output;
 mod build_progress;
 mod build_remote;
+mod build_reproducible;
 mod build_sources;
 mod build_squash;
 mod buildx;
@@ -77,6 +78,7 @@ const FILES: &[File] = &[
     ("build_sources", build_sources::scenarios),
     ("build_squash", build_squash::scenarios),
     ("buildx", buildx::scenarios),
+    ("build_reproducible", build_reproducible::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),

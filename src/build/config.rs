@@ -22,11 +22,19 @@ pub(super) fn scratch(platform: &crate::image::Platform) -> ImageConfiguration {
         variant: platform.variant.clone(),
         os: platform.os.clone(),
         config: Config {
-            env: Some(vec![format!("PATH={DEFAULT_PATH}")]),
             working_dir: "/".to_owned(),
             ..Config::default()
         },
         ..ImageConfiguration::default()
+    }
+}
+
+/// Gives an image whose base says nothing of PATH (an imported one, say) Docker's default, so that `ENV PATH=/x:$PATH` adds
+/// to something. Source: BuildKit, frontend/dockerfile/dockerfile2llb/convert.go, "make sure that PATH is always set".
+pub(super) fn ensure_path(image: &mut ImageConfiguration) {
+    let env = image.config.env.get_or_insert_default();
+    if image.os != "windows" && !env.iter().any(|entry| entry.starts_with("PATH=")) {
+        env.push(format!("PATH={DEFAULT_PATH}"));
     }
 }
 

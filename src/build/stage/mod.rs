@@ -227,6 +227,7 @@ impl<'a> Worker<'a> {
                 None => self.begin_with(&image)?,
             },
         }
+        config::ensure_path(&mut self.image);
         let env = self.image.config.env.clone().unwrap_or_default();
         self.scope = self.plan.globals.stage(&env);
         self.scope.inherit(&inherited);

@@ -66,6 +66,14 @@ impl Worker<'_> {
         Ok(image)
     }
 
+    /// Returns whether `--from` names a build context, whose files have no owners.
+    pub(in crate::build) fn is_of_host(&self, from: Option<&str>) -> bool {
+        from.is_none_or(|from| {
+            let named = self.request.contexts.get(from);
+            from == "context" || matches!(named, Some(NamedContext::Files(_)))
+        })
+    }
+
     /// Opens what `--from` names, or the build's own context, as a source of files.
     ///
     /// # Errors

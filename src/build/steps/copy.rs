@@ -63,7 +63,7 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
         ),
         None => None,
     };
-    let of_host = (copy.from.as_deref()).is_none_or(|from| is_context(worker, from));
+    let of_host = worker.is_of_host(copy.from.as_deref());
     let owner = match copy.chown.as_deref() {
         Some(text) => Some(find_owner(worker, copy, text)?),
         // Files of the host are nobody's in the image; those of images keep their owners.
@@ -179,15 +179,6 @@ fn fetched(
         is_dir,
         is_archive: false,
     })
-}
-
-fn is_context(worker: &Worker<'_>, from: &str) -> bool {
-    use crate::build::request::NamedContext;
-    from == "context"
-        || matches!(
-            worker.request.contexts.get(from),
-            Some(NamedContext::Files(_))
-        )
 }
 
 /// Resolves `--chown`. Numbers need no files; names are looked up in the image so far.

@@ -3,6 +3,7 @@
 //! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "RUN --mount".
 
 use std::fs;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::build::event::Event;
 use crate::build::ignore::Ignore;
 use crate::build::stage::Worker;
 use crate::build::tree::{self, CopyOptions, Item, Target};
-use crate::image::layer::Owners;
+use crate::image::layer::{OwnerWriter, Owners};
 
 /// A mount that is known well enough to ask the cache.
 pub(super) struct Prepared {
@@ -29,7 +30,7 @@ pub(super) struct Prepared {
 enum What {
     /// Files, copied: the command may not see what `.dockerignore` hides, nor change what is there.
     Files {
-        items: Vec<Item>,
+        files: Files,
         writable: bool,
     },
     Cache {
@@ -38,7 +39,7 @@ enum What {
         read_only: bool,
         mode: u32,
         owner: (u32, u32),
-        items: Vec<Item>,
+        files: Option<Files>,
     },
     Tmpfs {
         size: Option<u64>,
@@ -53,6 +54,22 @@ enum What {
     Agent(PathBuf),
     /// Neither there nor required.
     Nothing,
+}
+
+/// What a mount begins with.
+struct Files {
+    items: Vec<Item>,
+    /// Files of the host are nobody's here, as those that COPY takes.
+    of_host: bool,
+}
+
+impl Files {
+    fn add_to(&self, key: &mut Key, worker: &mut Worker<'_>) -> Result<(), Error> {
+        for item in &self.items {
+            item.add_to(key, &mut worker.hashes, !self.of_host)?;
+        }
+        Ok(())
+    }
 }
 
 /// A mount in use; what it needs is given back when this is dropped.
@@ -120,14 +137,12 @@ pub(super) fn prepare(
             writable,
         } => {
             let target = required()?;
-            let items = files(worker, from.as_deref(), source.as_deref())?;
+            let files = files(worker, from.as_deref(), source.as_deref())?;
             key.field("bind", &target)
                 .field("writable", [u8::from(*writable)]);
-            for item in &items {
-                item.add_to(key, &mut worker.hashes, true)?;
-            }
+            files.add_to(key, worker)?;
             let writable = *writable;
-            (target, What::Files { items, writable })
+            (target, What::Files { files, writable })
         }
         MountKind::Cache {
             id,
@@ -140,13 +155,13 @@ pub(super) fn prepare(
             gid,
         } => {
             let target = required()?;
-            let items = match from {
-                Some(from) => files(worker, Some(from), source.as_deref())?,
-                None => Vec::new(),
+            let files = match from {
+                Some(from) => Some(files(worker, Some(from), source.as_deref())?),
+                None => None,
             };
             key.field("cache", &target).field("options", &options);
-            for item in &items {
-                item.add_to(key, &mut worker.hashes, true)?;
+            if let Some(files) = &files {
+                files.add_to(key, worker)?;
             }
             let id = id.clone().unwrap_or_else(|| target.clone());
             worker.used.mounts.push(id.clone());
@@ -156,7 +171,7 @@ pub(super) fn prepare(
                 read_only: *read_only,
                 mode: mode.unwrap_or(0o755),
                 owner: (uid.unwrap_or(0), gid.unwrap_or(0)),
-                items,
+                files,
             };
             (target, what)
         }
@@ -217,11 +232,8 @@ pub(super) fn prepare(
     Ok(Prepared { target, what })
 }
 
-fn files(
-    worker: &mut Worker<'_>,
-    from: Option<&str>,
-    path: Option<&str>,
-) -> Result<Vec<Item>, Error> {
+fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Result<Files, Error> {
+    let of_host = worker.is_of_host(from);
     let source = worker.source(from)?;
     let pattern = path.unwrap_or("/");
     // No wildcards here.
@@ -235,10 +247,14 @@ fn files(
         })
         .collect();
     let mut items = Vec::new();
-    for selection in source.select(&escaped)? {
+    for mut selection in source.select(&escaped)? {
+        if of_host && selection.path.as_os_str().is_empty() {
+            // The directory that holds a context is no part of it.
+            selection.stat.st_mode = FileType::Directory.as_raw_mode() | 0o755;
+        }
         items.extend(source.list(&selection, &Ignore::default())?);
     }
-    Ok(items)
+    Ok(Files { items, of_host })
 }
 
 /// Makes the mount ready, in the step's directory `dir`. `number` is which of the step's mounts it is.
@@ -264,11 +280,11 @@ pub(super) fn activate(
             is_as_listed: true,
             _cache: None,
         },
-        What::Files { items, writable } => {
+        What::Files { files, writable } => {
             let place = dir.join(format!("bind-{number}"));
             fs::create_dir(&place).map_err(failed("create", &place))?;
-            let is_as_listed = copy_into(worker.owners, &items, &place)?;
-            let source = match items.first() {
+            let is_as_listed = copy_into(worker.owners, &files, &place)?;
+            let source = match files.items.first() {
                 Some(item) if item.kind() != FileType::Directory => place.join("file"),
                 _ => place,
             };
@@ -285,7 +301,7 @@ pub(super) fn activate(
             read_only,
             mode,
             owner,
-            items,
+            files,
         } => {
             let cache = take(&worker.engine.store, &id, sharing, |path| {
                 let mut warnings = Vec::new();
@@ -295,8 +311,8 @@ pub(super) fn activate(
                 for text in warnings {
                     worker.send(Event::Warning { text })?;
                 }
-                let items = if is_full { &[] } else { items.as_slice() };
-                fill(worker, items, path, owner, mode)
+                let files = files.as_ref().filter(|_| !is_full);
+                fill(worker, files, path, owner, mode)
             })?;
             let access = if read_only { "ro" } else { "rw" };
             Active {
@@ -357,13 +373,13 @@ pub(super) fn mount(
 
 /// Copies what a mount shows into the empty directory `place`, by reflink where the filesystem can. Returns whether it is
 /// what was listed.
-fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<bool, Error> {
+fn copy_into(owners: Owners, from: &Files, place: &Path) -> Result<bool, Error> {
     let options = CopyOptions {
-        owner: None,
+        owner: from.of_host.then_some((0, 0)),
         mode: None,
-        xattrs: true,
+        xattrs: !from.of_host,
     };
-    let Some(first) = items.first() else {
+    let Some(first) = from.items.first() else {
         return Ok(true);
     };
     let to = match first.kind() {
@@ -371,28 +387,36 @@ fn copy_into(owners: Owners, items: &[Item], place: &Path) -> Result<bool, Error
         _ => "file",
     };
     let mut files = Target::new(place, None, owners)?;
-    tree::copy(items, &mut files, Path::new(to), &options)?;
+    tree::copy(&from.items, &mut files, Path::new(to), &options)?;
     let is_as_listed = files.is_as_listed();
     files.finish(tree::implicit(first, &options).time)?;
+    if first.kind() == FileType::Directory {
+        // COPY takes what is in a directory; a mount shows the directory itself.
+        let owner = options.owner.unwrap_or_else(|| first.owner());
+        describe(owners, place, owner, first.stat.st_mode & 0o7777)?;
+    }
     Ok(is_as_listed)
+}
+
+/// Gives the directory or file `path` its owner and then its mode.
+fn describe(owners: Owners, path: &Path, owner: (u32, u32), mode: u32) -> Result<(), Error> {
+    let file = fs::File::open(path).map_err(failed("open", path))?;
+    (OwnerWriter::new(owners).set(file.as_fd(), owner.0, owner.1))
+        .map_err(failed("change the owner of", path))?;
+    (file.set_permissions(fs::Permissions::from_mode(mode))).map_err(failed("change", path))
 }
 
 fn fill(
     worker: &Worker<'_>,
-    items: &[Item],
+    files: Option<&Files>,
     path: &Path,
     owner: (u32, u32),
     mode: u32,
 ) -> Result<(), Error> {
-    copy_into(worker.owners, items, path)?;
-    let permissions = fs::Permissions::from_mode(mode);
-    fs::set_permissions(path, permissions).map_err(failed("change", path))?;
-    if owner != (0, 0) && worker.owners != Owners::Single {
-        let uid = rustix::fs::Uid::from_raw(owner.0);
-        let gid = rustix::fs::Gid::from_raw(owner.1);
-        rustix::fs::chown(path, Some(uid), Some(gid)).map_err(refused("change", path))?;
+    if let Some(files) = files {
+        copy_into(worker.owners, files, path)?;
     }
-    Ok(())
+    describe(worker.owners, path, owner, mode)
 }
 
 fn secret_file(
