@@ -1280,7 +1280,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1335,6 +1335,14 @@ _ctr() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-opt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1558,7 +1566,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__logs)
-            opts="-f -n -t --help --follow --since --tail --timestamps --until"
+            opts="-f -n -t --help --details --follow --since --tail --timestamps --until"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1746,7 +1754,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1805,6 +1813,14 @@ _ctr() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-opt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1980,7 +1996,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2035,6 +2051,14 @@ _ctr() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-opt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2960,7 +2984,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__logs)
-            opts="-f -n -t --help --follow --since --tail --timestamps --until"
+            opts="-f -n -t --help --details --follow --since --tail --timestamps --until"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3184,7 +3208,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --ulimit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3243,6 +3267,14 @@ _ctr() {
                     return 0
                     ;;
                 -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-opt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -80,6 +80,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -s e -l env -d 'Set environ
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
@@ -225,6 +227,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s e -l env -d 'Set envi
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
@@ -285,6 +289,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand logs" -l since -d 'Show logs sin
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand logs" -l details -d 'Show what --log-opt labels=, env= and tag= have every line say of the container'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s f -l follow -d 'Follow log output'
 complete -c ctr -n "__fish_ctr_using_subcommand logs" -s t -l timestamps -d 'Show timestamps'
 complete -c ctr -n "__fish_ctr_using_subcommand port" -l help -d 'Print usage'
@@ -510,6 +515,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
@@ -587,6 +594,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
@@ -618,6 +627,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s n -l tail -d 'Number of lines to show from the end of the logs' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l until -d 'Show logs before a time (2013-01-02T13:23:37Z) or until as long ago (42m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -l details -d 'Show what --log-opt labels=, env= and tag= have every line say of the container'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Follow log output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show timestamps'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from port" -l help -d 'Print usage'

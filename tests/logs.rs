@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(follow_ends_with_the_container),
         scenario!(spans_restarts),
         scenario!(long_lines_come_back_whole),
+        scenario!(details_say_what_was_asked_for),
         scenario!(bad_values_are_1),
     ]
     .into_iter()
@@ -117,6 +118,61 @@ fn long_lines_come_back_whole(env: &TestEnv) {
         finished.out() == format!("{}\nend\n", "x".repeat(size)),
         "{finished}"
     );
+}
+
+fn details_say_what_was_asked_for(env: &TestEnv) {
+    env.image("busybox");
+    let run = |name: &str, options: &[&str]| {
+        let mut args = vec!["run", "--name", name, "--network", "none"];
+        args.extend([
+            "--label",
+            "tier=a b",
+            "--label",
+            "other=x",
+            "-e",
+            "WHO=me,you",
+        ]);
+        args.extend(options);
+        args.extend(["busybox", "sh", "-c", "echo one; echo two >&2; echo three"]);
+        env.ctr(&args[..]).ok();
+    };
+    run(
+        "some",
+        &[
+            "--log-opt",
+            "labels=tier,none",
+            "--log-opt",
+            "env-regex=^W",
+            "--log-opt",
+            "max-size=1m",
+        ],
+    );
+    env.ctr("logs --details some")
+        .ok()
+        .stdout("WHO=me%2Cyou,tier=a+b one\nWHO=me%2Cyou,tier=a+b three\n")
+        .stderr("WHO=me%2Cyou,tier=a+b two\n");
+    env.ctr("logs some").ok().stdout("one\nthree\n");
+    run("tagged", &["--log-opt", "tag={{.Name}}"]);
+    let tagged = env.ctr("logs --details tagged").ok();
+    tagged.stdout("tag=tagged one\ntag=tagged three\n");
+    // Where nothing was asked for, a space.
+    run("plain", &[]);
+    env.ctr("logs --details plain")
+        .ok()
+        .stdout(" one\n three\n");
+    run("nothing", &["--log-driver", "none"]);
+    env.ctr("logs nothing")
+        .run()
+        .exits(1)
+        .stderr_has("configured logging driver does not support reading");
+    for (option, words) in [
+        ("none=1", "unknown log opt 'none' for json-file log driver"),
+        ("labels-regex=(", "invalid value for labels-regex"),
+    ] {
+        env.ctr(["create", "--log-opt", option, "busybox"])
+            .run()
+            .stderr_has(words);
+    }
 }
 
 fn bad_values_are_1(env: &TestEnv) {

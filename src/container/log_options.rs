@@ -1,15 +1,16 @@
 //! `LogConfig`: which log drivers there are, and what their options mean.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Error;
 use super::record::LogConfig;
+use super::{Error, log_attributes};
 use crate::monitor::LogTarget;
 
 /// The largest `max-file`. Docker has no bound; each rotation renames all of them.
 const MAX_FILES: u32 = 1000;
 
-/// Returns where output goes; `None` for nowhere (`none`).
+/// Returns where output goes, without attributes; `None` for nowhere (`none`).
 ///
 /// # Errors
 ///
@@ -28,6 +29,7 @@ pub(super) fn target(config: &LogConfig, dir: &Path) -> Result<Option<LogTarget>
         dir: dir.to_owned(),
         max_size: None,
         max_files: 1,
+        attributes: BTreeMap::new(),
     };
     for (key, value) in &config.config {
         let invalid = || Error::Invalid(format!("invalid value for {key}: {value:?}"));
@@ -43,6 +45,7 @@ pub(super) fn target(config: &LogConfig, dir: &Path) -> Result<Option<LogTarget>
                     )));
                 }
             }
+            key if log_attributes::OPTIONS.contains(&key) => log_attributes::check(key, value)?,
             _ => {
                 return Err(Error::Invalid(format!(
                     "unknown log opt '{key}' for json-file log driver"
@@ -111,7 +114,9 @@ mod tests {
             ("max-size", "0"),
             ("max-file", "0"),
             ("max-file", "2"),
-            ("tag", "x"),
+            ("tag", "{{x}}"),
+            ("labels-regex", "("),
+            ("compress", "true"),
         ] {
             assert!(parse("json-file", &[wrong]).is_err(), "{wrong:?}");
         }

@@ -18,6 +18,7 @@ mod exec;
 pub mod hosts;
 mod keeper;
 mod local;
+mod log_attributes;
 mod log_options;
 mod logs;
 mod lookup;

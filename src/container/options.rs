@@ -130,6 +130,8 @@ pub struct LogOptions {
     pub tail: Option<u64>,
     /// A time before each line.
     pub timestamps: bool,
+    /// The container's attributes before each line.
+    pub details: bool,
     /// Nothing before.
     pub since: Option<i128>,
     /// Nothing after.
@@ -146,6 +148,7 @@ impl Default for LogOptions {
             follow: false,
             tail: None,
             timestamps: false,
+            details: false,
             since: None,
             until: None,
             stdout: true,

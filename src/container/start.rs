@@ -19,10 +19,10 @@ use super::user::{self, User};
 use super::view::View;
 use super::{
     Container, Engine, Error, Obstacle, StartError, StartFailure, Started, capabilities,
-    log_options, lookup, process, signal,
+    log_attributes, log_options, lookup, process, signal,
 };
 use crate::monitor::protocol::Wants;
-use crate::monitor::{self, Plan, Watch};
+use crate::monitor::{self, LogTarget, Plan, Watch};
 use crate::network::{Mode, PublishedPort, ResolvConf};
 use crate::runtime::{Launch, Stdio};
 use crate::store::{ContainerDir, ContainerLock, ensure_run_dir, remove_tree};
@@ -256,7 +256,7 @@ impl Engine {
                 open_stdin: config.open_stdin,
                 stdin_once: config.stdin_once,
                 ports: ports(record)?,
-                log: log_options::target(&host.log_config, dir.path())?,
+                log: log_target(record, dir.path())?,
                 run_dir: self.run_dir(&record.id),
                 wants,
                 stop_signal: stop_signal
@@ -356,4 +356,12 @@ fn write_etc_files(dir: &Path, record: &Record, network: &Mode) -> Result<(), Er
         hosts::replace(&dir.join(name), &text)?;
     }
     Ok(())
+}
+/// Returns where the container's output goes, and what is said of it there.
+fn log_target(record: &Record, dir: &Path) -> Result<Option<LogTarget>, Error> {
+    let mut target = log_options::target(&record.host_config.log_config, dir)?;
+    if let Some(target) = &mut target {
+        target.attributes = log_attributes::of(record)?;
+    }
+    Ok(target)
 }

@@ -9,6 +9,7 @@
 //! rotation), daemon/logger/copier.go (lines and parts of lines), jsonlog/jsonlogbytes.go (escapes). Bytes that are not
 //! UTF-8 become U+FFFD, as there; attached clients and pipes get them unchanged.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -50,6 +51,8 @@ pub struct LogTarget {
     pub max_size: Option<u64>,
     /// How many files are kept, at least 1.
     pub max_files: u32,
+    /// What each entry says of the container.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// A log being written. Its file is made with the first entry.
@@ -61,6 +64,8 @@ pub struct LogWriter {
     size: u64,
     lines: [Line; 2],
     encoded: Vec<u8>,
+    /// `,"attrs":{…}`; empty where there are none.
+    attributes: Vec<u8>,
 }
 
 /// A line whose end has not come yet.
@@ -74,7 +79,9 @@ struct Line {
 impl LogWriter {
     /// Makes a log; `None` keeps nothing.
     pub fn new(target: Option<LogTarget>) -> LogWriter {
+        let attributes = target.as_ref().map(|target| encode_map(&target.attributes));
         LogWriter {
+            attributes: attributes.unwrap_or_default(),
             target,
             file: None,
             size: 0,
@@ -103,12 +110,24 @@ impl LogWriter {
             line.bytes.extend_from_slice(piece);
             let time = *line.time.get_or_insert(now);
             if end.is_some() {
-                encode(&line.bytes, stream, time, &mut self.encoded);
+                encode(
+                    &line.bytes,
+                    stream,
+                    &self.attributes,
+                    time,
+                    &mut self.encoded,
+                );
                 line.bytes.clear();
                 line.time = None;
             } else if line.bytes.len() == MAX_ENTRY {
                 let whole = whole_chars(&line.bytes);
-                encode(&line.bytes[..whole], stream, time, &mut self.encoded);
+                encode(
+                    &line.bytes[..whole],
+                    stream,
+                    &self.attributes,
+                    time,
+                    &mut self.encoded,
+                );
                 line.bytes.drain(..whole);
             }
         }
@@ -125,7 +144,13 @@ impl LogWriter {
             let line = std::mem::take(&mut self.lines[stream as usize]);
             if !line.bytes.is_empty() {
                 let time = line.time.unwrap_or(now);
-                encode(&line.bytes, stream, time, &mut self.encoded);
+                encode(
+                    &line.bytes,
+                    stream,
+                    &self.attributes,
+                    time,
+                    &mut self.encoded,
+                );
             }
         }
         self.write_out()
@@ -215,8 +240,8 @@ fn whole_chars(bytes: &[u8]) -> usize {
     }
 }
 
-/// Appends `{"log":"…","stream":"…","time":"…"}` and a newline.
-fn encode(line: &[u8], stream: Stream, time: Timestamp, out: &mut Vec<u8>) {
+/// Appends `{"log":"…","stream":"…","attrs":{…},"time":"…"}` and a newline.
+fn encode(line: &[u8], stream: Stream, attributes: &[u8], time: Timestamp, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"log\":\"");
     for chunk in line.utf8_chunks() {
         escape(chunk.valid(), out);
@@ -225,11 +250,29 @@ fn encode(line: &[u8], stream: Stream, time: Timestamp, out: &mut Vec<u8>) {
         }
     }
     // Writing to a vector cannot fail.
-    let _ = writeln!(
-        out,
-        "\",\"stream\":\"{}\",\"time\":\"{time}\"}}",
-        stream.as_str()
-    );
+    let _ = write!(out, "\",\"stream\":\"{}\"", stream.as_str());
+    out.extend_from_slice(attributes);
+    let _ = writeln!(out, ",\"time\":\"{time}\"}}");
+}
+
+/// Returns `,"attrs":{"…":"…"}`, or nothing for nothing.
+fn encode_map(attributes: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (key, value) in attributes {
+        let before: &[u8] = if out.is_empty() {
+            b",\"attrs\":{\""
+        } else {
+            b"\",\""
+        };
+        out.extend_from_slice(before);
+        escape(key, &mut out);
+        out.extend_from_slice(b"\":\"");
+        escape(value, &mut out);
+    }
+    if !out.is_empty() {
+        out.extend_from_slice(b"\"}");
+    }
+    out
 }
 
 /// Escapes as Go's `encoding/json` does with its HTML escapes on.
@@ -271,7 +314,7 @@ mod tests {
     fn entry(line: &[u8]) -> String {
         let mut out = Vec::new();
         let time: Timestamp = "2026-11-21T01:02:03.000000450Z".parse().unwrap();
-        encode(line, Stream::Stdout, time, &mut out);
+        encode(line, Stream::Stdout, b"", time, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -286,6 +329,27 @@ mod tests {
         assert!(entry(b"a\xff\xfeb").contains("a\\ufffd\\ufffdb"));
     }
 
+    #[test]
+    fn attributes_are_part_of_every_entry() {
+        let map = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            let map = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            String::from_utf8(encode_map(&map.collect())).unwrap()
+        };
+        assert_eq!(map(&[]), "");
+        assert_eq!(
+            map(&[("b", "2"), ("a", "\"<")]),
+            r#","attrs":{"a":"\"\u003c","b":"2"}"#
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let mut target = target(dir.path(), None, 1).unwrap();
+        target.attributes.insert("a".to_owned(), "1".to_owned());
+        let mut log = LogWriter::new(Some(target));
+        log.record(Stream::Stdout, b"x\n", Timestamp::now())
+            .unwrap();
+        assert_eq!(logs(dir.path())[0]["attrs"]["a"], "1");
+    }
+
     fn logs(dir: &std::path::Path) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(dir.join(FILE_NAME)).unwrap();
         (text.lines())
@@ -298,6 +362,7 @@ mod tests {
             dir: dir.to_owned(),
             max_size,
             max_files,
+            attributes: BTreeMap::new(),
         })
     }
 

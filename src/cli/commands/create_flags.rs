@@ -13,7 +13,7 @@ use crate::cli::labels::label;
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::CreateOptions;
-use crate::container::record::ExternalRootfs;
+use crate::container::record::{ExternalRootfs, LogConfig};
 use crate::image::Platform;
 
 /// When to pull.
@@ -62,6 +62,12 @@ pub(crate) struct CreateFlags {
     /// Set meta data on a container
     #[arg(short, long, value_name = "NAME[=VALUE]", value_parser = label)]
     label: Vec<(String, String)>,
+    /// Logging driver for the container: json-file (default) or none
+    #[arg(long, value_name = "DRIVER")]
+    log_driver: Option<String>,
+    /// Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows
+    #[arg(long, value_name = "NAME=VALUE")]
+    log_opt: Vec<String>,
     /// Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly
     #[arg(long, value_name = "KEY=VALUE[,...]")]
     mount: Vec<String>,
@@ -186,8 +192,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("label-file"),
     Flag::value("link"),
     Flag::value("link-local-ip"),
-    Flag::value("log-driver"),
-    Flag::value("log-opt"),
     Flag::value("mac-address"),
     Flag::value("memory").short('m'),
     Flag::value("memory-reservation"),
@@ -293,9 +297,35 @@ impl CreateFlags {
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout,
             cidfile: self.cidfile.clone(),
-            log: None,
+            log: self.log()?,
             base_dir,
         })
+    }
+
+    /// `--log-driver` and `--log-opt`. What nobody says of the default driver is as where nobody says anything (moby,
+    /// daemon/logs.go, `mergeAndVerifyLogConfig`).
+    fn log(&self) -> Result<Option<LogConfig>, Failure> {
+        let driver = self.log_driver.as_deref().filter(|name| !name.is_empty());
+        if driver.is_none() && self.log_opt.is_empty() {
+            return Ok(None);
+        }
+        if driver == Some("none") && !self.log_opt.is_empty() {
+            return Err(engine("invalid logging opts for driver none"));
+        }
+        let default = LogConfig::default();
+        let driver = driver.unwrap_or(&default.driver).to_owned();
+        let mut config = BTreeMap::new();
+        for option in &self.log_opt {
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            config.insert(key.to_owned(), value.to_owned());
+        }
+        let never_full = config.get("max-size").is_some_and(|size| size == "-1");
+        if driver == default.driver && !never_full {
+            for (key, value) in default.config {
+                config.entry(key).or_insert(value);
+            }
+        }
+        Ok(Some(LogConfig { driver, config }))
     }
 
     /// Stdin, stdout, stderr: those of `-a`; else output always and input with `-i`.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use crate::cli::command::{Command, Example, Flag, Names, Outcome};
+use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::exit_code::USAGE_ERROR;
@@ -15,6 +15,9 @@ use crate::container::{Error, LogOptions};
 /// Fetch the logs of a container
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
+    /// Show what --log-opt labels=, env= and tag= have every line say of the container
+    #[arg(long)]
+    details: bool,
     /// Follow log output
     #[arg(short, long)]
     follow: bool,
@@ -44,7 +47,6 @@ impl Command for Logs {
         ),
         ("logs --since 10m -t web", "Ten minutes, with times"),
     ];
-    const UNBUILT: &'static [Flag] = &[Flag::switch("details")];
     const NAMES: Names = Names::Containers;
 
     fn run(self, context: &Context) -> Outcome {
@@ -62,6 +64,7 @@ impl Command for Logs {
             follow: self.follow,
             tail: self.tail()?,
             timestamps: self.timestamps,
+            details: self.details,
             since: instant("since", &self.since)?,
             until: instant("until", &self.until)?,
             stdout: true,

@@ -5,6 +5,7 @@
 
 mod reader;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -32,6 +33,8 @@ struct Entry<'l> {
     stream: std::borrow::Cow<'l, str>,
     #[serde(borrow)]
     time: std::borrow::Cow<'l, str>,
+    #[serde(default)]
+    attrs: BTreeMap<String, String>,
 }
 
 /// Where the lines go.
@@ -154,9 +157,11 @@ impl EntrySink for Sink<'_> {
             since,
             until,
             timestamps,
+            details,
             ..
         } = self.options;
         let is_stderr = entry.stream == "stderr";
+        let begins = self.at_start[usize::from(is_stderr)];
         if (since.is_some() || until.is_some() || timestamps)
             && let Ok(time) = entry.time.parse::<Timestamp>()
         {
@@ -168,15 +173,13 @@ impl EntrySink for Sink<'_> {
             if since.is_some_and(|since| nanoseconds < since) {
                 return Ok(());
             }
-            let wanted = if is_stderr {
-                self.options.stderr
-            } else {
-                self.options.stdout
-            };
-            if timestamps && wanted && self.at_start[usize::from(is_stderr)] {
+            if timestamps && begins {
                 // Nine digits always: moby, jsonmessage, `RFC3339NanoFixed`.
                 self.write(is_stderr, format!("{time:.9} ").as_bytes())?;
             }
+        }
+        if details && begins {
+            self.write(is_stderr, described(&entry.attrs).as_bytes())?;
         }
         self.write(is_stderr, entry.log.as_bytes())?;
         self.at_start[usize::from(is_stderr)] = entry.log.ends_with('\n');
@@ -201,6 +204,33 @@ impl Sink<'_> {
     fn flush(&mut self) -> Result<(), Error> {
         (self.stdout.flush().and_then(|()| self.stderr.flush())).map_err(system("write the log"))
     }
+}
+
+/// Returns `key=value,key=value `, or the space alone, as moby's `api/server/httputils/write_log_stream.go`.
+fn described(attributes: &BTreeMap<String, String>) -> String {
+    let escaped = attributes.iter();
+    let escaped: BTreeMap<_, _> = escaped
+        .map(|(key, value)| (query_escaped(key), query_escaped(value)))
+        .collect();
+    let pairs: Vec<String> = (escaped.iter())
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    format!("{} ", pairs.join(","))
+}
+
+/// Escapes as Go's `url.QueryEscape`.
+fn query_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            b' ' => escaped.push('+'),
+            byte => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -230,10 +260,20 @@ mod tests {
     }
 
     fn write(dir: &Path, max_size: u64, entries: std::ops::Range<u32>) {
+        write_with(dir, max_size, entries, BTreeMap::new());
+    }
+
+    fn write_with(
+        dir: &Path,
+        max_size: u64,
+        entries: std::ops::Range<u32>,
+        attributes: BTreeMap<String, String>,
+    ) {
         let mut log = LogWriter::new(Some(LogTarget {
             dir: dir.to_owned(),
             max_size: Some(max_size),
             max_files: 3,
+            attributes,
         }));
         for n in entries {
             let time = Timestamp::from_second(i64::from(n)).unwrap();
@@ -285,6 +325,20 @@ mod tests {
                 String::new()
             )
         );
+    }
+
+    #[test]
+    fn details_stand_before_each_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let attributes = BTreeMap::from([("a b".to_owned(), "1,é".to_owned())]);
+        write_with(dir.path(), 1000, 0..1, attributes);
+        let options = LogOptions {
+            details: true,
+            timestamps: true,
+            ..LogOptions::default()
+        };
+        let line = "1970-01-01T00:00:00.000000000Z a+b=1%2C%C3%A9 0\n";
+        assert_eq!(shown(dir.path(), options).0, line);
     }
 
     #[test]
