@@ -55,6 +55,9 @@ mod push;
 mod push_faults;
 mod registry_flags;
 mod run;
+mod run_inside;
+mod run_mounts;
+mod run_refused;
 mod support;
 mod terminal;
 mod usage;
@@ -106,6 +109,9 @@ const FILES: &[File] = &[
     ("push_faults", push_faults::scenarios),
     ("registry_flags", registry_flags::scenarios),
     ("run", run::scenarios),
+    ("run_inside", run_inside::scenarios),
+    ("run_mounts", run_mounts::scenarios),
+    ("run_refused", run_refused::scenarios),
     ("terminal", terminal::scenarios),
     ("usage", usage::scenarios),
     ("volume", volume::scenarios),

@@ -2,7 +2,6 @@
 //!
 //! Nothing is made here: all that can be refused is refused before a container leaves any trace.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -69,7 +68,7 @@ impl Engine {
             let path = options.base_dir.join(&rootfs.path);
             let path = path.canonicalize().map_err(failed("open", &path))?;
             if rootfs.overlay {
-                self.check_apart(&path)?;
+                self.check_coverable(&path, options.privileged)?;
             }
             rootfs.path = path.to_string_lossy().into_owned();
         }
@@ -108,28 +107,6 @@ impl Engine {
             joined,
             warnings,
         })
-    }
-}
-
-impl Engine {
-    /// Checks that the store, where an overlay's writes go, is not below what the overlay covers: the kernel refuses that
-    /// within one filesystem, in words of its own.
-    fn check_apart(&self, rootfs: &Path) -> Result<(), Error> {
-        let store = self.store.root();
-        let store = store.canonicalize().map_err(failed("open", store))?;
-        let device = |path: &Path| {
-            path.metadata()
-                .map(|meta| meta.dev())
-                .map_err(failed("open", path))
-        };
-        if store.starts_with(rootfs) && device(&store)? == device(rootfs)? {
-            return Err(Error::Invalid(format!(
-                "{} cannot be covered by an overlay: the store, where its writes would go, lies in it: {}",
-                rootfs.display(),
-                store.display()
-            )));
-        }
-        Ok(())
     }
 }
 

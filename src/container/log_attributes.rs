@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 
 use super::Error;
-use super::create::SHORT_ID;
 use super::record::Record;
+use crate::content::SHORT_ID;
 
 /// The options that choose attributes.
 pub(super) const OPTIONS: [&str; 5] = ["labels", "labels-regex", "env", "env-regex", "tag"];

@@ -15,6 +15,7 @@ mod devices;
 mod environment;
 mod error;
 mod exec;
+mod external_rootfs;
 pub mod hosts;
 mod keeper;
 mod local;

@@ -124,9 +124,16 @@ impl Engine {
         })
     }
 
-    /// Says whose the directory is, where that is why it cannot be the root directory.
+    /// Says why a directory cannot be the root directory: whose it is, or what is mounted in it.
     fn explain(&self, record: &Record, error: Error) -> Error {
         let rootfs = record.host_config.rootfs.as_ref();
+        if let Some(covered) = rootfs.filter(|rootfs| rootfs.overlay)
+            && matches!(error, Error::Start(_))
+            && let Err(reason) =
+                self.check_coverable(Path::new(&covered.path), record.host_config.privileged)
+        {
+            return reason;
+        }
         match (error, rootfs.filter(|rootfs| !rootfs.overlay)) {
             (Error::Start(source), Some(rootfs))
                 if source.obstacle == Some(Obstacle::Permission)
