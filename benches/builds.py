@@ -5,6 +5,7 @@ import shutil
 import statistics
 import subprocess
 
+import debian
 import peers
 from peers import Failed, interleaved
 from rows import Row
@@ -89,4 +90,43 @@ def stages(bench):
     return row.times(ratios, "{:.2f}", lambda ratio: ratio)
 
 
-ROWS = {"build-run": run_steps, "build-cached": cached, "build-copy": copy, "build-stages": stages}
+def apt(bench):
+    tar = f"{bench.work}/debian.tar"
+    count = debian.make_tar(tar)
+    row = Row(f"`RUN apt-get install` of {count} packages, package cache warm", "≤ 1.05 × the same in a chroot")
+    for engine in bench.engines:
+        peers.output(engine("import", tar, "debian"))
+    # As if the user had no subordinate ids: root of a namespace with one id has one.
+    one_id = ["unshare", "--map-root-user", *peers.ctr(bench.binary, f"{bench.work}/one-id")("import", tar, "debian")]
+    peers.output(one_id)
+    chroot = debian.Chroot(tar, f"{bench.work}/chroot")
+    os.unlink(tar)
+    install = " ".join(debian.INSTALL)
+    directory = _context(bench, "apt", f"FROM debian\nENV DEBIAN_FRONTEND=noninteractive\nRUN {install}\n")
+    commands = {"ctr": None, "chroot": chroot.argv(), "ctr with one id": None, **_commands(bench, directory, "--no-cache")}
+    commands["ctr with one id"] = [shutil.which("unshare"), *one_id[1:-3], *commands["ctr"][len(bench.engines[0].argv) :]]
+    walls, processor = {}, {}
+    for _ in range(2 if bench.quick else 5):
+        for name, argv in list(commands.items()):
+            if name == "chroot":
+                chroot.renew()
+            # What the last one left to be written must not be this one's burden.
+            os.sync()
+            try:
+                wall, cpu = peers.spent(argv)
+            except Failed as error:
+                print(f"  {name} is left out: {error}", flush=True)
+                del commands[name]
+                continue
+            walls.setdefault(name, []).append(wall)
+            processor.setdefault(name, []).append(cpu)
+    chroot.remove()
+    shutil.rmtree(f"{bench.work}/one-id", ignore_errors=True)
+    median = statistics.median
+    # Docker's daemon does the work, and is nobody's child here.
+    told = (f"{name} {median(cpu):.1f} s" for name, cpu in processor.items() if name != "docker")
+    row.note = "processor time: " + ", ".join(told)
+    return row.times(walls, "{:.2f} s", median)
+
+
+ROWS = {"build-run": run_steps, "build-cached": cached, "build-copy": copy, "build-apt": apt, "build-stages": stages}

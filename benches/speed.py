@@ -13,7 +13,7 @@ import time
 import builds
 import images
 import peers
-from peers import Failed, interleaved, median_ms, output
+from peers import Failed, Skipped, interleaved, median_ms, output
 from rows import Row
 
 CONTAINER = "bench"
@@ -296,7 +296,7 @@ def main():
 
     work = tempfile.mkdtemp(prefix="ctr-bench-")
     bench = None
-    rows, failures = [], []
+    rows, skipped, failures = [], [], []
     try:
         bench = Bench(options.ctr, work, options.quick)
         for name in options.rows.split(","):
@@ -304,6 +304,9 @@ def main():
             try:
                 rows.append(ROWS[name](bench))
                 print(table(rows[-1:]).splitlines()[-1], flush=True)
+            except Skipped as reason:
+                skipped.append(f"{name}: {reason}")
+                print(f"  left out: {reason}", flush=True)
             except (Failed, OSError) as error:
                 failures.append(f"{name}: {error}")
                 print(f"  failed: {error}", flush=True)
@@ -327,6 +330,7 @@ def main():
             spreads(rows),
             "",
             *(f"- {line}" for line in peers.versions(options.ctr)),
+            *(f"- Left out: {line}" for line in skipped),
             *(f"- Failed: {line}" for line in failures),
             "",
         ]
