@@ -12,6 +12,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(owners_are_seen_by_later_steps),
         scenario!(other_users_own_what_they_make),
         scenario!(identities_follow_the_rules),
+        scenario!(power_is_kept_and_taken_up_again).needs(Need::Program("cc")),
+        scenario!(memories_are_not_listed).needs(Need::Program("cc")),
+        scenario!(root_takes_back_what_was_given_away),
         scenario!(archives_keep_owners),
         scenario!(copies_keep_owners),
         scenario!(directories_hand_on_their_group),
@@ -175,6 +178,103 @@ fn identities_follow_the_rules(env: &TestEnv) {
         &[
             "-rw-r--r-- 1000/1000 tmp/mine",
             "-rw-r--r-- 1000/1000 tmp/orphan2",
+        ],
+    );
+}
+
+/// Changes its user as `setpriv` does: the capabilities are kept, so that the group can be changed afterwards.
+const KEEPING_POWER: &str = r#"
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+static struct __user_cap_data_struct data[2];
+
+int main(void) {
+    if (syscall(SYS_capget, &header, data)) err(1, "capget");
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) err(1, "prctl");
+    if (setresuid(6, 6, 6)) err(1, "setresuid");
+    if (!setresgid(12, 12, 12) || errno != EPERM) err(1, "a group without effective capabilities");
+    if (syscall(SYS_capset, &header, data)) err(1, "capset");
+    if (setresgid(12, 12, 12)) err(1, "setresgid");
+    if (setgroups(0, 0)) err(1, "setgroups");
+    data[0] = data[1] = (struct __user_cap_data_struct){0};
+    if (syscall(SYS_capset, &header, data)) err(1, "capset to nothing");
+    if (!setgid(0) || errno != EPERM) err(1, "a group without capabilities");
+    if (open("/made/file", O_CREAT | O_WRONLY, 0644) < 0) err(1, "open");
+    return 0;
+}
+"#;
+
+fn power_is_kept_and_taken_up_again(env: &TestEnv) {
+    compile(env, "power", KEEPING_POWER);
+    build(
+        env,
+        "power",
+        "COPY program /\nRUN mkdir -m 777 /made && /program && rm /program",
+    );
+    expect(&top_layer(env, "power"), &["-rw-r--r-- 6/12 made/file"]);
+}
+
+/// Says how many bytes the names of a file's attributes take.
+const LISTING: &str = r#"
+#include <stdio.h>
+#include <sys/xattr.h>
+
+int main(int count, char **paths) {
+    for (int i = 1; i < count; i++) {
+        char names[256];
+        printf("%s: %ld %ld\n", paths[i], (long)llistxattr(paths[i], 0, 0),
+               (long)llistxattr(paths[i], names, sizeof names));
+    }
+    return 0;
+}
+"#;
+
+fn memories_are_not_listed(env: &TestEnv) {
+    compile(env, "listed", LISTING);
+    let log = build(
+        env,
+        "listed",
+        "COPY program /\nRUN touch /f && ln -s f /l && chown 5:6 /f && chown -h 7:8 /l && /program /f /l /bin",
+    );
+    let said = printed(&log).join("|");
+    assert!(said.contains("/f: 0 0|/l: 0 0|/bin: 0 0"), "{log}");
+}
+
+/// Compiles a program into the context of the build `name`.
+fn compile(env: &TestEnv, name: &str, source: &str) {
+    let source = env.file(&format!("{name}.c"), source);
+    let program = env.file(&format!("{name}/program"), "");
+    let (source, program) = (source.display(), program.display());
+    env.script(&format!("cc -static -o {program} {source}"))
+        .ok();
+}
+
+fn root_takes_back_what_was_given_away(env: &TestEnv) {
+    let log = build(
+        env,
+        "back",
+        "RUN mkdir -p /d/e && touch /d/f /d/e/g && chown -R 5:6 /d && ln -s f /d/l && chown -h 7:8 /d/l && chown -R 0:0 /d \
+         && stat -c '%n %u:%g' /d /d/f /d/l /d/e/g",
+    );
+    let said = printed(&log).join("|");
+    let owners = "/d 0:0|/d/f 0:0|/d/l 0:0|/d/e/g 0:0";
+    assert!(said.contains(owners), "{log}");
+    expect(
+        &top_layer(env, "back"),
+        &[
+            "drwxr-xr-x 0/0 d/",
+            "-rw-r--r-- 0/0 d/f",
+            "lrwxrwxrwx 0/0 d/l -> f",
+            "-rw-r--r-- 0/0 d/e/g",
         ],
     );
 }

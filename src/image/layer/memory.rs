@@ -37,6 +37,12 @@ const MARK: [u32; 2] = [0x6f72_7463, 0x7265_6e77];
 /// The longest value there is: two numbers of ten digits, and what stands between them.
 const MAX_VALUE: usize = 64;
 
+/// Bytes of names of attributes that are looked through; who has more may remember something.
+const NAMES: usize = 512;
+
+/// `XATTR_LIST_MAX` of linux/limits.h.
+const MAX_NAMES: usize = 64 << 10;
+
 /// What an inode remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Memory {
@@ -88,17 +94,37 @@ pub(crate) fn recall(path: &CStr, kind: FileType) -> Option<Memory> {
 
 /// Returns whether the inode at `path` may remember something. For what surely does, ask [`recall`].
 pub(crate) fn remembers(path: &CStr, follow: bool) -> bool {
-    let mut buffer = [0_u8; MAX_VALUE];
-    let mut get = |name| match follow {
-        true => rustix::fs::getxattr(path, name, &mut buffer[..]),
-        false => rustix::fs::lgetxattr(path, name, &mut buffer[..]),
+    let mut buffer = [0_u8; NAMES];
+    // All names at once, for nearly every inode has none.
+    let listed = match follow {
+        true => rustix::fs::listxattr(path, &mut buffer),
+        false => rustix::fs::llistxattr(path, &mut buffer),
     };
-    match get(OWNER) {
-        Ok(_) => true,
-        // Of something that cannot have it, perhaps.
-        Err(Errno::NODATA) => get(CAPABILITY).is_ok(),
-        Err(_) => false,
+    let is_memory = |name: &[u8]| name == OWNER.to_bytes() || name == CAPABILITY.to_bytes();
+    match listed {
+        Ok(size) => buffer[..size].split(|byte| *byte == 0).any(is_memory),
+        Err(errno) => errno == Errno::RANGE,
     }
+}
+
+/// Returns the names of the attributes of the inode at `path` ([`path_of`]) that are no memory, each with a NUL at its end.
+///
+/// # Errors
+///
+/// The errno of `listxattr(2)`.
+pub(crate) fn other_names(path: &CStr, kind: FileType) -> Result<Vec<u8>, Errno> {
+    let mut buffer = vec![0; MAX_NAMES];
+    let size = rustix::fs::listxattr(path, &mut buffer)?;
+    let is_other = |name: &&[u8]| {
+        let name = name.strip_suffix(b"\0").unwrap_or(name);
+        match carries_user_xattrs(kind) {
+            true => name != OWNER.to_bytes() && name != DEVICE.to_bytes(),
+            // Nothing but a memory is kept there.
+            false => name != CAPABILITY.to_bytes(),
+        }
+    };
+    let names = buffer[..size].split_inclusive(|byte| *byte == 0);
+    Ok(names.filter(is_other).flatten().copied().collect())
 }
 
 /// Has the inode at `path` ([`path_of`]), which is a `kind`, remember `memory`.

@@ -41,6 +41,10 @@ pub(super) enum Kind {
     StatAt,
     /// `(dirfd, path, flags, mask, buffer)`
     Statx,
+    /// `(path, names, size)`
+    ListAttributes { follow: bool },
+    /// `(fd, names, size)`
+    ListAttributesOfFile,
     /// `(path, argv, envp)`
     Execute,
     /// `(dirfd, path, argv, envp, flags)`
@@ -67,6 +71,10 @@ pub(super) enum Kind {
     SetLimit,
     /// `(pid, resource, new, old)`, of the same
     ProcessLimit,
+    /// `(option, value)`, of the options that say what becomes of capabilities
+    ControlProcess,
+    /// `(header, data)`
+    SetCapabilities,
     /// The caller gets another root directory, or another mount namespace.
     Leave,
 }
@@ -105,6 +113,9 @@ pub(super) const CALLS: &[(&str, Kind)] = &[
     ("fstat", K::StatFile),
     ("newfstatat", K::StatAt),
     ("statx", K::Statx),
+    ("listxattr", K::ListAttributes { follow: true }),
+    ("llistxattr", K::ListAttributes { follow: false }),
+    ("flistxattr", K::ListAttributesOfFile),
     ("execve", K::Execute),
     ("execveat", K::ExecuteAt),
     ("setuid", K::Set(User)),
@@ -141,6 +152,8 @@ pub(super) const CALLS: &[(&str, Kind)] = &[
     ("getgroups32", K::GetGroups),
     ("setrlimit", K::SetLimit),
     ("prlimit64", K::ProcessLimit),
+    ("prctl", K::ControlProcess),
+    ("capset", K::SetCapabilities),
     ("chroot", K::Leave),
     ("pivot_root", K::Leave),
     ("unshare", K::Leave),

@@ -143,7 +143,7 @@ impl Service {
             // No type at all is a regular file, and everything else is refused.
             _ => return Err(Stop::LetGo),
         };
-        if device.is_some() && !self.who(request).is_root() {
+        if device.is_some() && !self.who(request).is_powerful() {
             return Err(Errno::PERM.into());
         }
         let (new, owner) = self.new_name(request, &place, device.is_some())?;

@@ -43,9 +43,16 @@ impl Service {
                 (place, 1)
             }
         };
-        let found = Found::of(self.locate(request, &place)?)?;
         let given = |index| Some(request.user_or_group(index)).filter(|id| *id != u32::MAX);
         let (uid, gid) = (given(ids), given(ids + 1));
+        self.take_root_of(request)?;
+        let reach = place.reach(request.caller)?;
+        let to_root = uid.unwrap_or(0) == 0 && gid.unwrap_or(0) == 0;
+        // What every file of a package is done to: giving root what is root's.
+        if to_root && self.who(request).is_powerful() && !reach.remembers() {
+            return Err(Stop::LetGo);
+        }
+        let found = Found::of(reach.open()?)?;
         let old = found.recall().unwrap_or(ROOTS);
         self.may_chown(request, &old, uid, gid)?;
         self.still_waits(request)?;
@@ -78,7 +85,7 @@ impl Service {
         let owns = u64::from(who.user.files) == old.uid;
         let uid_ok = uid.is_none_or(|uid| owns && u64::from(uid) == old.uid);
         let gid_ok = gid.is_none_or(|gid| owns && (who.is_in(gid) || u64::from(gid) == old.gid));
-        match who.is_root() || (uid_ok && gid_ok) {
+        match who.is_powerful() || (uid_ok && gid_ok) {
             true => Ok(()),
             false => Err(Errno::PERM.into()),
         }
@@ -148,11 +155,42 @@ impl Service {
         request.caller.write(address, &bytes).ok_or(Errno::FAULT)?;
         Ok(DONE)
     }
+
+    /// Tells the names of a file's attributes without those by which it remembers: a program that copies all attributes must
+    /// not copy the owner with them.
+    pub(super) fn list_attributes(&self, request: &Request) -> Result<Answer, Stop> {
+        let place = match request.call.kind {
+            Kind::ListAttributesOfFile => Place::of_descriptor(request),
+            kind => Place {
+                follow: kind == Kind::ListAttributes { follow: true },
+                ..here(request, 0)?
+            },
+        };
+        self.take_root_of(request)?;
+        let reach = place.reach(request.caller)?;
+        if !reach.remembers() {
+            return Err(Stop::LetGo);
+        }
+        let found = Found::of(reach.open()?)?;
+        let names = memory::other_names(&memory::path_of(PROC, found.fd.as_fd()), found.kind)?;
+        let [_, address, room, ..] = request.arguments;
+        if room != 0 {
+            if room < names.len() as u64 {
+                return Err(Errno::RANGE.into());
+            }
+            self.still_waits(request)?;
+            request.caller.write(address, &names).ok_or(Errno::FAULT)?;
+        }
+        Ok(Answer::Value(names.len() as i64))
+    }
+
     /// Executing a program changes ids: that of a setuid program to its owner's. For a caller who is not root in any way;
     /// that root runs the setuid program of somebody else is not emulated.
     pub(super) fn execute(&mut self, request: &Request) -> Result<Answer, Stop> {
         let who = self.who(request);
-        if who.is_root() && who.makes_roots_files() && who.user.saved == 0 {
+        let mut same = who.clone();
+        same.execute(None, None);
+        if who.is_powerful() && who.makes_roots_files() && same == *who {
             return Err(Stop::LetGo);
         }
         let place = match request.call.kind {

@@ -24,6 +24,10 @@ pub(crate) fn filter() -> Filter {
             Kind::Open => vec![flag(1, CREATE), flag(1, TEMPORARY)],
             Kind::OpenAt => vec![flag(2, CREATE), flag(2, TEMPORARY)],
             Kind::SetLimit => vec![on(0, Op::Equal, MARKED.into())],
+            Kind::ControlProcess => vec![
+                on(0, Op::Equal, libc::PR_SET_KEEPCAPS as u64),
+                on(0, Op::Equal, libc::PR_SET_SECUREBITS as u64),
+            ],
             Kind::ProcessLimit => vec![on(1, Op::Equal, MARKED.into())],
             _ => Vec::new(),
         };

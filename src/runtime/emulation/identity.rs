@@ -8,7 +8,7 @@
 //! Programs that keep limits and put them back later (sudo does) would put back an identity. So setting this one does
 //! nothing inside.
 //!
-//! The rules for changing ids are the kernel's (`credentials(7)`), with "is user 0" for the capabilities.
+//! The rules for changing ids are the kernel's (`credentials(7)`), with one [`Power`] for all capabilities.
 
 use rustix::io::Errno;
 
@@ -41,12 +41,31 @@ pub(super) struct Ids {
     pub(super) files: u32,
 }
 
+/// What a process may do that takes capabilities, see `capabilities(7)`. The kernel's own say nothing: the true user never
+/// changes, and so they stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Power {
+    /// Nothing.
+    None,
+    /// Nothing, until it is taken up again: capabilities that are permitted, and not effective.
+    Kept,
+    /// Everything.
+    Effective,
+}
+
+/// Capabilities by which a process has power: bits 0, 6 and 7, `CAP_CHOWN`, `CAP_SETGID`, `CAP_SETUID` of
+/// linux/capability.h.
+const POWERS: u32 = 0b1100_0001;
+
 /// Who a process believes to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) user: Ids,
     pub(super) group: Ids,
     pub(super) groups: Vec<u32>,
+    pub(super) power: Power,
+    /// `PR_SET_KEEPCAPS`
+    pub(super) keeps_power: bool,
 }
 
 impl Ids {
@@ -66,9 +85,23 @@ impl Ids {
 }
 
 impl Identity {
+    /// Somebody who has just been started.
+    pub(super) fn new(user: u32, group: u32, groups: Vec<u32>) -> Identity {
+        Identity {
+            user: Ids::all(user),
+            group: Ids::all(group),
+            groups,
+            power: match user {
+                0 => Power::Effective,
+                _ => Power::None,
+            },
+            keeps_power: false,
+        }
+    }
+
     /// Whether it may do what root may.
-    pub(super) fn is_root(&self) -> bool {
-        self.user.effective == 0
+    pub(super) fn is_powerful(&self) -> bool {
+        self.power == Power::Effective
     }
 
     /// Whether what it makes is root's.
@@ -97,7 +130,8 @@ impl Identity {
 
     /// `setuid`, `setgid`
     pub(super) fn set(&mut self, sort: Sort, id: u32) -> Result<(), Errno> {
-        let root = self.is_root();
+        let old_user = self.user;
+        let root = self.is_powerful();
         let ids = self.ids_mut(sort);
         if id == KEEP {
             return Err(Errno::INVAL);
@@ -109,12 +143,14 @@ impl Identity {
         } else {
             return Err(Errno::PERM);
         }
+        self.user_changed(old_user);
         Ok(())
     }
 
     /// `setreuid`, `setregid`
     pub(super) fn set_two(&mut self, sort: Sort, real: u32, effective: u32) -> Result<(), Errno> {
-        let root = self.is_root();
+        let old_user = self.user;
+        let root = self.is_powerful();
         let ids = self.ids_mut(sort);
         let old = *ids;
         let real_ok = real == KEEP || real == old.real || real == old.effective;
@@ -133,12 +169,14 @@ impl Identity {
             ids.saved = ids.effective;
         }
         ids.files = ids.effective;
+        self.user_changed(old_user);
         Ok(())
     }
 
     /// `setresuid`, `setresgid`
     pub(super) fn set_three(&mut self, sort: Sort, wanted: [u32; 3]) -> Result<(), Errno> {
-        let root = self.is_root();
+        let old_user = self.user;
+        let root = self.is_powerful();
         let ids = self.ids_mut(sort);
         let old = *ids;
         if !root && !wanted.iter().all(|id| *id == KEEP || old.has(*id)) {
@@ -155,12 +193,13 @@ impl Identity {
             }
         }
         ids.files = ids.effective;
+        self.user_changed(old_user);
         Ok(())
     }
 
     /// `setfsuid`, `setfsgid`: returns the old one, whatever comes of it.
     pub(super) fn set_files(&mut self, sort: Sort, id: u32) -> u32 {
-        let root = self.is_root();
+        let root = self.is_powerful();
         let ids = self.ids_mut(sort);
         let old = ids.files;
         if id != KEEP && (root || id == old || ids.has(id)) {
@@ -169,9 +208,31 @@ impl Identity {
         old
     }
 
+    /// What becomes of the power of a process whose user was `old` (security/commoncap.c, `cap_emulate_setxuid`).
+    fn user_changed(&mut self, old: Ids) {
+        if old.has(0) && !self.user.has(0) && !self.keeps_power {
+            self.power = Power::None;
+        }
+        self.power = match (old.effective, self.user.effective, self.power) {
+            (0, 1.., Power::Effective) => Power::Kept,
+            (1.., 0, Power::Kept) => Power::Effective,
+            (_, _, power) => power,
+        };
+    }
+
+    /// `capset`, with the lower halves of what shall be effective and permitted. Nobody gets more than permitted.
+    pub(super) fn set_capabilities(&mut self, effective: u32, permitted: u32) {
+        self.power = match self.power {
+            Power::None => Power::None,
+            _ if effective & POWERS != 0 => Power::Effective,
+            _ if permitted & POWERS != 0 => Power::Kept,
+            _ => Power::None,
+        };
+    }
+
     /// `setgroups`
     pub(super) fn set_groups(&mut self, mut groups: Vec<u32>) -> Result<(), Errno> {
-        if !self.is_root() {
+        if !self.is_powerful() {
             return Err(Errno::PERM);
         }
         groups.sort_unstable();
@@ -185,6 +246,12 @@ impl Identity {
             ids.effective = given.unwrap_or(ids.effective);
             (ids.saved, ids.files) = (ids.effective, ids.effective);
         }
+        self.power = match (self.user.real, self.user.effective) {
+            (_, 0) => Power::Effective,
+            (0, _) => Power::Kept,
+            _ => Power::None,
+        };
+        self.keeps_power = false;
     }
 }
 
@@ -237,11 +304,7 @@ mod tests {
     use super::*;
 
     fn identity(user: u32, group: u32) -> Identity {
-        Identity {
-            user: Ids::all(user),
-            group: Ids::all(group),
-            groups: Vec::new(),
-        }
+        Identity::new(user, group, Vec::new())
     }
 
     #[test]
@@ -266,16 +329,41 @@ mod tests {
     fn a_saved_id_leads_back() {
         let mut it = identity(0, 0);
         it.set_three(Sort::User, [KEEP, 33, KEEP]).unwrap();
-        assert!(!it.is_root());
+        assert!(!it.is_powerful());
         assert_eq!(it.user.files, 33);
         it.set_three(Sort::User, [KEEP, 0, KEEP]).unwrap();
-        assert!(it.is_root());
+        assert!(it.is_powerful());
 
         let mut it = identity(0, 0);
         it.set_two(Sort::User, KEEP, 33).unwrap();
         assert_eq!(it.user.saved, 33);
         it.set_two(Sort::User, 33, 0).unwrap();
         assert_eq!((it.user.real, it.user.effective, it.user.saved), (33, 0, 0));
+    }
+
+    #[test]
+    fn power_is_kept_and_taken_up_again() {
+        // As `setpriv --reuid 6 --regid 12 --clear-groups` does.
+        let mut it = identity(0, 0);
+        it.keeps_power = true;
+        it.set_three(Sort::User, [6; 3]).unwrap();
+        assert_eq!(it.set_three(Sort::Group, [12; 3]), Err(Errno::PERM));
+        it.set_capabilities(u32::MAX, u32::MAX);
+        it.set_three(Sort::Group, [12; 3]).unwrap();
+        it.set_groups(Vec::new()).unwrap();
+        it.execute(None, None);
+        assert_eq!(it, identity(6, 12));
+        it.set_capabilities(u32::MAX, u32::MAX);
+        assert!(!it.is_powerful());
+
+        let mut root = identity(0, 0);
+        root.set_capabilities(0, u32::MAX);
+        assert_eq!(root.power, Power::Kept);
+        root.set_capabilities(0, 0);
+        root.set_capabilities(u32::MAX, u32::MAX);
+        assert_eq!(root.set(Sort::Group, 5), Err(Errno::PERM));
+        root.execute(None, None);
+        assert!(root.is_powerful());
     }
 
     #[test]
@@ -293,7 +381,7 @@ mod tests {
     fn setuid_programs_give_their_owner() {
         let mut it = identity(1000, 1000);
         it.execute(Some(0), None);
-        assert!(it.is_root());
+        assert!(it.is_powerful());
         assert_eq!((it.user.real, it.user.saved), (1000, 0));
         assert_eq!(it.group, Ids::all(1000));
     }

@@ -15,7 +15,8 @@
 //! What is emulated, and where it is remembered:
 //!
 //! - **Owners** and **device nodes**, in the inode ([`crate::image::layer::memory`]): the layer is written with them. What
-//!   remembers nothing is root's. A device node is an empty file to those who open it.
+//!   remembers nothing is root's. A device node is an empty file to those who open it. The attributes that hold this are not
+//!   listed to anybody inside.
 //! - **Identities**, by a mark on the process that it hands on to its children ([`identity`]). What a process makes that is
 //!   not root remembers its owner. Permissions stay those of root: an emulated user may do everything.
 //!
@@ -40,7 +41,7 @@ mod target;
 
 use oci_spec::runtime::Process;
 
-use self::identity::{Identity, Ids};
+use self::identity::Identity;
 use super::{Error, Launch};
 use crate::userns::{Extent, IdMap, Tier};
 
@@ -80,11 +81,11 @@ impl Emulation {
                 uids: from_zero(&map.uids),
                 gids: from_zero(&map.gids),
             },
-            first: Identity {
-                user: Ids::all(user.uid()),
-                group: Ids::all(user.gid()),
-                groups: user.additional_gids().clone().unwrap_or_default(),
-            },
+            first: Identity::new(
+                user.uid(),
+                user.gid(),
+                user.additional_gids().clone().unwrap_or_default(),
+            ),
         }))
     }
 

@@ -12,16 +12,23 @@ use super::Emulation;
 use super::call::{Call, Calls, Kind, Sort};
 use super::identity::{Identities, Identity, MARKED, MAX_GROUPS};
 use super::target::Caller;
+use crate::runtime::seccomp::kernel_version;
 use crate::sys::file::close_all_but;
 use crate::sys::limit;
 use crate::sys::namespace::setns;
 use crate::sys::process::{Side, exit_now, fork, wait};
 use crate::sys::seccomp::{self, Notification, Verdict};
 
+/// `SECBIT_KEEP_CAPS` of linux/securebits.h.
+const KEEP_CAPS: u64 = 1 << 4;
 /// `-1`, as an id of 16 bits.
 const KEEP_NARROW: u32 = 0xffff;
 /// What an id that does not fit into 16 bits is: `DEFAULT_OVERFLOWUID` of linux/highuid.h.
 const OVERFLOW: u32 = 65_534;
+
+/// A kernel that ends the wait for a call when nobody is left to make one ("seccomp: interrupt SECCOMP_IOCTL_NOTIF_RECV
+/// when all users have exited", Linux 6.11; the first long-lived one is named here). Before, `poll(2)` is asked first.
+const RECEIVING_ENDS: (u32, u32) = (6, 12);
 
 /// A supervisor, as its parent knows it. By itself it ends with the last process of the container; dropped, it is ended.
 #[derive(Debug)]
@@ -199,17 +206,28 @@ impl Service {
 
     /// Answers calls until there is nobody left to make any.
     fn run(&mut self) {
-        loop {
-            let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
-            match rustix::event::poll(&mut listener, None) {
-                Ok(_) if listener[0].revents().contains(PollFlags::IN) => {}
-                Ok(_) => return,
-                Err(Errno::INTR) => continue,
-                Err(_) => return,
+        let receiving_ends = kernel_version() >= RECEIVING_ENDS;
+        let mut asks_first = true;
+        while !asks_first || self.is_called() {
+            match seccomp::receive(self.listener.as_fd()) {
+                Ok(notification) => {
+                    self.serve(&notification);
+                    asks_first = !receiving_ends;
+                }
+                // The caller was killed meanwhile, or nobody is left.
+                Err(_) => asks_first = true,
             }
-            // ENOENT: the caller was killed meanwhile.
-            if let Ok(notification) = seccomp::receive(self.listener.as_fd()) {
-                self.serve(&notification);
+        }
+    }
+
+    /// Waits for a call; returns `false` if none can come any more.
+    fn is_called(&self) -> bool {
+        let mut listener = [PollFd::new(&self.listener, PollFlags::IN)];
+        loop {
+            match rustix::event::poll(&mut listener, None) {
+                Ok(_) => return listener[0].revents().contains(PollFlags::IN),
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
             }
         }
     }
@@ -258,6 +276,9 @@ impl Service {
             Kind::MakeLink | Kind::MakeLinkAt => self.make_link(request),
             Kind::Create | Kind::Open | Kind::OpenAt | Kind::OpenHow => self.create(request),
             Kind::Stat { .. } | Kind::StatFile | Kind::StatAt | Kind::Statx => self.stat(request),
+            Kind::ListAttributes { .. } | Kind::ListAttributesOfFile => {
+                self.list_attributes(request)
+            }
             Kind::Execute | Kind::ExecuteAt => self.execute(request),
             Kind::Set(sort) => {
                 let id = request.user_or_group(0);
@@ -300,6 +321,30 @@ impl Service {
                 0 => Err(Stop::LetGo),
                 _ => self.tell_limit(request),
             },
+            Kind::ControlProcess => {
+                let keeps = match arguments[0] as i32 {
+                    libc::PR_SET_KEEPCAPS => arguments[1] == 1,
+                    _ => arguments[1] & KEEP_CAPS != 0,
+                };
+                self.become_other(request, |who| {
+                    who.keeps_power = keeps;
+                    Ok(())
+                })?;
+                Err(Stop::LetGo)
+            }
+            Kind::SetCapabilities => {
+                let mut data = [0; 8];
+                let read = request.caller.read(arguments[1], &mut data);
+                read.ok_or(Stop::LetGo)?;
+                let [effective, permitted] = [0, 4].map(|at| {
+                    u32::from_ne_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
+                });
+                self.become_other(request, |who| {
+                    who.set_capabilities(effective, permitted);
+                    Ok(())
+                })?;
+                Err(Stop::LetGo)
+            }
             Kind::Leave => {
                 // Also where only flags that concern other namespaces are given: it costs little to look.
                 self.roots_differ |= arguments != &[0; 6];

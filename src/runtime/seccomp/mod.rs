@@ -85,22 +85,26 @@ pub(super) fn host_family() -> &'static [Arch] {
 impl<'a> Host<'a> {
     /// Returns what a profile is resolved against here and now.
     pub fn current(has_capability: &'a dyn Fn(&str) -> bool) -> Host<'a> {
-        let release = rustix::system::uname();
-        let mut numbers = release
-            .release()
-            .to_bytes()
-            .split(|byte| !byte.is_ascii_digit())
-            .map(|digits| {
-                std::str::from_utf8(digits)
-                    .unwrap_or_default()
-                    .parse()
-                    .unwrap_or(0)
-            });
-        let kernel = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         Host {
             arch: HOST,
-            kernel,
+            kernel: kernel_version(),
             has_capability,
         }
     }
+}
+
+/// Returns the first two numbers of the version of the kernel that runs.
+pub(super) fn kernel_version() -> (u32, u32) {
+    let name = rustix::system::uname();
+    let mut numbers = name
+        .release()
+        .to_bytes()
+        .split(|byte| !byte.is_ascii_digit())
+        .map(|digits| {
+            std::str::from_utf8(digits)
+                .unwrap_or_default()
+                .parse()
+                .unwrap_or(0)
+        });
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
