@@ -371,7 +371,7 @@ fn flags_change_the_result(env: &TestEnv) {
     assert!(metadata.contains(&id), "{metadata}");
     env.ctr(format!("build --call targets {dir}"))
         .ok()
-        .stdout("TARGET\nbase\nlast (default)\n");
+        .stdout("TARGET         DESCRIPTION\nbase           \nlast (default) \n");
     env.ctr(format!("build --check {dir}"))
         .ok()
         .stdout("Check complete, no warnings found.\n");

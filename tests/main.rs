@@ -17,6 +17,8 @@
 
 mod archive;
 mod build;
+mod build_call;
+mod build_contexts;
 mod build_crash;
 mod build_hostile;
 mod build_isolation;
@@ -71,6 +73,8 @@ use support::File;
 const FILES: &[File] = &[
     ("archive", archive::scenarios),
     ("build", build::scenarios),
+    ("build_call", build_call::scenarios),
+    ("build_contexts", build_contexts::scenarios),
     ("build_crash", build_crash::scenarios),
     ("cache", cache::scenarios),
     ("build_hostile", build_hostile::scenarios),

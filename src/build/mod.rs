@@ -3,6 +3,7 @@
 //! ```text
 //! dockerfile   the language: text in, instructions out, every one with its place in the file
 //! ignore       which files of the context the build sees
+//! outline      what a target can be given
 //! lint         BuildKit's rules about how a Dockerfile should be written
 //! context      the files and the Dockerfile of a build
 //! request      what is asked for
@@ -42,6 +43,7 @@ mod leftovers;
 pub mod lint;
 mod message;
 mod mode;
+pub mod outline;
 mod output;
 mod plan;
 pub mod remote;
@@ -60,11 +62,14 @@ pub use plan::Plan;
 pub use request::Request;
 pub use variables::Globals;
 
+use std::collections::BTreeMap;
+
 use crate::container::Engine;
 use crate::image::Platform;
 use crate::image::layer::{Owners, UnpackOptions};
 use crate::userns::IdMap;
 
+use dockerfile::stages::Stages;
 use event::Observer;
 
 impl Request {
@@ -74,13 +79,12 @@ impl Request {
     ///
     /// Those of the FROM lines.
     pub fn plan(&self) -> Result<Plan, Error> {
-        let host = Platform::host();
-        let target = self.platform.clone().unwrap_or_else(|| host.clone());
-        let name = self.stages.stages[self.target]
-            .name
-            .clone()
-            .unwrap_or_default();
-        let globals = Globals::new(&self.build_args, &target, &host, &name);
+        let globals = globals(
+            &self.stages,
+            self.target,
+            &self.build_args,
+            self.platform.as_ref(),
+        );
         let named = |name: &str| self.contexts.contains_key(name);
         Ok(Plan::new(
             &self.stages,
@@ -91,6 +95,30 @@ impl Request {
             &named,
         )?)
     }
+}
+
+/// The stage of `--target`.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] where there is none, in BuildKit's words.
+pub fn target_of(stages: &Stages, name: Option<&str>) -> Result<usize, Error> {
+    stages.target(name).ok_or_else(|| {
+        let name = name.unwrap_or_default();
+        Error::Invalid(format!("target stage {name:?} could not be found"))
+    })
+}
+
+/// The variables of FROM lines before any ARG.
+fn globals(
+    stages: &Stages,
+    target: usize,
+    build_args: &BTreeMap<String, String>,
+    platform: Option<&Platform>,
+) -> Globals {
+    let host = Platform::host();
+    let name = stages.stages[target].name.as_deref().unwrap_or_default();
+    Globals::new(build_args, platform.unwrap_or(&host), &host, name)
 }
 
 /// Builds. The process has one thread and is inside the user's id map, which is `map`; `engine` was opened in there.

@@ -11,6 +11,7 @@ use crate::container::Resources;
 use crate::container::stream::Streams;
 use crate::content::Reference;
 use crate::image::Platform;
+use crate::image::archive::LayoutImage;
 use crate::network::Mode;
 use crate::registry::Credentials;
 
@@ -133,6 +134,8 @@ pub enum NamedContext {
     Files(Context),
     /// An image.
     Image(String),
+    /// An image of a layout in a directory.
+    Layout(LayoutImage),
 }
 
 /// Whether results of earlier builds are used.

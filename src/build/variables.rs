@@ -68,10 +68,20 @@ impl Globals {
         }
     }
 
+    /// Returns the platform's, which FROM lines know without ARG.
+    pub fn automatic(&self) -> &BTreeMap<String, String> {
+        &self.automatic
+    }
+
     /// Takes an ARG before the first FROM.
     pub fn declare(&mut self, name: &str, default: Option<String>) {
         let value = (self.given.get(name).cloned()).or(default);
         self.declared.insert(name.to_owned(), value);
+    }
+
+    /// Returns whether `--build-arg` has a value for the name.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
     }
 
     /// Returns what was given and nothing asks for: no ARG before the first FROM, and none that `is_declared` knows of.

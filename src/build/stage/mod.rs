@@ -26,9 +26,9 @@ use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
 use crate::content::limits::MAX_LAYERS;
 use crate::content::{Digest, Reference};
-use crate::image::Platform;
 use crate::image::config::History;
 use crate::image::layer::Owners;
+use crate::image::{Image, Platform};
 use crate::rootfs::Stack;
 use crate::store::{LayerStage, Lease, ScratchDir, Verified};
 
@@ -223,7 +223,11 @@ impl<'a> Worker<'a> {
                         "the build context {image} is no image to build from"
                     )));
                 }
-                Some(NamedContext::Image(other)) => self.begin_with(&other.clone())?,
+                Some(NamedContext::Image(other)) => self.begin_with(other)?,
+                Some(NamedContext::Layout(layout)) => {
+                    let find = |worker: &mut Self| steps::base::take(worker, layout);
+                    self.begin_as(&layout.to_string(), find)?;
+                }
                 None => self.begin_with(&image)?,
             },
         }
@@ -247,11 +251,19 @@ impl<'a> Worker<'a> {
             |_| image.to_owned(),
             |name| name.with_default_tag().to_string(),
         );
+        self.begin_as(&full, |worker| worker.find_image(image))
+    }
+
+    fn begin_as(
+        &mut self,
+        name: &str,
+        find: impl FnOnce(&mut Self) -> Result<Image, Error>,
+    ) -> Result<(), Error> {
         self.send(Event::Started {
             step: self.step,
-            name: self.caption_of(&format!("FROM {full}")),
+            name: self.caption_of(&format!("FROM {name}")),
         })?;
-        let image = self.find_image(image);
+        let image = find(self);
         let error = image.as_ref().err().map(|error| words(error));
         self.send(Event::Ended {
             step: self.step,
@@ -473,6 +485,11 @@ impl<'a> Worker<'a> {
         key.field("platform", self.platform.to_string());
         key.field("epoch", format!("{:?}", self.request.epoch));
         key
+    }
+
+    /// Returns what keeps content for the build.
+    pub(super) fn lease_mut(&mut self) -> &mut Lease {
+        self.lease
     }
 
     fn lease(&mut self, digest: &Digest) -> Result<(), Error> {

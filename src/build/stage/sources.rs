@@ -94,6 +94,9 @@ impl Worker<'_> {
         let layers = if let Some(NamedContext::Image(image)) = self.request.contexts.get(name) {
             let image = self.find_image(&image.clone())?;
             self.layers_of(&image)
+        } else if let Some(NamedContext::Layout(layout)) = self.request.contexts.get(name) {
+            let image = steps::base::take(self, layout)?;
+            self.layers_of(&image)
         } else if let Some(number) = self.request.stages.find(name, self.stage.number) {
             self.other_stage(number)?.layers.clone()
         } else if name == "scratch" {

@@ -5,6 +5,7 @@ use crate::build::error::Error;
 use crate::build::stage::Worker;
 use crate::content::{Reference, limits};
 use crate::image::Silent;
+use crate::image::archive::LayoutImage;
 use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Image, Platform};
@@ -27,6 +28,25 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
     }
     fetch(worker, name)?;
     image::resolve(store, name, platform).map_err(failure(name))
+}
+
+/// Takes an image of a layout for the stage's platform.
+///
+/// # Errors
+///
+/// [`Error::Image`].
+pub(crate) fn take(worker: &mut Worker<'_>, layout: &LayoutImage) -> Result<Image, Error> {
+    let (engine, unpack) = (worker.engine, unpack(worker));
+    let platform = wanted(worker).cloned();
+    let taken = layout.take(&engine.store, worker.lease_mut(), platform.as_ref(), unpack);
+    taken.map_err(failure(&layout.to_string()))
+}
+
+fn unpack(worker: &Worker<'_>) -> UnpackOptions {
+    UnpackOptions {
+        owners: worker.owners,
+        max_bytes: limits::MAX_LAYER_BYTES,
+    }
 }
 
 /// The platform, where the user or the Dockerfile has asked for one.
@@ -52,10 +72,7 @@ fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
         let options = PullOptions {
             platform: wanted(worker).cloned(),
             credentials,
-            unpack: UnpackOptions {
-                owners: worker.owners,
-                max_bytes: limits::MAX_LAYER_BYTES,
-            },
+            unpack: unpack(worker),
             timing: Timing::of(&worker.engine.settings),
             settings: &worker.engine.settings,
         };

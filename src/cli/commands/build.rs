@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::build_attest;
 use super::build_cache;
+use super::build_call::{Call, Method};
 use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::Outputs;
@@ -18,6 +19,7 @@ use crate::build::context::DockerfileText;
 use crate::build::dockerfile::stages::Stages;
 use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
+use crate::build::outline::{Question, outline};
 use crate::build::request::{CachePolicy, Isolation, Squash};
 use crate::build::{self, Built, Plan, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
@@ -30,7 +32,7 @@ use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::Engine;
 use crate::content::Reference;
-use crate::image;
+use crate::image::{self, Platform};
 use crate::network::Mode;
 use crate::registry::Credentials;
 use crate::store::Store;
@@ -62,13 +64,16 @@ pub(crate) struct Build {
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
     /// Give a name to further files or an image, for COPY --from and FROM
-    #[arg(long, value_name = "NAME=DIR|URL|docker-image://IMAGE")]
+    #[arg(
+        long,
+        value_name = "NAME=DIR|URL|docker-image://IMAGE|oci-layout://DIR[:TAG][@DIGEST]"
+    )]
     build_context: Vec<String>,
     /// Read values for ARGs from a file, a NAME=VALUE on each line
     #[arg(long, value_name = "FILE")]
     build_arg_file: Vec<PathBuf>,
-    /// Do something else with the Dockerfile: check it, or list its targets
-    #[arg(long, value_name = "build|check|targets")]
+    /// Do something else with the Dockerfile: check it, show what a target can be given, or list the targets
+    #[arg(long, value_name = "build|check|outline|targets[,format=json]")]
     call: Option<String>,
     /// Use results that other machines have exported: an image's, a registry's, a directory's
     #[arg(long, value_name = "IMAGE|type=registry,ref=IMAGE|type=local,src=DIR")]
@@ -277,15 +282,12 @@ impl Command for Build {
             quiet: style.is_wordless(),
         }
         .read(context)?;
-        match self.call.as_deref() {
-            None | Some("" | "build") if !self.check => {}
-            None | Some("" | "build" | "check" | "lint") => return self.lint(context, &input),
-            Some("targets") => return targets(context, &input),
-            Some(other) => {
-                return Err(Failure::message(format!(
-                    "--call {other} is not supported yet"
-                )));
-            }
+        if let Some(call) = Call::parse(self.call.as_deref(), self.check)? {
+            return match call.method {
+                Method::Check => self.lint(context, &input, call),
+                Method::Outline => self.outline(context, &input, call),
+                Method::Targets => call.print_targets(context, &input),
+            };
         }
         let request = self.request(context, &input, agents, secrets);
         let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
@@ -295,7 +297,8 @@ impl Command for Build {
         };
         let engine = engine(context, store, &map)?;
         // What is wrong with the Dockerfile is told by the build.
-        let findings = build_lint::findings(&input, &self.build_arg).ok();
+        let platform = request.platform.as_ref();
+        let findings = build_lint::findings(&input, &self.build_arg, platform).ok();
         if let Some(verdict) = findings.as_ref().and_then(lint::Report::verdict) {
             return Err(Failure::message(verdict));
         }
@@ -364,10 +367,7 @@ impl Build {
         let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
         let escape = parsed.directives.escape;
         let stages = Stages::of(parsed).map_err(build::Error::from)?;
-        let target = stages.target(self.target.as_deref()).ok_or_else(|| {
-            let target = self.target.as_deref().unwrap_or_default();
-            Failure::message(format!("target stage {target:?} could not be found"))
-        })?;
+        let target = build::target_of(&stages, self.target.as_deref())?;
         let mut build_args = self.build_args()?;
         for (name, value) in &context.settings.proxies {
             build_args
@@ -414,8 +414,7 @@ impl Build {
             unset_labels: self.unsetlabel.clone(),
             env: build_flags::env(&self.env, &self.unsetenv),
             annotations: build_flags::annotations(&self.annotation)?,
-            platform: create_flags::platform(self.platform.as_deref())
-                .map_err(|failure| failure.with_code(1))?,
+            platform: self.wanted_platform()?,
             cache,
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
@@ -478,6 +477,11 @@ impl Build {
         Ok(Some(squash))
     }
 
+    fn wanted_platform(&self) -> Result<Option<Platform>, Failure> {
+        let platform = create_flags::platform(self.platform.as_deref());
+        platform.map_err(|failure| failure.with_code(1))
+    }
+
     /// `--format`.
     fn docker_format(&self) -> Result<bool, Failure> {
         match self.format.as_deref() {
@@ -529,17 +533,31 @@ impl Build {
         Ok(logins)
     }
 
-    /// `--check`.
-    fn lint(&self, context: &Context, input: &Input) -> Outcome {
-        let mut report = build_lint::findings(input, &self.build_arg)?;
-        let failed = report.failed.take();
-        match failed {
-            None => build_lint::print(context, input, &report),
-            Some(error) => {
-                build_lint::print_all(context, input, &report)?;
-                Err(located(error.into()).at(context, &input.dockerfile))
-            }
+    /// `--call check`.
+    fn lint(&self, context: &Context, input: &Input, call: Call) -> Outcome {
+        let platform = self.wanted_platform()?;
+        let report = build_lint::findings(input, &self.build_arg, platform.as_ref())?;
+        let code = call.print_report(context, input, &report)?;
+        match report.failed {
+            Some(error) => Err(located(error.into()).at(context, &input.dockerfile)),
+            None => Ok(code),
         }
+    }
+
+    /// `--call outline`.
+    fn outline(&self, context: &Context, input: &Input, call: Call) -> Outcome {
+        let platform = self.wanted_platform()?;
+        let question = Question {
+            target: self.target.as_deref(),
+            build_args: &self.build_args()?,
+            platform: platform.as_ref(),
+            named: &|name| input.contexts.contains_key(name),
+        };
+        let outline = parse(&input.dockerfile.bytes)
+            .map_err(build::Error::from)
+            .and_then(|parsed| outline(parsed, question))
+            .map_err(|error| located(error).at(context, &input.dockerfile))?;
+        call.print_outline(context, input, &outline)
     }
 
     fn report(
@@ -576,20 +594,6 @@ impl Build {
         style.exported(context, &done);
         Ok(())
     }
-}
-
-/// `--call targets`: the stages that can be built, as buildx lists them.
-fn targets(context: &Context, input: &Input) -> Outcome {
-    let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
-    let stages = Stages::of(parsed).map_err(build::Error::from)?;
-    let last = stages.stages.len().saturating_sub(1);
-    context.println("TARGET")?;
-    for (number, stage) in stages.stages.iter().enumerate() {
-        let name = stage.name.clone().unwrap_or_else(|| number.to_string());
-        let mark = if number == last { " (default)" } else { "" };
-        context.println(&format!("{name}{mark}"))?;
-    }
-    Ok(0)
 }
 
 /// A failure, and the lines of the Dockerfile that it is about.

@@ -12,6 +12,7 @@ use crate::build::request::{Context as BuildContext, NamedContext};
 use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::image::archive::LayoutImage;
 use crate::store::Store;
 use crate::userns::IdMap;
 
@@ -211,6 +212,15 @@ impl Reader<'_> {
     fn one_named(&mut self, name: &str, value: &str) -> Result<NamedContext, Failure> {
         if let Some(image) = value.strip_prefix("docker-image://") {
             return Ok(NamedContext::Image(image.to_owned()));
+        }
+        if let Some(layout) = value.strip_prefix("oci-layout://") {
+            let mut layout = LayoutImage::parse(layout);
+            layout.dir = layout.dir.canonicalize().map_err(|error| {
+                Failure::message(format!(
+                    "failed to get build context {name}: {value}: {error}"
+                ))
+            })?;
+            return Ok(NamedContext::Layout(layout));
         }
         let (dir, origin) = match Remote::of_context(value).map_err(Failure::message)? {
             Some(remote) => match self.fetch(value, &remote)? {

@@ -1,28 +1,34 @@
-//! What the linter says of a Dockerfile: `ctr build --check`, and the warnings after a build.
+//! What the linter says of a Dockerfile: `ctr build --check` in words, and the warnings after a build.
 
 use super::build_flags;
 use super::build_input::Input;
 use crate::build::dockerfile::{excerpt, parse};
-use crate::build::{self, lint};
-use crate::cli::command::Outcome;
+use crate::build::{self, Globals, lint};
 use crate::cli::context::{Context, eprint};
 use crate::cli::error::Failure;
 use crate::cli::output::build::{Palette, Role, Style, rawjson};
 use crate::cli::output::escape;
+use crate::image::Platform;
 
 /// Holds the Dockerfile against the rules.
 ///
 /// # Errors
 ///
 /// Those of the Dockerfile and of `check=`.
-pub(super) fn findings(input: &Input, build_args: &[String]) -> Result<lint::Report, Failure> {
+pub(super) fn findings(
+    input: &Input,
+    build_args: &[String],
+    platform: Option<&Platform>,
+) -> Result<lint::Report, Failure> {
     let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
     let build_args = build_flags::build_args(build_args);
+    let host = Platform::host();
+    let globals = Globals::new(&build_args, platform.unwrap_or(&host), &host, "");
     Ok(lint::check(
         &parsed,
         &lint::Input {
             build_args: &build_args,
-            platform_args: &Default::default(),
+            platform_args: globals.automatic(),
             options: build_args
                 .get("BUILDKIT_DOCKERFILE_CHECK")
                 .map(String::as_str),
@@ -33,38 +39,30 @@ pub(super) fn findings(input: &Input, build_args: &[String]) -> Result<lint::Rep
     )?)
 }
 
-/// `--check`: prints all findings, and how many they are.
+/// `--check`: prints how many findings there are, and all of them with their lines, to stdout.
 ///
 /// # Errors
 ///
 /// A failed write.
-pub(super) fn print(context: &Context, input: &Input, report: &lint::Report) -> Outcome {
-    print_all(context, input, report)?;
-    let count = report.warnings.len();
-    context.println(&match count {
-        0 => "Check complete, no warnings found.".to_owned(),
-        1 => "\nCheck complete, 1 warning has been found!".to_owned(),
-        count => format!("\nCheck complete, {count} warnings have been found!"),
-    })?;
-    // buildx: warnings of a check fail it.
-    Ok(i32::from(count > 0))
-}
-
-/// Prints all findings with their lines, to stdout.
-///
-/// # Errors
-///
-/// A failed write.
-pub(super) fn print_all(
+pub(super) fn print(
     context: &Context,
     input: &Input,
     report: &lint::Report,
 ) -> Result<(), Failure> {
+    match report.warnings.len() {
+        0 if report.failed.is_some() => {}
+        0 => context.println("Check complete, no warnings found.")?,
+        1 => context.println("Check complete, 1 warning has been found!")?,
+        count => context.println(&format!(
+            "Check complete, {count} warnings have been found!"
+        ))?,
+    }
     let text = String::from_utf8_lossy(&input.dockerfile.bytes);
     for warning in &report.warnings {
         context.print(&format!(
-            "\nWARNING: {}\n{}\n{}\n",
+            "\nWARNING: {} - {}\n{}\n{}\n",
             warning.rule.name(),
+            warning.rule.url(),
             warning.detail,
             excerpt(&input.dockerfile.name, &text, warning.span)
         ))?;

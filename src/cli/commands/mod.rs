@@ -4,6 +4,7 @@ mod attach;
 mod build;
 mod build_attest;
 mod build_cache;
+mod build_call;
 mod build_flags;
 mod build_input;
 mod build_lint;

@@ -1,15 +1,20 @@
-//! The tar around the images: which files it has, and their bytes.
+//! What is around the images: which files there are, and their bytes.
 //!
+//! A directory is read as it is; nothing leads out of it.
 //! A tar in a file is read where it lies. One that is compressed, or comes through a pipe, is first written, as a plain tar,
 //! to a scratch file without a name: what says what is in it may come last.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use super::Error;
@@ -42,9 +47,14 @@ impl std::fmt::Debug for Input<'_> {
 
 /// An archive whose files can be read in any order.
 #[derive(Debug)]
-pub(super) struct Container {
-    file: Arc<File>,
-    members: HashMap<String, Content>,
+pub(super) enum Container {
+    /// A tar.
+    Tar {
+        file: Arc<File>,
+        members: HashMap<String, Content>,
+    },
+    /// A directory with the files of one.
+    Directory(OwnedFd),
 }
 
 /// The bytes of one file of an archive.
@@ -82,12 +92,24 @@ impl Container {
                 members.insert(path, member.content);
             }
         }
-        Ok(Container { file, members })
+        Ok(Container::Tar { file, members })
+    }
+
+    /// Opens a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`].
+    pub(super) fn of_directory(path: &Path) -> Result<Container, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(path, flags, Mode::empty());
+        let dir = dir.map_err(|errno| Error::Read(errno.into()))?;
+        Ok(Container::Directory(dir))
     }
 
     /// Whether there is a file of this name.
     pub(super) fn has(&self, path: &str) -> bool {
-        self.find(path).is_some()
+        self.section(path).is_ok()
     }
 
     /// Returns the bytes of a file.
@@ -96,28 +118,15 @@ impl Container {
     ///
     /// [`Error::Missing`].
     pub(super) fn section(&self, path: &str) -> Result<Section, Error> {
-        let missing = || Error::Missing(path.chars().take(200).collect());
-        let (offset, size) = self.find(path).ok_or_else(missing)?;
-        Ok(Section {
-            file: self.file.clone(),
-            at: offset,
-            end: offset.saturating_add(size),
-        })
-    }
-
-    fn find(&self, path: &str) -> Option<(u64, u64)> {
-        let mut path = normal("", path.as_bytes())?;
-        for _ in 0..limits::MAX_ARCHIVE_LINKS {
-            match self.members.get(&path)? {
-                Content::File { offset, size } => return Some((*offset, *size)),
-                Content::Symlink(to) => {
-                    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-                    path = normal(directory, to)?;
-                }
-                Content::HardLink(to) => path = normal("", to)?,
-            }
-        }
-        None
+        let found = match self {
+            Container::Tar { file, members } => find(members, path).map(|(offset, size)| Section {
+                file: file.clone(),
+                at: offset,
+                end: offset.saturating_add(size),
+            }),
+            Container::Directory(dir) => open_within(dir, path).map_err(Error::Read)?,
+        };
+        found.ok_or_else(|| Error::Missing(path.chars().take(200).collect()))
     }
 
     /// Reads a small file whole.
@@ -181,6 +190,40 @@ impl Read for Section {
         self.at += count as u64;
         Ok(count)
     }
+}
+
+/// Finds a file of a tar: its place and size.
+fn find(members: &HashMap<String, Content>, path: &str) -> Option<(u64, u64)> {
+    let mut path = normal("", path.as_bytes())?;
+    for _ in 0..limits::MAX_ARCHIVE_LINKS {
+        match members.get(&path)? {
+            Content::File { offset, size } => return Some((*offset, *size)),
+            Content::Symlink(to) => {
+                let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+                path = normal(directory, to)?;
+            }
+            Content::HardLink(to) => path = normal("", to)?,
+        }
+    }
+    None
+}
+
+/// Opens a file of a directory; `None` where there is none.
+fn open_within(dir: &OwnedFd, path: &str) -> io::Result<Option<Section>> {
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    // A pipe has nobody at its other end.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::openat2(dir, path, flags, Mode::empty(), within) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
+        Err(errno) => return Err(errno.into()),
+    };
+    let meta = file.metadata()?;
+    Ok(meta.is_file().then(|| Section {
+        file: Arc::new(file),
+        at: 0,
+        end: meta.len(),
+    }))
 }
 
 /// Returns a path as it is looked up: from the top, without `.` and `..`; `None` where it leads out or is no text.

@@ -40,6 +40,9 @@ pub enum Error {
     /// Neither of the two kinds.
     #[error("not an archive of images: it has neither index.json nor manifest.json")]
     NoImages,
+    /// A layout with several images, none of which has the tag that is asked for.
+    #[error("the layout has no image with the tag {0:?}")]
+    NoSuch(String),
     /// A file that is named but not there.
     #[error("the archive has no {0:?}")]
     Missing(String),

@@ -108,31 +108,65 @@ fn merge(found: &mut Vec<Found>) {
     *found = merged;
 }
 
-fn from_index(container: &Container, platform: Option<&Platform>) -> Result<Vec<Found>, Error> {
+/// Finds the image or index that `wanted` picks among those of the layout, and with `platform` what of it is for that.
+///
+/// # Errors
+///
+/// All of [`Error`] that are about reading.
+pub(super) fn find_one(
+    container: &Container,
+    platform: Option<&Platform>,
+    wanted: &dyn Fn(&[Descriptor]) -> Result<Descriptor, Error>,
+) -> Result<Found, Error> {
+    let entry = wanted(&top(container)?)?;
+    let found = below(container, platform, &entry)?;
+    match (found.images.is_empty(), platform) {
+        (true, Some(platform)) => Err(Error::Platform(platform.clone())),
+        (true, None) => Err(Error::NoImages),
+        _ => Ok(found),
+    }
+}
+
+/// What `index.json` names.
+fn top(container: &Container) -> Result<Vec<Descriptor>, Error> {
     let bytes = container.bytes("index.json", limits::MAX_MANIFEST_BYTES)?;
     let digest = Digest::sha256_of(&bytes);
     // Some tools leave its media type out, which only an index may.
     let Document::Index(index) = document::parse(&digest, &bytes, None)? else {
         return Err(Error::NoImages);
     };
+    Ok(index.manifests)
+}
+
+fn from_index(container: &Container, platform: Option<&Platform>) -> Result<Vec<Found>, Error> {
+    let mut found = Vec::new();
+    for entry in &top(container)? {
+        let one = below(container, platform, entry)?;
+        if !one.images.is_empty() {
+            found.push(one);
+        }
+    }
+    Ok(found)
+}
+
+/// What `entry` leads to; no images where there are none for the platform.
+fn below(
+    container: &Container,
+    platform: Option<&Platform>,
+    entry: &Descriptor,
+) -> Result<Found, Error> {
+    let mut found = Found {
+        target: Some(entry.digest.clone()),
+        documents: Vec::new(),
+        images: Vec::new(),
+        names: annotated_name(&entry.annotations).into_iter().collect(),
+    };
     let mut walk = Walk {
         container,
         platform,
         read: 0,
     };
-    let mut found = Vec::new();
-    for entry in &index.manifests {
-        let mut one = Found {
-            target: Some(entry.digest.clone()),
-            documents: Vec::new(),
-            images: Vec::new(),
-            names: annotated_name(&entry.annotations).into_iter().collect(),
-        };
-        walk.descend(entry, 0, &mut one)?;
-        if !one.images.is_empty() {
-            found.push(one);
-        }
-    }
+    walk.descend(entry, 0, &mut found)?;
     Ok(found)
 }
 

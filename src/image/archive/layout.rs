@@ -59,6 +59,11 @@ pub(super) fn name_annotations(name: &Reference) -> BTreeMap<&'static str, Strin
     BTreeMap::from([(IMAGE_NAME, name.to_string()), (REF_NAME, tag)])
 }
 
+/// Returns the tag, or whatever it is, that the annotations of a descriptor give.
+pub(super) fn annotated_tag(annotations: &serde_json::Map<String, Value>) -> Option<&str> {
+    annotations.get(REF_NAME).and_then(Value::as_str)
+}
+
 /// Returns the name that the annotations of a descriptor give, if one with a tag.
 pub(super) fn annotated_name(annotations: &serde_json::Map<String, Value>) -> Option<Reference> {
     let text = |key: &str| annotations.get(key).and_then(Value::as_str);

@@ -70,18 +70,19 @@ pub fn load(
     Ok(loaded)
 }
 
-fn load_one(
+/// Brings an image or index into the store, without a name; returns what a name would lead to.
+pub(super) fn bring(
     store: &Store,
     lease: &mut Lease,
     found: &Found,
     options: &LoadOptions,
     progress: &dyn Progress,
-) -> Result<Loaded, Error> {
-    let mut warnings = Vec::new();
+    warnings: &mut Vec<String>,
+) -> Result<Digest, Error> {
     let mut set = Vec::new();
     let mut made = None;
     for image in &found.images {
-        let layers = load_layers(store, lease, image, options, progress, &mut warnings)?;
+        let layers = load_layers(store, lease, image, options, progress, warnings)?;
         prepare(store, lease, &image.config_bytes, &mut set)?;
         if found.target.is_none() {
             let manifest = manifest_of(image, &layers);
@@ -97,7 +98,18 @@ fn load_one(
         }
     }
     store.publish(set)?;
-    let target = found.target.clone().or(made).ok_or(Error::NoImages)?;
+    found.target.clone().or(made).ok_or(Error::NoImages)
+}
+
+fn load_one(
+    store: &Store,
+    lease: &mut Lease,
+    found: &Found,
+    options: &LoadOptions,
+    progress: &dyn Progress,
+) -> Result<Loaded, Error> {
+    let mut warnings = Vec::new();
+    let target = bring(store, lease, found, options, progress, &mut warnings)?;
     let mut replaced = Vec::new();
     let id = Image::load(store, &target, options.platform.as_ref())?.id;
     for name in &found.names {

@@ -21,6 +21,7 @@ mod found;
 mod incoming;
 mod layout;
 mod load;
+mod one;
 mod save;
 mod sink;
 #[cfg(test)]
@@ -29,5 +30,6 @@ mod tests;
 pub use container::Input;
 pub use error::Error;
 pub use load::{LoadOptions, Loaded, load};
+pub use one::LayoutImage;
 pub use save::{Format, Item, SaveOptions, save};
 pub use sink::{Directory, Fill, Sink, Tar};
