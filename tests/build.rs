@@ -403,6 +403,16 @@ fn builds_inside_a_container(env: &TestEnv) {
             .ok()
     };
     inside("", "ctr build -q /work/copy");
+    // Docker's filter forbids what a RUN needs, and so says the error.
+    let refused = "ctr build -q /work/run 2> /tmp/err && exit 9\ngrep -A 9 '^Error' /tmp/err";
+    inside("", refused)
+        .stdout_has("cannot create a user namespace: operation not permitted\nHint: user namespaces are forbidden here");
+    // Without it the container's /proc is another's, where nothing can be set.
+    inside(
+        "--security-opt seccomp=unconfined",
+        "ctr build -q -t built /work/run\nctr run --rm --network none built cat made",
+    )
+    .stdout_has("made\n");
     inside(
         "--privileged",
         "ctr build -q -t built /work/run\nctr run --rm --network none built cat made\ncat /tmp/store/driver",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dockerfile::{self, Span};
 use super::ignore::IgnoreError;
+use crate::container::Obstacle;
 use crate::image::layer;
 use crate::{container, image, rootfs, store, userns};
 
@@ -111,6 +112,8 @@ pub struct Failure {
     pub words: String,
     /// Exit code of a RUN.
     pub exit_code: Option<i32>,
+    /// What stands in the way, if that is known.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl Failure {
@@ -130,7 +133,20 @@ impl Failure {
             lines,
             words,
             exit_code,
+            obstacle: obstacle(error),
         }
+    }
+}
+
+/// Returns what stands in the way of a step.
+fn obstacle(error: &Error) -> Option<Obstacle> {
+    match error {
+        Error::Container(container::Error::Start(error)) => error.obstacle,
+        Error::Container(container::Error::Network(error)) => Obstacle::of(error),
+        Error::Container(container::Error::Userns(error)) | Error::Userns(error) => {
+            Obstacle::of(error)
+        }
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use super::exit_code::ENGINE_ERROR;
+use crate::build;
 use crate::container::{self, Obstacle};
 use crate::image;
 use crate::registry;
@@ -42,6 +43,9 @@ pub(super) fn sort(error: &(dyn Error + 'static)) -> Sorted {
             hint: error.obstacle.and_then(|found| obstacle(found).hint),
             ..by_code(error.failure.exit_code())
         };
+    }
+    if let Some(build::Error::Step(failure)) = error.downcast_ref() {
+        return failure.obstacle.map(obstacle).unwrap_or_default();
     }
     if let Some(found) = Obstacle::of(error) {
         return obstacle(found);
@@ -148,8 +152,8 @@ fn obstacle(obstacle: Obstacle) -> Sorted {
         Obstacle::UserNamespaceLimit => "raise the limit: sysctl user.max_user_namespaces=15000",
         Obstacle::UserNamespaces => {
             "user namespaces are forbidden here; as root, allow them: sysctl kernel.unprivileged_userns_clone=1, on \
-             Ubuntu also sysctl kernel.apparmor_restrict_unprivileged_userns=0, in a container a seccomp profile that \
-             allows clone3(2) and unshare(2)"
+             Ubuntu also sysctl kernel.apparmor_restrict_unprivileged_userns=0; in a container, start it with \
+             --security-opt seccomp=unconfined; in a chroot the kernel allows none"
         }
         Obstacle::IdHelper => {
             "check that your user has a range in /etc/subuid and /etc/subgid, e.g. \"alice:100000:65536\", and that \
@@ -165,6 +169,7 @@ fn obstacle(obstacle: Obstacle) -> Sorted {
             "ports below 1024 are for root; publish a higher one, or as root: sysctl \
              net.ipv4.ip_unprivileged_port_start=80"
         }
+        Obstacle::Proc => "mount it: mount -t proc proc /proc",
         // It takes more than that to know whose, and what for.
         Obstacle::Permission => return Sorted::default(),
     })

@@ -19,6 +19,9 @@ use super::{Error, capabilities, devices, environment};
 use crate::network::Mode;
 use crate::userns::{Extent, IdMap, Tier};
 
+/// The sysctl that says which ports are for root. Where it cannot be set, these are not for others.
+pub(super) const UNPRIVILEGED_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
+
 /// The version of the runtime-spec that is followed.
 const VERSION: &str = "1.2.0";
 
@@ -116,10 +119,7 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
     }
     if from.network.is_private() {
         // Since Docker 20.10: ports below 1024 are nothing special in a network of one's own.
-        let sysctl = (
-            "net.ipv4.ip_unprivileged_port_start".to_owned(),
-            "0".to_owned(),
-        );
+        let sysctl = (UNPRIVILEGED_PORTS.to_owned(), "0".to_owned());
         linux = linux.sysctl(
             [sysctl]
                 .into_iter()

@@ -254,6 +254,7 @@ impl Engine {
                 filter: filter.as_ref(),
                 stdio,
                 emulate: false,
+                dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
                 init: host.init == Some(true),
                 join,
                 settings: &self.settings,

@@ -179,6 +179,7 @@ impl Engine {
             filter: filter.as_ref(),
             stdio: step.stdio,
             emulate: true,
+            dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
             init: false,
             join,
             settings: &self.settings,

@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::io::ErrorKind;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{network, runtime, userns};
 
 /// What kind of failure kept a process from starting; it decides the exit code of `run`, `start -a` and `exec`.
@@ -40,7 +42,7 @@ impl StartFailure {
 }
 
 /// What stands in the way, where the user, or root, can do something about it: `cli` has hints for these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Obstacle {
     /// User namespaces are forbidden.
@@ -57,10 +59,12 @@ pub enum Obstacle {
     PrivilegedPort = 6,
     /// Some file or directory is somebody else's.
     Permission = 7,
+    /// `/proc` is not mounted.
+    Proc = 8,
 }
 
 impl Obstacle {
-    const ALL: [Obstacle; 7] = [
+    const ALL: [Obstacle; 8] = [
         Obstacle::UserNamespaces,
         Obstacle::UserNamespaceLimit,
         Obstacle::IdHelper,
@@ -68,6 +72,7 @@ impl Obstacle {
         Obstacle::PortInUse,
         Obstacle::PrivilegedPort,
         Obstacle::Permission,
+        Obstacle::Proc,
     ];
 
     /// Returns what stands behind `error` itself; its causes are not asked.
@@ -90,6 +95,7 @@ impl Obstacle {
                 }
                 userns::Error::Unshare(_) | userns::Error::Write { .. } => Obstacle::UserNamespaces,
                 userns::Error::Helper { .. } => Obstacle::IdHelper,
+                userns::Error::Read { .. } => Obstacle::Proc,
             });
         }
         match error.downcast_ref::<network::Error>()? {
@@ -264,6 +270,11 @@ mod tests {
             assert_eq!(forbidden(errno), Some(Obstacle::UserNamespaces));
         }
         assert_eq!(forbidden(libc::ENOSPC), Some(Obstacle::UserNamespaceLimit));
+        let error = userns::Error::Read {
+            path: "/proc/self/uid_map".to_owned(),
+            source: ErrorKind::NotFound.into(),
+        };
+        assert_eq!(Obstacle::of(&error), Some(Obstacle::Proc));
         let taken = network::Error::PortInUse("0.0.0.0:80/tcp".to_owned());
         let error = StartError::from_error(StartFailure::Engine, &taken);
         assert_eq!(error.obstacle, Some(Obstacle::PortInUse));

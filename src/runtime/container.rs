@@ -219,7 +219,8 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
         let mut sysctls: Vec<_> = sysctls.iter().collect();
         sysctls.sort_unstable();
         for (name, value) in sysctls {
-            plan.push(Sysctl::new(name, value)?);
+            let is_dispensable = launch.dispensable_sysctls.contains(&name.as_str());
+            plan.push(Sysctl::new(name, value, is_dispensable)?);
         }
     }
     if let Some(paths) = linux.and_then(|linux| linux.readonly_paths().as_ref()) {

@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::Error;
@@ -46,11 +47,13 @@ impl Step for DomainName {
 pub(super) struct Sysctl {
     path: CString,
     value: String,
+    is_dispensable: bool,
 }
 
 impl Sysctl {
-    /// `name` has dots or slashes between its parts.
-    pub(super) fn new(name: &str, value: &str) -> Result<Sysctl, Error> {
+    /// `name` has dots or slashes between its parts. What is dispensable is done without where `/proc` is another
+    /// container's, because this one may not have its own.
+    pub(super) fn new(name: &str, value: &str, is_dispensable: bool) -> Result<Sysctl, Error> {
         // `a/b.c` is the file `b.c`: as sysctl(8) has it, the first separator says which of the two separates.
         let slashes = name.find('/').unwrap_or(usize::MAX) < name.find('.').unwrap_or(usize::MAX);
         let path = if slashes {
@@ -67,6 +70,7 @@ impl Sysctl {
         Ok(Sysctl {
             path: c_string(format!("sys/{path}"))?,
             value: value.to_owned(),
+            is_dispensable,
         })
     }
 }
@@ -74,7 +78,11 @@ impl Sysctl {
 impl Step for Sysctl {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
         let proc = present(&state.proc)?;
-        let file = inside::open_same_mount(proc, &self.path, OFlags::WRONLY)?;
+        let file = match inside::open_same_mount(proc, &self.path, OFlags::WRONLY) {
+            // There the other container has mounted `sys` for reading only.
+            Err(Errno::XDEV | Errno::ROFS) if self.is_dispensable => return Ok(()),
+            opened => opened?,
+        };
         rustix::io::write(&file, self.value.as_bytes())?;
         Ok(())
     }
@@ -125,7 +133,7 @@ mod tests {
                 c"sys/net/ipv4/conf/eth0.1/rp_filter",
             ),
         ] {
-            assert_eq!(Sysctl::new(name, "1").unwrap().path.as_c_str(), path);
+            assert_eq!(Sysctl::new(name, "1", false).unwrap().path.as_c_str(), path);
         }
     }
 }

@@ -84,6 +84,8 @@ pub struct Launch<'a> {
     /// Emulate changes of ownership, ids and devices where the id map has one id, and remember them in the files: for a
     /// build. The calling process has one thread then.
     pub emulate: bool,
+    /// Sysctls of the spec that are done without where the container cannot have a `/proc` of its own.
+    pub dispensable_sysctls: &'a [&'a str],
     /// Run a small reaper as process 1 (`--init`).
     pub init: bool,
     /// A namespace of another container to join in place of a new one: (`net`, descriptor), …

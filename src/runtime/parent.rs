@@ -15,7 +15,7 @@ use super::stub::Stub;
 use super::sync::{self, ChildEnd, Message, ParentEnd};
 use super::{Error, Launch, Running, Stdio, container, refuse};
 use crate::sys::file::lift_above;
-use crate::sys::process::{Child, Side, clone3, exit_now, wait};
+use crate::sys::process::{Child, Side, clone, exit_now, wait};
 use crate::sys::stub::{Entry, REPORT_FD};
 use crate::userns;
 
@@ -162,7 +162,7 @@ impl Channel {
 
     /// Clones the child, with `flags` for its namespaces.
     pub(super) fn spawn(self, plan: Plan, flags: libc::c_int) -> Result<Waiting, Error> {
-        match clone3(flags as u64).map_err(|source| cloning(source, flags))? {
+        match clone(flags as u64).map_err(|source| cloning(source, flags))? {
             Side::Child => {
                 drop((self.sync, self.report));
                 run(&plan, &self.child_end, &self.inherited)
@@ -186,14 +186,14 @@ impl Channel {
         plan: Plan,
         flags: libc::c_int,
     ) -> Result<Waiting, Error> {
-        let helper_process = match clone3(0).map_err(|source| cloning(source, 0))? {
+        let helper_process = match clone(0).map_err(|source| cloning(source, 0))? {
             Side::Child => {
                 drop((self.sync, self.report));
                 let mut state = State::new(&self.child_end, &self.inherited);
                 if helper.run(&mut state).is_err() {
                     exit_now(FAILED_CHILD);
                 }
-                match clone3((flags | libc::CLONE_PARENT) as u64) {
+                match clone((flags | libc::CLONE_PARENT) as u64) {
                     Ok(Side::Child) => run(&plan, &self.child_end, &self.inherited),
                     Ok(Side::Parent(child)) => {
                         let _ = self.child_end.report_spawned(child.pid);

@@ -96,7 +96,7 @@ fn pack(error: &Error) -> String {
             command,
             stderr,
         } => format!("{what}\n{command}\n{stderr}"),
-        Error::Write { path, source } => {
+        Error::Write { path, source } | Error::Read { path, source } => {
             format!("{}\n{path}\n", source.raw_os_error().unwrap_or(libc::EIO))
         }
         Error::Unshare(source) => format!("{}\n\n", source.raw_os_error().unwrap_or(libc::EIO)),

@@ -78,6 +78,15 @@ pub enum Error {
         /// What it printed.
         stderr: String,
     },
+    /// There is no `/proc` that says which ids there are.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file in `/proc`.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Writing a map directly failed.
     #[error("cannot write {path}")]
     Write {
@@ -94,7 +103,7 @@ impl IdMap {
     ///
     /// # Errors
     ///
-    /// [`Error::Write`] (as the failed read) where `/proc` is not readable.
+    /// [`Error::Read`] where there is no `/proc`.
     pub fn detect(settings: &Settings) -> Result<IdMap, Error> {
         if holds_ids(settings) {
             let uids = identity("/proc/self/uid_map")?;
@@ -200,7 +209,7 @@ fn holds_ids(settings: &Settings) -> bool {
 
 /// The ids that exist in this process's own namespace, each mapped to itself.
 fn identity(path: &str) -> Result<Vec<Extent>, Error> {
-    let text = std::fs::read_to_string(path).map_err(|source| Error::Write {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })?;
