@@ -13,6 +13,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(adds_files_once),
         scenario!(refuses_files),
         scenario!(follows_redirects),
+        scenario!(says_who_we_are),
         scenario!(trusts_whom_pulls_trust),
         scenario!(adds_repositories)
             .needs(Need::Busybox)
@@ -437,4 +438,54 @@ fn unpacks_with_programs(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("install the package xz-utils");
+}
+
+fn says_who_we_are(env: &TestEnv) {
+    let server = Registry::start();
+    let other = Registry::start();
+    server.put_file("/f", "1", &[]);
+    server.put_file("/Dockerfile", "FROM scratch\nCOPY <<a /a\na\n", &[]);
+    other.put_file("/g", "2", &[]);
+    let there = format!("http://{}/g", other.host());
+    let moved = Fault::Answer(302, vec![("Location", there)], String::new());
+    server.fail("/moved", 9, moved);
+    let dir = context(
+        env,
+        &server,
+        "FROM scratch\nADD http://HOST/f /\nADD http://HOST/moved /\n",
+    );
+    let build = |secrets: &[&str], what: &str| {
+        let mut args = vec!["build".to_owned(), "-q".to_owned(), "--no-cache".to_owned()];
+        args.extend(
+            secrets
+                .iter()
+                .map(|id| format!("--secret=id={id},env=WORD")),
+        );
+        args.push(what.to_owned());
+        env.ctr(args).env("WORD", "secret word\n")
+    };
+    let shown = |of: &Registry| -> Vec<String> {
+        let requests = of.take_requests();
+        let header = |request: &crate::support::registry::Request| {
+            request.header("authorization").to_owned()
+        };
+        let mut all: Vec<String> = requests.iter().map(header).collect();
+        all.dedup();
+        all
+    };
+    let host = "127.0.0.1";
+    build(&[&format!("HTTP_AUTH_TOKEN_{host}")], &dir).ok();
+    assert_eq!(shown(&server), ["Bearer secret word"]);
+    // Whoever it sends us on to is not told.
+    assert_eq!(shown(&other), [""]);
+    build(&[&format!("HTTP_AUTH_HEADER_{host}")], &dir).ok();
+    assert_eq!(shown(&server), ["secret word"]);
+    build(&["HTTP_AUTH_TOKEN_example.com", "HTTP_AUTH_TOKEN_"], &dir).ok();
+    assert_eq!(shown(&server), [""]);
+    // Also for what the command line names.
+    let url = format!("http://{}/Dockerfile", server.host());
+    build(&[&format!("HTTP_AUTH_TOKEN_{host}")], &url).ok();
+    assert_eq!(shown(&server), ["Bearer secret word"]);
+    let wrong = build(&[&format!("HTTP_AUTH_HEADER_{host}")], &dir).env("WORD", "a\nb");
+    wrong.run().exits(1).stderr_has("is no HTTP header");
 }

@@ -28,6 +28,7 @@ mod build_remote;
 mod build_reproducible;
 mod build_sources;
 mod build_squash;
+mod build_ssh;
 mod buildx;
 mod cache;
 mod corpus;
@@ -82,6 +83,7 @@ const FILES: &[File] = &[
     ("build_output", build_output::scenarios),
     ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),
+    ("build_ssh", build_ssh::scenarios),
     ("build_sources", build_sources::scenarios),
     ("build_squash", build_squash::scenarios),
     ("buildx", buildx::scenarios),

@@ -159,7 +159,8 @@ pub struct Access<'a> {
     pub settings: &'a Settings,
     /// Agents' sockets for ssh, by id.
     pub agents: &'a BTreeMap<String, PathBuf>,
-    /// Among them those for git: `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER`.
+    /// Among them those for git (`GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER`) and for web servers (`HTTP_AUTH_TOKEN_HOST`,
+    /// `HTTP_AUTH_HEADER_HOST`).
     pub secrets: &'a BTreeMap<String, Vec<u8>>,
     /// Whether a repository's `.git` stays where its URL does not say.
     pub keep_git_dir: bool,
@@ -249,7 +250,7 @@ pub fn fetch(
         }
         Remote::File(url) => {
             let path = scratch.join("file");
-            download(url, access.settings, &path)?;
+            download(url, access.settings, access.secrets, &path)?;
             let file = || File::open(&path).map_err(failed("open", &path));
             let mut head = Vec::new();
             (file()?.take(HEAD).read_to_end(&mut head)).map_err(failed("read", &path))?;

@@ -16,6 +16,7 @@
 //! steps        instructions that make layers: RUN, COPY, ADD, WORKDIR
 //! leftovers    processes that nobody ends
 //! inflate      compressed archives
+//! agent        keys of ssh, for RUN
 //! remote       files by URL, and git repositories
 //! apart        work with threads, in a process of its own
 //! tree         files: from contexts, stages and images into layers
@@ -28,6 +29,7 @@
 //! A layer is the upper directory of the root that it was written in (see [`crate::rootfs::Stack`]), named by the digest of its tar, which nobody
 //! writes: see [`crate::image::layer::write`]. Nothing is compressed and nothing is copied that the result does not need.
 
+pub mod agent;
 mod apart;
 pub mod cache;
 mod config;

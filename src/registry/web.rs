@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderName, Method};
+use http::header::{AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::{Client, Response, Url};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ pub struct WebFile {
     runtime: tokio::runtime::Runtime,
     http: Client,
     url: Url,
+    authorization: Option<HeaderValue>,
     timing: Timing,
 }
 
@@ -61,8 +62,23 @@ impl WebFile {
             runtime: runtime()?,
             http: transport::client(&endpoint, settings, &timing, Some(timing.stall))?,
             url,
+            authorization: None,
             timing,
         })
+    }
+
+    /// Returns the host that the URL names.
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// Has `header` shown as `Authorization` to the server of the URL and to nobody that it sends us on to. Over plain HTTP it
+    /// does not leave this machine. Returns false for what is no header.
+    pub fn authorize(&mut self, header: &str) -> bool {
+        let header = transport::sensitive(header);
+        let is_header = header.is_some();
+        self.authorization = header.filter(|_| transport::is_confidential(&self.url));
+        is_header
     }
 
     /// Asks about the file without fetching it. Nothing is known where the server does not take the question: the answer to
@@ -91,7 +107,10 @@ impl WebFile {
 
     async fn ask(&self, method: Method) -> Result<Response, Failure> {
         let name = go_name(&method);
-        let request = self.http.request(method, self.url.clone());
+        let mut request = self.http.request(method, self.url.clone());
+        if let Some(header) = &self.authorization {
+            request = request.header(AUTHORIZATION, header.clone());
+        }
         let response = send(request, name, &self.url).await?;
         match response.status().is_success() {
             true => Ok(response),

@@ -1,5 +1,6 @@
 //! A URL → a file. The network is used in a process of its own.
 
+use std::collections::BTreeMap;
 use std::fs::{File, FileTimes, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -15,6 +16,11 @@ use crate::settings::Settings;
 
 /// The mode of what was fetched. Source: BuildKit, source/http, `llb.HTTPInfo.Perm`.
 const MODE: u32 = 0o600;
+
+/// The secrets that say who we are to a host, each with its name behind, and what goes before their text; the last counts.
+/// Source: BuildKit, source/http, `newHTTPRequest`.
+const AUTHORIZATION: [(&str, &str); 2] =
+    [("HTTP_AUTH_HEADER_", ""), ("HTTP_AUTH_TOKEN_", "Bearer ")];
 
 /// The name of a file whose URL has none. Source: BuildKit, dockerfile2llb, `dispatchCopy`.
 const UNNAMED: &str = "__unnamed__";
@@ -38,12 +44,38 @@ pub(crate) fn name_in_url(url: &str) -> String {
 /// # Errors
 ///
 /// [`Error::Remote`] where the URL is none. A server that says nothing is no error yet.
-pub(crate) fn facts(url: &str, settings: &Settings) -> Result<FileFacts, Error> {
+pub(crate) fn facts(url: &str, settings: &Settings, secrets: &Secrets) -> Result<FileFacts, Error> {
     let facts = apart::run(|| {
-        let file = WebFile::open(url, settings, Timing::default())?;
-        Ok::<_, registry::Error>(file.facts())
+        let file = open(url, settings, secrets)?;
+        Ok::<_, WebError>(file.facts())
     });
     facts.map_err(about(url))
+}
+
+/// Secrets by id.
+type Secrets = BTreeMap<String, Vec<u8>>;
+
+/// Why a file could not be asked for.
+#[derive(Debug, thiserror::Error)]
+enum WebError {
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    #[error("the secret {0} is no HTTP header")]
+    Secret(String),
+}
+
+fn open(url: &str, settings: &Settings, secrets: &Secrets) -> Result<WebFile, WebError> {
+    let mut file = WebFile::open(url, settings, Timing::default())?;
+    for (id, prefix) in AUTHORIZATION {
+        let id = format!("{id}{}", file.host());
+        if let Some(secret) = secrets.get(&id) {
+            let secret = String::from_utf8_lossy(secret);
+            if !file.authorize(&format!("{prefix}{}", secret.trim_end())) {
+                return Err(WebError::Secret(id));
+            }
+        }
+    }
+    Ok(file)
 }
 
 /// Fetches a file to `path`, where nothing is, as old as the server says; as old as 1970 where it does not.
@@ -51,11 +83,17 @@ pub(crate) fn facts(url: &str, settings: &Settings) -> Result<FileFacts, Error> 
 /// # Errors
 ///
 /// [`Error::Remote`], [`Error::Io`].
-pub(crate) fn download(url: &str, settings: &Settings, path: &Path) -> Result<FileFacts, Error> {
+pub(crate) fn download(
+    url: &str,
+    settings: &Settings,
+    secrets: &Secrets,
+    path: &Path,
+) -> Result<FileFacts, Error> {
     let mut file = File::create_new(path).map_err(failed("create", path))?;
     let facts = apart::run(|| {
-        let web = WebFile::open(url, settings, Timing::default())?;
-        web.download(&mut file, limits::MAX_LAYER_BYTES)
+        let web = open(url, settings, secrets)?;
+        let facts = web.download(&mut file, limits::MAX_LAYER_BYTES)?;
+        Ok::<_, WebError>(facts)
     });
     let facts = facts.map_err(about(url))?;
     file.set_permissions(Permissions::from_mode(MODE))

@@ -105,7 +105,8 @@ impl Planned {
                 let path = self.dir.join(FILE);
                 let mut as_planned = true;
                 if !is_here {
-                    let found = download(url, &worker.engine.settings, &path)?;
+                    let found =
+                        download(url, &worker.engine.settings, &worker.request.secrets, &path)?;
                     as_planned = checksum.is_some()
                         || (&found.etag, found.modified) == (&facts.etag, facts.modified);
                 }
@@ -146,7 +147,7 @@ fn plan_file(
     dir: &Path,
     key: &mut Key,
 ) -> Result<What, Error> {
-    let settings = &worker.engine.settings;
+    let (settings, secrets) = (&worker.engine.settings, &worker.request.secrets);
     key.field("file", name_in_url(&url));
     let checksum = match copy.checksum.as_deref() {
         None => None,
@@ -160,7 +161,7 @@ fn plan_file(
     if let Some(checksum) = &checksum {
         key.field("checksum", checksum.as_str());
     } else {
-        found = facts(&url, settings)?;
+        found = facts(&url, settings, secrets)?;
         if found.etag.is_some() || found.modified.is_some() {
             key.field("url", &url);
             key.field("etag", found.etag.as_deref().unwrap_or_default());
@@ -168,7 +169,7 @@ fn plan_file(
             key.field("length", found.length.unwrap_or_default().to_le_bytes());
         } else {
             let path = dir.join(FILE);
-            found = download(&url, settings, &path)?;
+            found = download(&url, settings, secrets, &path)?;
             is_here = true;
             key.field("content", hash(&path, Algorithm::Sha256)?.as_str());
             key.field("modified", found.modified.unwrap_or_default().to_le_bytes());

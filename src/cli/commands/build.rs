@@ -171,8 +171,8 @@ pub(crate) struct Build {
     /// Make one layer of all, those of the base image included
     #[arg(long)]
     squash_all: bool,
-    /// Show an agent's socket to RUN --mount=type=ssh
-    #[arg(long, value_name = "default|ID[=SOCKET]")]
+    /// Show an agent's socket to RUN --mount=type=ssh, or that of one with these private keys, which have no passphrase
+    #[arg(long, value_name = "default|ID[=SOCKET|=KEY[,KEY]]")]
     ssh: Vec<String>,
     /// Name the image
     #[arg(short, long, value_name = "NAME[:TAG]")]
@@ -270,13 +270,13 @@ impl Command for Build {
         let style = self.style()?;
         let look = look(context);
         let secrets = build_flags::secrets(&self.secret)?;
-        let agents = build_flags::agents(&self.ssh)?;
+        let agents = build_flags::agents(context, &self.ssh)?;
         let mut input = Sources {
             path: &self.path,
             file: self.file.as_deref(),
             ignore_file: self.ignorefile.as_deref(),
             named: &self.build_context,
-            agents: &agents,
+            agents: &agents.by_id,
             secrets: &secrets,
             keep_git_dir: build_flags::keep_git_dir(&self.build_arg),
             quiet: style.is_wordless(),
@@ -289,7 +289,7 @@ impl Command for Build {
                 Method::Targets => call.print_targets(context, &input),
             };
         }
-        let request = self.request(context, &input, agents, secrets);
+        let request = self.request(context, &input, agents.by_id.clone(), secrets);
         let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
         let (store, map) = match input.inside.take() {
             Some(inside) => inside,

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::build::agent::{Agents, Key, KeyError};
+use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::container;
@@ -11,6 +13,9 @@ use crate::units;
 
 /// Bytes of a secret. Source: BuildKit, session/secrets, `MaxSecretSize`.
 const MAX_SECRET_BYTES: u64 = 500 << 10;
+
+/// Bytes of a private key's file: RSA keys of 4096 bits have three thousand.
+const MAX_KEY_BYTES: u64 = 64 << 10;
 
 /// `--build-arg NAME[=VALUE]`; a name alone takes the value from the environment, or is none at all.
 pub(super) fn build_args(flags: &[String]) -> BTreeMap<String, String> {
@@ -100,36 +105,83 @@ pub(super) fn secrets(flags: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Fai
     Ok(secrets)
 }
 
-/// `--ssh default|ID[=SOCKET]`.
-pub(super) fn agents(flags: &[String]) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let mut agents = BTreeMap::new();
+/// The sockets of agents by id, and those agents that run for the build alone.
+pub(super) struct Sockets {
+    pub(super) by_id: BTreeMap<String, PathBuf>,
+    pub(super) _own: Option<Agents>,
+}
+
+/// `--ssh default|ID[=SOCKET|=KEY[,KEY…]]`.
+///
+/// Reference: BuildKit, session/sshforward/sshprovider, `toAgentSource`.
+pub(super) fn agents(context: &Context, flags: &[String]) -> Result<Sockets, Failure> {
+    let mut by_id = BTreeMap::new();
+    let mut own: Option<Agents> = None;
     for flag in flags {
-        let (id, path) = match flag.split_once('=') {
-            Some((id, path)) => (id, Some(PathBuf::from(path))),
-            None => (
-                flag.as_str(),
-                environment::set("SSH_AUTH_SOCK").map(PathBuf::from),
-            ),
+        let (id, paths) = match flag.split_once('=') {
+            Some((id, paths)) => (id, paths.split(',').map(PathBuf::from).collect()),
+            None => {
+                let set = environment::set("SSH_AUTH_SOCK").map(PathBuf::from);
+                (flag.as_str(), set.into_iter().collect::<Vec<_>>())
+            }
         };
-        let path = path.ok_or_else(|| {
-            Failure::message("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set")
-        })?;
-        let is_socket = path
-            .metadata()
-            .is_ok_and(|meta| meta.file_type().is_socket());
-        if !is_socket {
-            return Err(Failure::message(format!(
-                "--ssh {id}: {} is not the socket of an agent",
-                path.display()
-            ))
-            .with_hint(
-                "keys are not read by ctr: start an agent, ssh-add the key, and use --ssh default",
+        if paths.is_empty() || paths.iter().any(|path| path.as_os_str().is_empty()) {
+            return Err(Failure::message(
+                "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set",
             ));
         }
-        agents.insert(id.to_owned(), path);
+        let socket = match &paths[..] {
+            [path] if is_socket(path) => path.clone(),
+            paths => {
+                let keys = keys(id, paths)?;
+                let started = match &mut own {
+                    Some(own) => own.start(keys),
+                    None => Agents::new(&context.settings.run_dir)
+                        .and_then(|agents| own.insert(agents).start(keys)),
+                };
+                started.map_err(|error| {
+                    Failure::of(error).about(&format!("--ssh {id}: cannot start an agent"))
+                })?
+            }
+        };
+        by_id.insert(id.to_owned(), socket);
     }
-    Ok(agents)
+    Ok(Sockets { by_id, _own: own })
+}
+
+fn is_socket(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let meta = path.metadata();
+    meta.is_ok_and(|meta| meta.file_type().is_socket())
+}
+
+/// Reads the keys that an agent gets.
+fn keys(id: &str, paths: &[PathBuf]) -> Result<Vec<Key>, Failure> {
+    let mut keys = Vec::new();
+    for path in paths {
+        let shown = path.display();
+        if is_socket(path) {
+            return Err(Failure::message(format!(
+                "--ssh {id}: only a single socket is allowed, and no keys beside it"
+            )));
+        }
+        let text = crate::bounded::read_file(path, MAX_KEY_BYTES)
+            .map_err(|error| Failure::message(format!("--ssh {id}: {shown}: {error}")))?
+            .ok_or_else(|| {
+                Failure::message(format!("--ssh {id}: {shown}: no such file or directory"))
+            })?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        keys.push(Key::parse(&text, &name).map_err(|error| {
+            let failure = Failure::message(format!("--ssh {id}: {shown}: {error}"));
+            match error {
+                KeyError::Encrypted => failure.with_hint(format!(
+                    "ssh-add {shown}, which asks for the passphrase, and --ssh {id} alone use your agent"
+                )),
+                _ => failure,
+            }
+        })?);
+    }
+    Ok(keys)
 }
 
 /// `--annotation [manifest:]NAME=VALUE`: what is made is one manifest, without an index.
