@@ -9,6 +9,8 @@ use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
+        scenario!(mounts_stay_out_of_proc),
+        scenario!(mounts_fit_what_is_there),
         scenario!(mounts_do_not_share_a_place),
         scenario!(what_a_step_is_given_tells_it_from_others),
         scenario!(secrets_go_with_the_build_however_it_ends),
@@ -186,4 +188,67 @@ fn a_link_does_not_show_what_is_ignored(env: &TestEnv) {
     let dir = dockerfile(env, "FROM busybox\nCOPY dirlink /x/\nRUN ls /x > /r\n");
     env.ctr(format!("build -q -t seen {dir}")).ok();
     assert_eq!(result(env, "seen"), "open\n");
+}
+
+/// Builds one RUN with a mount, in an image with a link to `/proc`.
+fn with_mount(env: &TestEnv, mount: &str) -> crate::support::Finished {
+    env.image("busybox");
+    env.file("mounts/file", "mounted\n");
+    let text = format!(
+        "FROM busybox\nRUN ln -s /proc /link\nRUN --mount={mount} cat /etc/hosts /etc/resolv.conf\n"
+    );
+    env.file("mounts/Dockerfile", text);
+    let dir = env.work().join("mounts").display().to_string();
+    env.ctr(["build", "--progress=plain", &dir]).run()
+}
+
+fn mounts_stay_out_of_proc(env: &TestEnv) {
+    for target in [
+        "/proc/self",
+        "/proc/1/root",
+        "/proc/sys/kernel",
+        "/proc/none/such",
+    ] {
+        for kind in ["tmpfs", "bind", "cache"] {
+            let failed = with_mount(env, &format!("type={kind},target={target}")).exits(1);
+            let words = format!("a mount at \"{target}\", which is inside /proc");
+            assert!(failed.err().contains(&words), "{failed}");
+        }
+    }
+    let led = with_mount(env, "type=tmpfs,target=/link/self").exits(1);
+    assert!(
+        led.err()
+            .contains("\"/link/self\": operation not permitted"),
+        "{led}"
+    );
+    // As runc, which lets lxcfs show its own.
+    with_mount(env, "type=bind,source=file,target=/proc/uptime").exits(0);
+    env.ctr("run --rm --tmpfs /proc/self busybox true")
+        .run()
+        .exits(125)
+        .stderr_has("which is inside /proc");
+}
+
+fn mounts_fit_what_is_there(env: &TestEnv) {
+    for (mount, words) in [
+        (
+            "type=tmpfs,target=/etc/hosts",
+            "cannot mount a directory at /etc/hosts: there is a file at /etc/hosts",
+        ),
+        (
+            "type=tmpfs,target=/etc/hosts/x",
+            "cannot mount a directory at /etc/hosts/x: there is a file at /etc/hosts",
+        ),
+        (
+            "type=bind,source=file,target=/etc",
+            "cannot mount a file at /etc: there is a file at /etc/host",
+        ),
+    ] {
+        let failed = with_mount(env, mount).exits(1);
+        assert!(failed.err().contains(words), "{failed}");
+    }
+    for target in ["/etc/hosts", "/etc/resolv.conf"] {
+        let built = with_mount(env, &format!("type=bind,source=file,target={target}")).exits(0);
+        assert!(built.err().contains(" mounted\n"), "{built}");
+    }
 }

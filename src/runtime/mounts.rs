@@ -29,6 +29,21 @@ use crate::userns::IdMap;
 /// Where only a procfs may be.
 const PROC: &CStr = c"/proc";
 
+/// The files below [`PROC`] that others than the kernel may give a content, as lxcfs does (runc, `checkProcMount`).
+const EMULATED: [&CStr; 11] = [
+    c"cpuinfo",
+    c"diskstats",
+    c"loadavg",
+    c"meminfo",
+    c"net/dev",
+    c"slabinfo",
+    c"stat",
+    c"swaps",
+    c"sys/crypto/fips_enabled",
+    c"sys/kernel/ns_last_pid",
+    c"uptime",
+];
+
 /// Digits of a mode, and the null byte after them.
 const MODE_DIGITS: usize = 4;
 
@@ -141,6 +156,12 @@ pub(super) fn prepare(
             "a mount of {source:?} at \"/proc\", which is not of type proc"
         )));
     }
+    if target.below("/proc").is_some() && !is_emulated(&target) {
+        return Err(Error::Unsupported(format!(
+            "a mount at {:?}, which is inside /proc",
+            mount.destination()
+        )));
+    }
     Ok(MountStep {
         what,
         target,
@@ -150,6 +171,12 @@ pub(super) fn prepare(
         in_user_namespace: id_map.is_some(),
         source: text,
     })
+}
+
+/// Whether it is one of the files that may be covered in `/proc`.
+fn is_emulated(target: &InsidePath) -> bool {
+    let below = target.below("/proc");
+    below.is_some_and(|path| EMULATED.contains(&path))
 }
 
 fn bind(
@@ -279,8 +306,19 @@ impl MountStep {
         read_only
     }
 
+    /// Refuses a place in a procfs that a link of the image has led to: see [`prepare`] for what is written openly.
+    fn check_outside_proc(&self, target: &OwnedFd) -> io::Result<()> {
+        let path = self.target.as_c_str();
+        let may = path == PROC || is_emulated(&self.target);
+        match may || rustix::fs::fstatfs(target)?.f_type != libc::PROC_SUPER_MAGIC {
+            true => Ok(()),
+            false => Err(Errno::PERM.into()),
+        }
+    }
+
     fn run_new(&self, filesystem: &Filesystem, state: &mut State<'_>) -> io::Result<()> {
         let (target, made) = self.target.ensure_directory_made(state.root()?)?;
+        self.check_outside_proc(&target)?;
         let mode = match filesystem.inherit_mode && !made {
             true => Some(rustix::fs::fstat(&target)?.st_mode & 0o7777),
             // The filesystem's own default: everybody may write.
@@ -336,6 +374,7 @@ impl MountStep {
             FileType::Directory => self.target.ensure_directory(state.root()?)?,
             _ => self.target.ensure_file(state.root()?)?,
         };
+        self.check_outside_proc(&target)?;
         if !self.own.is_empty() {
             set_attributes(mount.as_fd(), self.own, false)?;
         }

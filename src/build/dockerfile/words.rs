@@ -341,21 +341,26 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
     }
 }
 
-/// Splits `text` at blanks outside of quotes, and leaves quotes, escapes and variables as they are.
-pub(super) fn raw_words(text: &str, escape: char) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut start = None;
+/// Splits `text` at blanks outside of quotes, and leaves quotes, escapes and variables as they are. Each word is looked for
+/// when it is asked for: an instruction may have thousands of flags.
+pub(super) fn raw_words(text: &str, escape: char) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        let end = word_end(rest, escape);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        (!word.is_empty()).then_some(word)
+    })
+}
+
+/// Returns where the word ends that `text` begins with.
+fn word_end(text: &str, escape: char) -> usize {
     let mut quote = None;
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
-        if quote.is_none() && c.is_whitespace() {
-            if let Some(start) = start.take() {
-                words.push(&text[start..at]);
-            }
-            continue;
-        }
-        start.get_or_insert(at);
         match (quote, c) {
+            (None, c) if c.is_whitespace() => return at,
             (Some('\''), c) if c == escape && c != '\'' => {}
             (_, c) if c == escape => {
                 chars.next();
@@ -365,10 +370,7 @@ pub(super) fn raw_words(text: &str, escape: char) -> Vec<&str> {
             _ => {}
         }
     }
-    if let Some(start) = start {
-        words.push(&text[start..]);
-    }
-    words
+    text.len()
 }
 
 #[cfg(test)]
@@ -462,7 +464,7 @@ mod tests {
     #[test]
     fn raw() {
         assert_eq!(
-            raw_words("a 'b c' \"d e\"f g\\ h", '\\'),
+            raw_words("a 'b c' \"d e\"f g\\ h", '\\').collect::<Vec<_>>(),
             ["a", "'b c'", "\"d e\"f", "g\\ h"]
         );
     }

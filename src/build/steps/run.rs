@@ -3,7 +3,9 @@
 //! Mount points that the image lacks (`/proc`, `/etc/hosts`, targets of `--mount`) are no part of the layer: it holds nothing
 //! but what the command did.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Bound;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
@@ -207,7 +209,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         dir: stage.dir(),
         work: &work,
     };
-    let root = (worker.stack).begin(&layers, upper, &mount_points(&spec_mounts))?;
+    let root = (worker.stack).begin(&layers, upper, &mount_points(&spec_mounts)?)?;
     let own = match prepared.network {
         RunNetwork::Default => None,
         RunNetwork::None => Some(StepNetwork::new(Mode::None)),
@@ -371,7 +373,11 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
 }
 
 /// Returns all places that something is mounted on.
-fn mount_points(mounts: &[Mount]) -> Vec<Place> {
+///
+/// # Errors
+///
+/// [`Error::Invalid`] where one of them would have to be a file and a directory.
+fn mount_points(mounts: &[Mount]) -> Result<Vec<Place>, Error> {
     let place = |path: String, is_file| Place {
         path: path.into(),
         is_file,
@@ -386,7 +392,32 @@ fn mount_points(mounts: &[Mount]) -> Vec<Place> {
             .is_some_and(|source| mount.typ().as_deref() == Some("bind") && !source.is_dir());
         place(target, is_file)
     });
-    dirs.chain(files).chain(others).collect()
+    let mut places: Vec<Place> = Vec::new();
+    // A path is followed by what is below it.
+    let mut known: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    for place in dirs.chain(files).chain(others) {
+        let path = &place.path;
+        let at = known.get_key_value(path);
+        let at = at.filter(|(_, is_file)| **is_file != place.is_file);
+        let mut above = path.ancestors().skip(1);
+        let above = above.find_map(|path| known.get_key_value(path).filter(|(_, file)| **file));
+        let mut below = known.range::<Path, _>((Bound::Excluded(path.as_path()), Bound::Unbounded));
+        let below = below.next();
+        let below = below.filter(|(other, _)| place.is_file && other.starts_with(path));
+        if let Some((other, is_file)) = at.or(above).or(below) {
+            let kind = |is_file| if is_file { "file" } else { "directory" };
+            return Err(Error::Invalid(format!(
+                "cannot mount a {} at {}: there is a {} at {}",
+                kind(place.is_file),
+                path.display(),
+                kind(*is_file),
+                other.display(),
+            )));
+        }
+        known.insert(path.clone(), place.is_file);
+        places.push(place);
+    }
+    Ok(places)
 }
 
 /// Gives the upper directory the times of the root directory below it, which it hides: a command that puts nothing into
