@@ -93,7 +93,19 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l security-opt -d 'Securit
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpus -d 'Limit CPU time: as many CPUs\' worth, such as 1.5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l memory-reservation -d 'Keep this much memory for the container while the machine is short of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l memory-swappiness -d 'Tune how readily memory is swapped out, 0 to 100 (cgroup version 1 only)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l pids-limit -d 'Limit the number of processes and threads; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l oom-score-adj -d 'Tune the host\'s preference for the out-of-memory killer (-1000 to 1000)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s u -l user -d 'Username or UID (default: the image\'s)' -r
@@ -164,6 +176,14 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l timestamp -d 'Set the 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
@@ -240,7 +260,19 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l security-opt -d 'Secu
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpus -d 'Limit CPU time: as many CPUs\' worth, such as 1.5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l memory-reservation -d 'Keep this much memory for the container while the machine is short of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l memory-swappiness -d 'Tune how readily memory is swapped out, 0 to 100 (cgroup version 1 only)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l pids-limit -d 'Limit the number of processes and threads; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l oom-score-adj -d 'Tune the host\'s preference for the out-of-memory killer (-1000 to 1000)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s u -l user -d 'Username or UID (default: the image\'s)' -r
@@ -354,6 +386,14 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
@@ -431,6 +471,14 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F
@@ -528,7 +576,19 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpus -d 'Limit CPU time: as many CPUs\' worth, such as 1.5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -d 'Keep this much memory for the container while the machine is short of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -d 'Tune how readily memory is swapped out, 0 to 100 (cgroup version 1 only)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l pids-limit -d 'Limit the number of processes and threads; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-score-adj -d 'Tune the host\'s preference for the out-of-memory killer (-1000 to 1000)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s u -l user -d 'Username or UID (default: the image\'s)' -r
@@ -607,7 +667,19 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpus -d 'Limit CPU time: as many CPUs\' worth, such as 1.5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -d 'Keep this much memory for the container while the machine is short of it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -d 'Tune how readily memory is swapped out, 0 to 100 (cgroup version 1 only)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l pids-limit -d 'Limit the number of processes and threads; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-score-adj -d 'Tune the host\'s preference for the out-of-memory killer (-1000 to 1000)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s u -l user -d 'Username or UID (default: the image\'s)' -r
@@ -705,6 +777,14 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-quota -d 'Limit CPU time: how much of each period' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d 'Weigh CPU time against that of other containers (2 to 262144, default: 1024)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpuset-cpus -d 'Use only these CPUs: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpuset-mems -d 'Use only memory of these nodes: 0-3,5' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s m -l memory -d 'Limit memory' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l memory-swap -d 'Limit memory and swap together (default: twice --memory); -1 for as much swap as there is' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ulimit -d 'Limit a resource of each process: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack; -1 for no limit' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cert-dir -d 'Trust the *.crt of this directory, and show registries its *.cert and *.key' -r -F

@@ -27,6 +27,8 @@ pub struct Settings {
     pub registries: Registries,
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and their lower-case forms, as found.
     pub proxies: Vec<(String, String)>,
+    /// Where the service manager of this user listens, if there is one: `/run` for root, `$XDG_RUNTIME_DIR` or `/run/user/UID`.
+    pub session_dir: PathBuf,
     /// `$PATH`, to find helper programs by.
     pub path: String,
     /// Login name, to look up subordinate ids by; the decimal uid where there is no name.

@@ -456,6 +456,7 @@ fn a_stalled_download_goes_on() {
         auth_files: Vec::new(),
         registries: Default::default(),
         proxies: Vec::new(),
+        session_dir: PathBuf::new(),
         path: String::new(),
         user_name: String::new(),
         uid: 0,

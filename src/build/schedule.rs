@@ -22,8 +22,9 @@ use super::message::{self, Report, StageResult};
 use super::plan::{Plan, PlannedStage};
 use super::request::{Isolation, Request};
 use super::stage::{Task, Worker};
-use crate::container::Engine;
+use crate::container::{Engine, Resources};
 use crate::image::layer::Owners;
+use crate::runtime;
 use crate::store::{Lease, sweep_run_dir};
 use crate::sys::process::{Side, exit_now, fork, wait};
 
@@ -307,6 +308,9 @@ impl Scheduler<'_> {
             // What cannot be removed now, prune finds.
             let _ = self.engine.store.sweep_left_overs();
             let _ = sweep_run_dir(&self.engine.store, &self.engine.settings.run_dir);
+            if self.request.resources != Resources::default() {
+                runtime::sweep();
+            }
         }
     }
 }

@@ -170,6 +170,21 @@ fn obstacle(obstacle: Obstacle) -> Sorted {
              net.ipv4.ip_unprivileged_port_start=80"
         }
         Obstacle::Proc => "mount it: mount -t proc proc /proc",
+        Obstacle::CgroupController => {
+            "have systemd hand it down, as root: \"systemctl edit user@.service\" with the lines [Service] and \
+             Delegate=cpu cpuset io memory pids; then log in again"
+        }
+        Obstacle::CgroupDelegation => {
+            "systemd gives users cgroups of their own: log in with a session of systemd's (loginctl enable-linger keeps it), \
+             or have root make a cgroup yours and start from a cgroup in it"
+        }
+        Obstacle::CgroupVersion => {
+            "boot with cgroup version 2: systemd.unified_cgroup_hierarchy=1 on the kernel's command line"
+        }
+        Obstacle::CgroupOccupied => {
+            "move its processes into a cgroup below it, as a container's first process can: mkdir \
+             /sys/fs/cgroup/init && echo 0 > /sys/fs/cgroup/init/cgroup.procs"
+        }
         // It takes more than that to know whose, and what for.
         Obstacle::Permission => return Sorted::default(),
     })

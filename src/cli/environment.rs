@@ -137,6 +137,12 @@ pub(crate) fn settings(globals: &Globals) -> Result<Settings, Failure> {
             ..Registries::default()
         },
         proxies: proxies(),
+        session_dir: match (session, uid) {
+            (_, 0) => PathBuf::from("/run"),
+            (Some(session), _) => session,
+            // Of a user without a session of their own: cron, `su`.
+            (None, uid) => PathBuf::from(format!("/run/user/{uid}")),
+        },
         path: text("PATH").unwrap_or_else(|| DEFAULT_PATH.to_owned()),
         user_name: user_name(uid),
         home_dir: bases.as_ref().map(|bases| bases.home_dir().to_owned()),

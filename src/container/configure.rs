@@ -60,6 +60,8 @@ impl Engine {
             return Err(Error::Invalid(words.to_owned()));
         }
         warnings.extend(resources::check_oom_score(options.oom_score_adj)?);
+        let mut limits = options.resources.clone();
+        limits.settle()?;
         let log_config = options.log.clone().unwrap_or_default();
         log_options::target(&log_config, Path::new(""))?;
         let list = |values: Vec<String>| (!values.is_empty()).then_some(values);
@@ -90,7 +92,7 @@ impl Engine {
                 .filter(|bytes| *bytes > 0)
                 .map_or(SHM_SIZE, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             oom_score_adj: options.oom_score_adj,
-            resources: options.resources.clone(),
+            resources: limits,
             console_size: options
                 .console_size
                 .map_or([0, 0], |(rows, columns)| [rows, columns]),

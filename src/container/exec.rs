@@ -91,6 +91,7 @@ impl Engine {
             target: pid,
             target_pidfd,
             process: &process,
+            settings: &self.settings,
             filter: filter.as_ref(),
             stdio,
         })

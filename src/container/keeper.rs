@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
 use super::spec::ETC_FILES;
 use super::{Engine, Error, clock, hosts, lookup, process};
-use crate::monitor::{Keeper, StartError, StartFailure};
+use crate::monitor::{End, Keeper, StartError, StartFailure};
 use crate::network::{Attached, Mode, ResolvConf};
+use crate::runtime::{Group, Running};
 use crate::store::{ContainerDir, ContainerLock};
 use crate::userns;
 
@@ -81,7 +83,9 @@ impl Keeper for Warden<'_> {
         Ok(())
     }
 
-    fn started(&mut self, pid: u32, network: &Attached) -> Result<(), StartError> {
+    fn started(&mut self, running: &Running, network: &Attached) -> Result<(), StartError> {
+        let pid = running.pid;
+        let cgroups = running.group.iter().flat_map(Group::paths);
         self.state = State {
             status: Status::Running,
             pid,
@@ -90,6 +94,7 @@ impl Keeper for Warden<'_> {
             boot_id: process::boot_id(),
             started_at: clock::now(),
             network: Some(network_state(network)),
+            cgroups: cgroups.map(Path::to_owned).collect(),
             ..State::created()
         };
         self.write()
@@ -104,14 +109,16 @@ impl Keeper for Warden<'_> {
         let _ = self.write();
     }
 
-    fn ended(&mut self, pid: u32, exit_code: i32, keep: bool) {
-        if self.record.host_config.auto_remove && !keep {
-            self.remove(Some(pid));
+    fn ended(&mut self, end: End) {
+        if self.record.host_config.auto_remove && !end.keep {
+            self.remove(Some(end.pid));
             return;
         }
         self.state.status = Status::Exited;
         self.state.forget_process();
-        self.state.exit_code = exit_code;
+        self.state.exit_code = end.exit_code;
+        self.state.oom_killed = end.oom_killed;
+        self.state.cgroups.clear();
         self.state.finished_at = clock::now();
         self.state.network = None;
         debug_assert_ne!(self.state.started_at, ZERO_TIME);

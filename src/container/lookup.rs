@@ -10,6 +10,7 @@ use super::{Container, Engine, Error, clock};
 use crate::bounded;
 use crate::content::{is_full_id, is_lower_hex};
 use crate::monitor::StartError;
+use crate::runtime;
 use crate::store::{ContainerDir, ContainerLock, replace_file};
 
 /// What a container's exit code is when nobody saw it end.
@@ -28,6 +29,7 @@ impl State {
             boot_id: String::new(),
             exit_code: 0,
             error: String::new(),
+            cgroups: Vec::new(),
             oom_killed: false,
             started_at: ZERO_TIME.to_owned(),
             finished_at: ZERO_TIME.to_owned(),
@@ -192,6 +194,9 @@ impl Engine {
         state.forget_process();
         state.finished_at = clock::now();
         state.network = None;
+        for cgroup in std::mem::take(&mut state.cgroups) {
+            runtime::remove_left_over(&cgroup);
+        }
         let _ = write_state(dir, &state);
         let _ = std::fs::remove_dir_all(self.run_dir(&record.id));
         Ok(state)

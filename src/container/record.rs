@@ -5,6 +5,7 @@
 //! is in here: a store can be moved.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -307,6 +308,9 @@ pub struct State {
     pub started_at: String,
     /// RFC 3339, or Docker's zero time.
     pub finished_at: String,
+    /// Directories of its cgroup, while it runs and has one of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cgroups: Vec<PathBuf>,
     /// Network as attached at the last start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkState>,

@@ -3,9 +3,14 @@
 //! Words, ranges and what follows from what are those of moby, daemon/daemon_unix.go, `verifyPlatformContainerResources` and
 //! `adaptContainerSettings`; of `--ulimit` those of docker/go-units, `ParseUlimit`.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use oci_spec::runtime::{PosixRlimit, PosixRlimitBuilder, PosixRlimitType};
+use oci_spec::runtime::{
+    LinuxCpu, LinuxMemory, LinuxPidsBuilder, LinuxResources, PosixRlimit, PosixRlimitBuilder,
+    PosixRlimitType,
+};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -14,6 +19,30 @@ use super::Error;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Resources {
+    /// `-c`: relative weight, 2 to 262144.
+    pub cpu_shares: i64,
+    /// `-m`, bytes.
+    pub memory: i64,
+    /// `--cpus`, in billionths of a CPU.
+    pub nano_cpus: i64,
+    /// `--cgroup-parent`: an absolute path in the hierarchy, or a slice of systemd's.
+    pub cgroup_parent: String,
+    /// `--cpu-period`, microseconds.
+    pub cpu_period: i64,
+    /// `--cpu-quota`, microseconds; -1 for no limit.
+    pub cpu_quota: i64,
+    /// `--cpuset-cpus`: `0-3,5`.
+    pub cpuset_cpus: String,
+    /// `--cpuset-mems`.
+    pub cpuset_mems: String,
+    /// `--memory-reservation`, bytes.
+    pub memory_reservation: i64,
+    /// `--memory-swap`: bytes of memory and swap; -1 for no limit of swap.
+    pub memory_swap: i64,
+    /// `--memory-swappiness`, 0 to 100.
+    pub memory_swappiness: Option<i64>,
+    /// `--pids-limit`; 0 and below for no limit.
+    pub pids_limit: Option<i64>,
     /// `--ulimit`.
     pub ulimits: Vec<Ulimit>,
 }
@@ -98,7 +127,168 @@ impl std::fmt::Display for Ulimit {
     }
 }
 
+/// The least limit of memory, bytes. Source: moby, `linuxMinMemory`: a container with less does not start.
+const MIN_MEMORY: i64 = 6 << 20;
+
+/// Bounds of `--cpu-period` and `--cpu-quota`, microseconds: the kernel's.
+const MIN_PERIOD: i64 = 1_000;
+const MAX_PERIOD: i64 = 1_000_000;
+
+/// The period that `--cpus` is turned into a quota of, microseconds. Source: moby, daemon/oci_linux.go, `getCPUResources`.
+const CPUS_PERIOD: i64 = 100_000;
+
+/// CPUs and memory nodes are numbered below this.
+const MAX_NODES: u32 = 1 << 16;
+
 impl Resources {
+    /// Checks what can be checked without the kernel, and fills in what follows: with a limit of memory alone, there is as much
+    /// swap again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] in Docker's words.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        let online = |kind: &str, is_asked: bool| match is_asked {
+            true => std::fs::read_to_string(format!("/sys/devices/system/{kind}/online"))
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+            false => String::new(),
+        };
+        let cpus = online("cpu", self.nano_cpus != 0 || !self.cpuset_cpus.is_empty());
+        let nodes = online("node", !self.cpuset_mems.is_empty());
+        self.settle_on(&cpus, &nodes)
+    }
+
+    /// As [`Resources::settle`], on a machine with these CPUs and memory nodes.
+    fn settle_on(&mut self, cpus: &str, nodes: &str) -> Result<(), Error> {
+        let refuse = |is_wrong: bool, words: &str| match is_wrong {
+            true => Err(Error::Invalid(words.to_owned())),
+            false => Ok(()),
+        };
+        let too_little = |bytes: i64| bytes != 0 && (0..MIN_MEMORY).contains(&bytes);
+        refuse(
+            too_little(self.memory),
+            "Minimum memory limit allowed is 6MB",
+        )?;
+        refuse(
+            self.memory > 0 && self.memory_swap > 0 && self.memory_swap < self.memory,
+            "Minimum memoryswap limit should be larger than memory limit, see usage",
+        )?;
+        refuse(
+            self.memory == 0 && self.memory_swap > 0,
+            "You should always set the Memory limit when using Memoryswap limit, see usage",
+        )?;
+        if let Some(number) = self.memory_swappiness.filter(|it| !(0..=100).contains(it)) {
+            return Err(Error::Invalid(format!(
+                "Invalid value: {number}, valid memory swappiness range is 0-100"
+            )));
+        }
+        refuse(
+            too_little(self.memory_reservation),
+            "Minimum memory reservation allowed is 6MB",
+        )?;
+        refuse(
+            self.memory > 0 && self.memory_reservation > self.memory,
+            "Minimum memory limit can not be less than memory reservation limit, see usage",
+        )?;
+        refuse(
+            self.nano_cpus > 0 && self.cpu_period > 0,
+            "Conflicting options: Nano CPUs and CPU Period cannot both be set",
+        )?;
+        refuse(
+            self.nano_cpus > 0 && self.cpu_quota > 0,
+            "Conflicting options: Nano CPUs and CPU Quota cannot both be set",
+        )?;
+        let count = parse_list(cpus).map_or(0, |list| list.len());
+        if self.nano_cpus != 0
+            && count > 0
+            && !(0..=count as i64 * 1_000_000_000).contains(&self.nano_cpus)
+        {
+            return Err(Error::Invalid(format!(
+                "Range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available"
+            )));
+        }
+        refuse(
+            self.cpu_shares < 0,
+            &format!(
+                "invalid CPU shares ({}): value must be a positive integer",
+                self.cpu_shares
+            ),
+        )?;
+        refuse(
+            self.cpu_period != 0 && !(MIN_PERIOD..=MAX_PERIOD).contains(&self.cpu_period),
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)",
+        )?;
+        refuse(
+            (1..MIN_PERIOD).contains(&self.cpu_quota),
+            "CPU cfs quota can not be less than 1ms (i.e. 1000)",
+        )?;
+        check_list(&self.cpuset_cpus, cpus, "cpus", "CPUs")?;
+        check_list(&self.cpuset_mems, nodes, "mems", "memory nodes")?;
+        check_parent(&self.cgroup_parent)?;
+        if self.memory > 0 && self.memory_swap == 0 {
+            self.memory_swap = self.memory.saturating_mul(2);
+        }
+        Ok(())
+    }
+
+    /// Returns what the container as a whole may use, in the specification's words; `None` where nothing is limited.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] where the specification's own types refuse something.
+    pub(super) fn limits(&self) -> Result<Option<LinuxResources>, Error> {
+        let refused = |error: oci_spec::OciSpecError| Error::Invalid(error.to_string());
+        let mut resources = LinuxResources::default();
+        resources.set_devices(None);
+        let nothing = resources.clone();
+        let given = |value: i64| (value != 0).then_some(value);
+        let memory = [self.memory, self.memory_swap, self.memory_reservation];
+        if memory != [0; 3] || self.memory_swappiness.is_some() {
+            let mut memory = LinuxMemory::default();
+            memory
+                .set_limit(given(self.memory))
+                .set_swap(given(self.memory_swap))
+                .set_reservation(given(self.memory_reservation))
+                .set_swappiness(self.memory_swappiness.and_then(|it| u64::try_from(it).ok()));
+            resources.set_memory(Some(memory));
+        }
+        let (period, quota) = match self.nano_cpus {
+            0 => (self.cpu_period, self.cpu_quota),
+            nano => (
+                CPUS_PERIOD,
+                nano.saturating_mul(CPUS_PERIOD) / 1_000_000_000,
+            ),
+        };
+        let text = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let positive = |value: i64| u64::try_from(value).ok().filter(|value| *value != 0);
+        let (cpus, mems) = (text(&self.cpuset_cpus), text(&self.cpuset_mems));
+        if [self.cpu_shares, period, quota] != [0; 3] || cpus.is_some() || mems.is_some() {
+            let mut cpu = LinuxCpu::default();
+            cpu.set_shares(positive(self.cpu_shares))
+                .set_period(positive(period))
+                .set_quota(given(quota))
+                .set_cpus(cpus)
+                .set_mems(mems);
+            resources.set_cpu(Some(cpu));
+        }
+        if let Some(limit) = self.pids_limit.filter(|limit| *limit > 0) {
+            let pids = LinuxPidsBuilder::default().limit(limit).build();
+            resources.set_pids(Some(pids.map_err(refused)?));
+        }
+        Ok((resources != nothing).then_some(resources))
+    }
+
+    /// Returns where the cgroup is to be, in the specification's words, if it is to be anywhere: `name` is the container's.
+    pub(super) fn cgroups_path(&self, name: &str) -> PathBuf {
+        match self.cgroup_parent.as_str() {
+            "" => PathBuf::from(format!("ctr-{name}")),
+            path if path.starts_with('/') => Path::new(path).join(format!("ctr-{name}")),
+            slice => PathBuf::from(format!("{slice}:ctr:{name}")),
+        }
+    }
+
     /// Returns the process's limits: those of `--ulimit`, the last of a name, and the number of open files in any case.
     ///
     /// # Errors
@@ -130,6 +320,49 @@ fn rlimit(kind: PosixRlimitType, soft: u64, hard: u64) -> Result<PosixRlimit, Er
         .hard(hard)
         .build()
         .map_err(|error| Error::Invalid(error.to_string()))
+}
+
+/// Checks `--cgroup-parent`.
+fn check_parent(parent: &str) -> Result<(), Error> {
+    let is_slice = parent.ends_with(".slice") && !parent.contains(['/', ':']);
+    let is_path = parent.starts_with('/') && parent.split('/').all(|part| part != "..");
+    match parent.is_empty() || is_slice || is_path {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "invalid cgroup parent {parent:?}: it is an absolute path in the cgroup hierarchy, or a slice of systemd's named as \"xxx.slice\""
+        ))),
+    }
+}
+
+/// Checks `wanted`, a list of CPUs or memory nodes, against those there are. Source of the words: moby, daemon/daemon_unix.go.
+fn check_list(wanted: &str, there: &str, flag: &str, what: &str) -> Result<(), Error> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let list = parse_list(wanted)
+        .ok_or_else(|| Error::Invalid(format!("Invalid value {wanted} for cpuset {flag}")))?;
+    // A machine without memory nodes has no list of them; the kernel then has the last word.
+    match parse_list(there) {
+        Some(known) if !list.is_subset(&known) => Err(Error::Invalid(format!(
+            "Requested {what} are not available - requested {wanted}, available: {there}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Reads `0-3,5`; `None` for what is no such list, or an empty one.
+fn parse_list(text: &str) -> Option<BTreeSet<u32>> {
+    let number = |text: &str| text.parse::<u32>().ok().filter(|it| *it < MAX_NODES);
+    let mut all = BTreeSet::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return None;
+        }
+        all.extend(first..=last);
+    }
+    Some(all)
 }
 
 /// Checks `--oom-score-adj`. Returns a warning where this user may not have it.
@@ -195,12 +428,98 @@ mod tests {
         }
     }
 
+    fn refused(change: impl FnOnce(&mut Resources)) -> String {
+        let mut resources = Resources::default();
+        change(&mut resources);
+        match resources.settle_on("0-1", "0") {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_docker_refuses() {
+        assert!(refused(|it| it.memory = 5 << 20).contains("Minimum memory limit"));
+        assert!(refused(|it| it.memory_swap = 9 << 20).contains("always set the Memory limit"));
+        assert!(
+            refused(|it| (it.memory, it.memory_swap) = (9 << 20, 8 << 20)).contains("memoryswap")
+        );
+        assert!(refused(|it| it.memory_swappiness = Some(101)).contains("range is 0-100"));
+        assert!(refused(|it| it.nano_cpus = 2_500_000_000).contains("from 0.01 to 2.00"));
+        assert!(refused(|it| (it.nano_cpus, it.cpu_quota) = (1, 5000)).contains("CPU Quota"));
+        assert!(refused(|it| it.cpu_period = 999).contains("1ms"));
+        assert!(refused(|it| it.cpu_quota = 999).contains("1ms"));
+        assert!(refused(|it| it.cpu_shares = -1).contains("positive integer"));
+        let cpus = |list: &'static str| refused(|it| it.cpuset_cpus = list.to_owned());
+        assert_eq!(cpus("0,1"), "");
+        assert_eq!(
+            cpus("0-2"),
+            "Requested CPUs are not available - requested 0-2, available: 0-1"
+        );
+        for wrong in ["1-0", "x", "0,", "4294967296"] {
+            assert_eq!(
+                cpus(wrong),
+                format!("Invalid value {wrong} for cpuset cpus")
+            );
+        }
+        for parent in ["a/b", "/a/../b", "x.slice/y", "x"] {
+            let words = refused(|it| it.cgroup_parent = parent.to_owned());
+            assert!(words.contains("invalid cgroup parent"), "{parent}");
+        }
+    }
+
+    #[test]
+    fn limits_in_the_specification_s_words() {
+        let json = |mut resources: Resources| {
+            resources.settle_on("0-3", "0").unwrap();
+            serde_json::to_value(resources.limits().unwrap()).unwrap()
+        };
+        assert!(json(Resources::default()).is_null());
+        // 0 and below are no limit; neither makes a cgroup.
+        for none in [0, -1] {
+            assert!(
+                json(Resources {
+                    pids_limit: Some(none),
+                    ..Resources::default()
+                })
+                .is_null()
+            );
+        }
+        let all = json(Resources {
+            memory: 32 << 20,
+            nano_cpus: 1_500_000_000,
+            cpu_shares: 512,
+            cpuset_cpus: "0".to_owned(),
+            pids_limit: Some(9),
+            ..Resources::default()
+        });
+        assert_eq!(all["memory"]["limit"], 32 << 20);
+        assert_eq!(all["memory"]["swap"], 64 << 20);
+        assert_eq!(all["cpu"]["quota"], 150_000);
+        assert_eq!(all["cpu"]["period"], 100_000);
+        assert_eq!(all["cpu"]["shares"], 512);
+        assert_eq!(all["cpu"]["cpus"], "0");
+        assert_eq!(all["pids"]["limit"], 9);
+        let place = |parent: &str| {
+            let cgroup_parent = parent.to_owned();
+            let it = Resources {
+                cgroup_parent,
+                ..Resources::default()
+            };
+            it.cgroups_path("1").to_str().unwrap().to_owned()
+        };
+        assert_eq!(place(""), "ctr-1");
+        assert_eq!(place("/a/b"), "/a/b/ctr-1");
+        assert_eq!(place("a.slice"), "a.slice:ctr:1");
+    }
+
     #[test]
     fn the_last_ulimit_of_a_name_holds() {
         let resources = Resources {
             ulimits: ["core=1", "nofile=5:6", "core=2"]
                 .map(|text| text.parse().unwrap())
                 .to_vec(),
+            ..Resources::default()
         };
         let limits: Vec<_> = (resources.rlimits(100).unwrap().iter())
             .map(|limit| (limit.typ(), limit.soft(), limit.hard()))

@@ -126,6 +126,13 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
                 .collect::<std::collections::HashMap<_, _>>(),
         );
     }
+    let limits = host.resources.limits()?;
+    if limits.is_some() || !host.resources.cgroup_parent.is_empty() {
+        linux = linux.cgroups_path(host.resources.cgroups_path(&from.record.id));
+    }
+    if let Some(limits) = limits {
+        linux = linux.resources(limits);
+    }
     let mut spec = SpecBuilder::default()
         .version(VERSION)
         .root(root)

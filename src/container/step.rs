@@ -28,6 +28,7 @@ use crate::monitor::{StartError, StartFailure, Streams};
 use crate::network::{self, Attached, Mode, ResolvConf};
 use crate::rootfs::Root;
 use crate::runtime::{self, Launch, Running, Stdio};
+use crate::store::new_id;
 
 /// Bytes of output taken at once from a step with a terminal.
 const CHUNK: usize = 16 << 10;
@@ -230,13 +231,18 @@ impl Engine {
                 "host".clone_into(mode);
             }
         }
+        // Only the name of a cgroup is made from it.
+        let id = match host.config.resources == Resources::default() {
+            true => String::new(),
+            false => format!("build-{}", new_id().map_err(system("draw random numbers"))?),
+        };
         let mut config = configure::container_part(&options, None, &host, "")?;
         // In the order of the Dockerfile, duplicates and all.
         config.env = step.env.clone();
         let (path, args) = configure::command(&config)?;
         Ok(Record {
             version: RECORD_VERSION,
-            id: String::new(),
+            id,
             name: String::new(),
             created: clock::now(),
             path,

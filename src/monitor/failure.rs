@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 
 use serde::{Deserialize, Serialize};
 
+use crate::runtime::CgroupError;
 use crate::{network, runtime, userns};
 
 /// What kind of failure kept a process from starting; it decides the exit code of `run`, `start -a` and `exec`.
@@ -61,10 +62,18 @@ pub enum Obstacle {
     Permission = 7,
     /// `/proc` is not mounted.
     Proc = 8,
+    /// A cgroup controller is not handed down to the user.
+    CgroupController = 9,
+    /// There is no cgroup in which the user may make some.
+    CgroupDelegation = 10,
+    /// Version 1 of cgroups is for root.
+    CgroupVersion = 11,
+    /// A cgroup has processes and so cannot have cgroups with limits below it.
+    CgroupOccupied = 12,
 }
 
 impl Obstacle {
-    const ALL: [Obstacle; 8] = [
+    const ALL: [Obstacle; 12] = [
         Obstacle::UserNamespaces,
         Obstacle::UserNamespaceLimit,
         Obstacle::IdHelper,
@@ -73,6 +82,10 @@ impl Obstacle {
         Obstacle::PrivilegedPort,
         Obstacle::Permission,
         Obstacle::Proc,
+        Obstacle::CgroupController,
+        Obstacle::CgroupDelegation,
+        Obstacle::CgroupVersion,
+        Obstacle::CgroupOccupied,
     ];
 
     /// Returns what stands behind `error` itself; its causes are not asked.
@@ -80,6 +93,13 @@ impl Obstacle {
         if let Some(error) = error.downcast_ref::<runtime::Error>() {
             return match error {
                 runtime::Error::Userns(error) => Obstacle::of(error),
+                runtime::Error::Cgroup(error) => match error {
+                    CgroupError::Controller { .. } => Some(Obstacle::CgroupController),
+                    CgroupError::Undelegated { .. } => Some(Obstacle::CgroupDelegation),
+                    CgroupError::Legacy { .. } => Some(Obstacle::CgroupVersion),
+                    CgroupError::Occupied { .. } => Some(Obstacle::CgroupOccupied),
+                    _ => None,
+                },
                 runtime::Error::Step { source, .. }
                     if source.kind() == ErrorKind::PermissionDenied =>
                 {

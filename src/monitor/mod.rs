@@ -93,14 +93,27 @@ pub trait Keeper {
     /// # Errors
     ///
     /// Anything, in words: the process is killed then.
-    fn started(&mut self, pid: u32, network: &Attached) -> Result<(), StartError>;
+    fn started(&mut self, running: &Running, network: &Attached) -> Result<(), StartError>;
 
     /// The process could not be started.
     fn failed(&mut self, error: &StartError);
 
-    /// The process has ended and its network is gone; its number is still taken, so `/proc/PID` is still its own. `keep`:
-    /// it is not to be removed, whatever was said before. The last call; what the keeper holds (the lock) is dropped then.
-    fn ended(&mut self, pid: u32, exit_code: i32, keep: bool);
+    /// The process has ended, its network and its cgroup are gone; its number is still taken, so `/proc/PID` is still its
+    /// own. The last call; what the keeper holds (the lock) is dropped then.
+    fn ended(&mut self, end: End);
+}
+
+/// How a container has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// Pid of its process, not yet reaped.
+    pub pid: u32,
+    /// Its exit code.
+    pub exit_code: i32,
+    /// The kernel has killed a process of it for want of memory.
+    pub oom_killed: bool,
+    /// It is not to be removed, whatever was said before.
+    pub keep: bool,
 }
 
 /// Forks the monitor. Returns the starter's end of the socket, on which [`Kind::Ready`] or [`Kind::Failed`] comes first.
@@ -248,7 +261,7 @@ fn begin(
             Streams::terminal(master, watch.open_stdin).map_err(system("open the terminal"))
         }
     };
-    let ready = streams.and_then(|streams| keeper.started(running.pid, &network).map(|()| streams));
+    let ready = streams.and_then(|streams| keeper.started(&running, &network).map(|()| streams));
     match ready {
         Ok(streams) => {
             let warning = network.warning.clone();

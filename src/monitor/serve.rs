@@ -10,7 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::{Client, Request};
 use super::log::{LogWriter, Stream};
 use super::protocol::{Outbox, decode_size};
-use super::{Begun, Keeper, Streams, Watch, exit_code};
+use super::{Begun, End, Keeper, Streams, Watch, exit_code};
+use crate::runtime::Group;
 use crate::sys;
 
 /// Bytes read at once.
@@ -83,7 +84,14 @@ pub(super) fn serve(
     let code = server.until_exit();
     server.drain();
     network.detach();
-    keeper.ended(running.pid, code, server.keep);
+    let oom_killed = (running.group.as_ref()).is_some_and(Group::has_run_out_of_memory);
+    drop(running.group);
+    keeper.ended(End {
+        pid: running.pid,
+        exit_code: code,
+        oom_killed,
+        keep: server.keep,
+    });
     let _ = std::fs::remove_dir_all(&watch.run_dir);
     // The lock, last of all that others can see.
     drop(keeper);

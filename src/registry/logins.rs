@@ -328,6 +328,7 @@ mod tests {
             auth_files: Vec::new(),
             registries: Default::default(),
             proxies: Vec::new(),
+            session_dir: PathBuf::new(),
             path: dir.display().to_string(),
             home_dir: None,
             user_name: String::new(),

@@ -77,9 +77,10 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
         !can_mount,
     )?;
 
-    let mut waiting = Channel::open(exec.stdio, Entry::Exec)?.spawn_through(helper, plan, 0)?;
+    let mut waiting =
+        Channel::open(exec.stdio, Entry::Exec)?.spawn_through(helper, plan, 0, None)?;
     waiting.await_ready()?;
-    super::cgroup::join(waiting.pid(), exec.target);
+    super::cgroup::join(waiting.pid(), exec.target, exec.settings)?;
     limits.apply(waiting.pid())?;
     waiting.start(None)
 }

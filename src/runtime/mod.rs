@@ -9,7 +9,7 @@
 //! namespaces rootfs mounts options devices masks console kernel process caps lookup   the steps, by subject
 //! stub         what executes the program instead of this binary
 //! inside       paths below the root, by descriptor    limits       what the parent does to the child
-//! cgroup       where a later process belongs          seccomp      filters
+//! cgroup       limits of the whole container          seccomp      filters
 //! emulation    ownership for a user with one id
 //! refuse       what the spec can say and is not done
 //! ```
@@ -107,6 +107,8 @@ pub struct Running {
     /// not wait for the kernel to unmount everything, which takes milliseconds: hold it until the end has been told to
     /// whoever waits for it.
     pub mount_namespace: Option<OwnedFd>,
+    /// Its cgroup, if it has one of its own: removed when this is dropped, so that the process has to have ended by then.
+    pub group: Option<Group>,
     /// What answers the process's calls, with [`Launch::emulate`]. Hold it until the process has ended, and ask
     /// [`Supervisor::finish`] then.
     pub supervisor: Option<Supervisor>,
@@ -125,6 +127,8 @@ pub struct Exec<'a> {
     pub filter: Option<&'a seccomp::Filter>,
     /// Streams or terminal.
     pub stdio: Stdio,
+    /// Where the service manager listens.
+    pub settings: &'a Settings,
 }
 
 /// Why a container or a process could not be started.
@@ -163,6 +167,9 @@ pub enum Error {
     /// Something the spec asks for that this runtime does not do.
     #[error("not supported: {0}")]
     Unsupported(String),
+    /// The limits of the container as a whole.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::Error),
     /// The id maps.
     #[error(transparent)]
     Userns(#[from] crate::userns::Error),
@@ -175,11 +182,12 @@ impl Error {
         match self {
             Error::CommandNotFound(_) | Error::CommandMissing { .. } => 127,
             Error::CommandNotExecutable { .. } => 126,
-            Error::Step { .. } | Error::Unsupported(_) | Error::Userns(_) => 125,
+            Error::Step { .. } | Error::Unsupported(_) | Error::Cgroup(_) | Error::Userns(_) => 125,
         }
     }
 }
 
+pub use cgroup::{Available, Error as CgroupError, Group, available, remove_left_over, sweep};
 pub use emulation::Supervisor;
 pub use exec::exec;
 pub use parent::{Created, create};

@@ -1,7 +1,7 @@
 //! The parent half: prepares, clones, has the id maps written, and knows what became of it.
 
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -13,7 +13,7 @@ use super::process::Conceal;
 use super::step::{Inherited, Plan, State};
 use super::stub::Stub;
 use super::sync::{self, ChildEnd, Message, ParentEnd};
-use super::{Error, Launch, Running, Stdio, container, refuse};
+use super::{Error, Launch, Running, Stdio, cgroup, container, refuse};
 use crate::sys::file::lift_above;
 use crate::sys::process::{Child, Side, clone, exit_now, wait};
 use crate::sys::stub::{Entry, REPORT_FD};
@@ -28,6 +28,8 @@ pub struct Created {
     waiting: Waiting,
     limits: Limits,
     emulation: Option<Emulation>,
+    /// Behind the process, which has to be gone before this is removed.
+    group: Option<cgroup::Group>,
 }
 
 /// Makes a container up to the point where its process would be executed.
@@ -66,10 +68,18 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         helper.push(join);
     }
     let birth = namespaces.new & container::AT_BIRTH;
-    let mut waiting = match helper.is_empty() {
-        true => channel.spawn(plan, birth)?,
-        false => channel.spawn_through(helper, plan, birth)?,
+    // Last of all: it may move this process.
+    let group = match spec {
+        Some(linux) => cgroup::create(linux, launch.settings)?,
+        None => None,
     };
+    let place = group.as_ref().and_then(cgroup::Group::birthplace);
+    let visit = group.as_ref().map(cgroup::Group::visit).transpose()?;
+    let mut waiting = match helper.is_empty() {
+        true => channel.spawn(plan, birth, place)?,
+        false => channel.spawn_through(helper, plan, birth, place)?,
+    };
+    drop(visit);
     if let (Some(map), true) = (launch.id_map, birth & libc::CLONE_NEWUSER != 0) {
         userns::write_maps(waiting.child.pid, map, launch.settings)?;
         waiting.sync.go();
@@ -79,6 +89,7 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         waiting,
         limits,
         emulation,
+        group,
     })
 }
 
@@ -112,6 +123,7 @@ impl Created {
         let running = self.waiting.start(supervision)?;
         Ok(Running {
             mount_namespace,
+            group: self.group,
             ..running
         })
     }
@@ -160,9 +172,14 @@ impl Channel {
         open().map_err(preparing)
     }
 
-    /// Clones the child, with `flags` for its namespaces.
-    pub(super) fn spawn(self, plan: Plan, flags: libc::c_int) -> Result<Waiting, Error> {
-        match clone(flags as u64).map_err(|source| cloning(source, flags))? {
+    /// Clones the child, with `flags` for its namespaces, into `cgroup`.
+    pub(super) fn spawn(
+        self,
+        plan: Plan,
+        flags: libc::c_int,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> Result<Waiting, Error> {
+        match clone(flags as u64, cgroup).map_err(|source| cloning(source, flags))? {
             Side::Child => {
                 drop((self.sync, self.report));
                 run(&plan, &self.child_end, &self.inherited)
@@ -185,15 +202,16 @@ impl Channel {
         helper: Plan,
         plan: Plan,
         flags: libc::c_int,
+        cgroup: Option<BorrowedFd<'_>>,
     ) -> Result<Waiting, Error> {
-        let helper_process = match clone(0).map_err(|source| cloning(source, 0))? {
+        let helper_process = match clone(0, None).map_err(|source| cloning(source, 0))? {
             Side::Child => {
                 drop((self.sync, self.report));
                 let mut state = State::new(&self.child_end, &self.inherited);
                 if helper.run(&mut state).is_err() {
                     exit_now(FAILED_CHILD);
                 }
-                match clone((flags | libc::CLONE_PARENT) as u64) {
+                match clone((flags | libc::CLONE_PARENT) as u64, cgroup) {
                     Ok(Side::Child) => run(&plan, &self.child_end, &self.inherited),
                     Ok(Side::Parent(child)) => {
                         let _ = self.child_end.report_spawned(child.pid);
@@ -308,6 +326,7 @@ impl Waiting {
             terminal: self.terminal,
             mount_namespace: None,
             supervisor,
+            group: None,
         })
     }
 

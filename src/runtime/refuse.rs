@@ -52,12 +52,12 @@ fn check_linux(linux: &Linux) -> Result<(), Error> {
     }
 }
 
-/// The list of devices in it is what every spec carries; without a cgroup of our own there is nothing to apply it to, and
-/// the user namespace keeps the container from making any.
+/// The list of devices is what every spec carries; the user namespace keeps the container from making any. What the other
+/// limits need is said by `cgroup`.
 fn check_resources(resources: &LinuxResources) -> Result<(), Error> {
-    let mut limits = resources.clone();
-    limits.set_devices(None);
-    refuse("linux.resources", limits != LinuxResources::default())
+    refuse("linux.resources.blockIO", resources.block_io().is_some())?;
+    refuse("linux.resources.network", resources.network().is_some())?;
+    refuse("linux.resources.rdma", resources.rdma().is_some())
 }
 
 /// Checks a process, of a container or of an exec.
@@ -110,7 +110,7 @@ fn refuse(what: &str, given: bool) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oci_spec::runtime::{LinuxBuilder, LinuxPidsBuilder, LinuxResourcesBuilder};
+    use oci_spec::runtime::{LinuxBlockIoBuilder, LinuxBuilder, LinuxResourcesBuilder};
 
     fn spec() -> Spec {
         let mut spec = Spec::default();
@@ -152,14 +152,20 @@ mod tests {
     #[test]
     fn limits_are_refused_by_name() {
         let mut spec = spec();
-        let pids = LinuxPidsBuilder::default().limit(5_i64).build().unwrap();
-        let resources = LinuxResourcesBuilder::default().pids(pids).build().unwrap();
+        let weight = LinuxBlockIoBuilder::default()
+            .weight(5_u16)
+            .build()
+            .unwrap();
+        let resources = LinuxResourcesBuilder::default()
+            .block_io(weight)
+            .build()
+            .unwrap();
         let linux = LinuxBuilder::default()
             .resources(resources)
             .build()
             .unwrap();
         spec.set_linux(Some(linux));
         let error = check(&spec).unwrap_err();
-        assert_eq!(error.to_string(), "not supported: linux.resources");
+        assert_eq!(error.to_string(), "not supported: linux.resources.blockIO");
     }
 }

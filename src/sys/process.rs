@@ -1,7 +1,10 @@
 //! Making and ending processes: `clone3(2)`, `fork`, `_exit(2)`.
 
 use std::io;
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+
+/// Of `linux/sched.h`; the C library's constant is too narrow for it.
+const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 /// On which side of a `clone3` or `fork` the caller finds itself.
 #[derive(Debug)]
@@ -21,7 +24,8 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
-/// Copies the calling process, as `fork` does, with `flags` of `clone3(2)` (`CLONE_NEW…`, `CLONE_PARENT`) and a pidfd.
+/// Copies the calling process, as `fork` does, with `flags` of `clone3(2)` (`CLONE_NEW…`, `CLONE_PARENT`) and a pidfd. With
+/// `cgroup`, a directory of cgroup version 2, the child is born in that cgroup.
 ///
 /// No handler of the C library runs: the child must keep to system calls until it executes a program or exits, unless
 /// the parent has only one thread.
@@ -29,12 +33,16 @@ pub struct Child {
 /// # Errors
 ///
 /// The errno of `clone3`.
-pub fn clone3(flags: u64) -> io::Result<Side<Child>> {
+pub fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side<Child>> {
     let mut pidfd: RawFd = -1;
     // SAFETY: `clone_args` is plain data for which all zeroes means "default".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
     // With CLONE_PARENT the signal is the caller's own, and naming one is refused.
     if flags & libc::CLONE_PARENT as u64 == 0 {
         args.exit_signal = libc::SIGCHLD as u64;
@@ -56,10 +64,12 @@ pub fn clone3(flags: u64) -> io::Result<Side<Child>> {
 ///
 /// # Errors
 ///
-/// The errno of `clone3`, or of `clone` instead of `ENOSYS`.
-pub fn clone(flags: u64) -> io::Result<Side<Child>> {
-    match clone3(flags) {
-        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => clone_before_3(flags),
+/// The errno of `clone3`, or of `clone` instead of `ENOSYS`. Only `clone3` knows of cgroups.
+pub fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Side<Child>> {
+    match clone3(flags, cgroup) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) && cgroup.is_none() => {
+            clone_before_3(flags)
+        }
         made => made,
     }
 }

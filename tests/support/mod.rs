@@ -12,7 +12,7 @@ mod suite;
 mod terminal;
 mod users;
 
-pub(crate) use command::{Finished, Running};
+pub(crate) use command::{Finished, Invocation, Running};
 pub(crate) use env::TestEnv;
 pub(crate) use needs::{Need, outer_address};
 pub(crate) use suite::{File, Scenario, once, run, scenario};

@@ -27,13 +27,15 @@ pub(crate) enum Need {
     Program(&'static str),
     /// A host and port outside, which answers within two seconds.
     Reachable(&'static str),
+    /// Cgroups that the user may make, with limits of memory and of processes.
+    Limits,
     /// A device or file that has to be there.
     File(&'static str),
 }
 
 impl Need {
     /// Why it is missing for `user`.
-    pub(crate) fn check(self, _user: &User) -> Result<(), String> {
+    pub(crate) fn check(self, user: &User) -> Result<(), String> {
         match self {
             Need::Busybox => super::busybox::rootfs_tar()
                 .map(|_| ())
@@ -48,9 +50,45 @@ impl Need {
                 .ok_or_else(|| "the machine has no network".into()),
             Need::Program(name) => find_program(name).map(|_| ()),
             Need::Reachable(place) => reachable(place),
+            Need::Limits => limits(user),
             Need::File(path) if std::path::Path::new(path).exists() => Ok(()),
             Need::File(path) => Err(format!("{path} is not here")),
         }
+    }
+}
+
+/// Whether the kernel limits what `user` asks it to. Unprivileged users are given cgroups by systemd.
+fn limits(user: &User) -> Result<(), String> {
+    let controllers = |directory: String| {
+        std::fs::read_to_string(format!("{directory}/cgroup.controllers")).unwrap_or_default()
+    };
+    let mount = "/sys/fs/cgroup";
+    let is_unified = !controllers(mount.to_owned()).is_empty();
+    let offered = match (is_unified, user.uid) {
+        (false, 0) => {
+            let v1 = ["memory", "pids"];
+            let directories = v1.map(|name| format!("{mount}/{name}"));
+            let all = directories.iter().all(|directory| {
+                rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
+            });
+            if all { v1.join(" ") } else { String::new() }
+        }
+        (false, _) => return Err("cgroup version 1 is for root alone".to_owned()),
+        (true, 0) => controllers(mount.to_owned()),
+        (true, uid) => {
+            if !std::path::Path::new(&format!("/run/user/{uid}/systemd/private")).exists() {
+                return Err(format!("{} has no systemd of their own", user.name));
+            }
+            controllers(format!(
+                "{mount}/user.slice/user-{uid}.slice/user@{uid}.service"
+            ))
+        }
+    };
+    let missing = (["memory", "pids"].into_iter())
+        .find(|name| !offered.split_whitespace().any(|one| one == *name));
+    match missing {
+        None => Ok(()),
+        Some(name) => Err(format!("{} has no cgroup controller {name}", user.name)),
     }
 }
 

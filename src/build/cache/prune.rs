@@ -9,6 +9,7 @@ use super::mounts;
 use super::records::Records;
 use super::usage::{Item, Kind, Usage, hashes_path, usage};
 use crate::build::error::{Error, failed};
+use crate::runtime;
 use crate::store::Store;
 
 /// How often builds look whether the cache has become too much.
@@ -110,6 +111,7 @@ pub struct Pruned {
 pub fn prune(store: &Store, policy: &Policy) -> Result<Pruned, Error> {
     // What killed builds have left, first: on a full disk the rest needs the room.
     let left_overs = store.sweep_left_overs()?;
+    runtime::sweep();
     let mut pruned = remove(store, policy, usage(store)?, Disk::of(store)?)?;
     pruned.bytes += left_overs.bytes + store.sweep_unreferenced()?.bytes;
     Ok(pruned)

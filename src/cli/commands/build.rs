@@ -226,18 +226,7 @@ impl Command for Build {
             "Let RUN --mount=type=secret,id=token see a file, and print the image ID alone",
         ),
     ];
-    const UNBUILT: &'static [Flag] = &[
-        Flag::value("policy"),
-        Flag::value("resource"),
-        Flag::value("cgroup-parent"),
-        Flag::value("memory").short('m'),
-        Flag::value("memory-swap"),
-        Flag::value("cpu-shares").short('c'),
-        Flag::value("cpu-period"),
-        Flag::value("cpu-quota"),
-        Flag::value("cpuset-cpus"),
-        Flag::value("cpuset-mems"),
-    ];
+    const UNBUILT: &'static [Flag] = &[Flag::value("policy"), Flag::value("resource")];
     const IGNORED: &'static [Flag] = &[
         Flag::switch("rm"),
         Flag::switch("force-rm"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::limit_flags::{self, LimitFlags};
+use super::limit_flags::{self, RunLimitFlags};
 use crate::cli::command::Flag;
 use crate::cli::environment;
 use crate::cli::error::Failure;
@@ -114,7 +114,7 @@ pub(crate) struct CreateFlags {
     #[arg(long, value_name = "DIR[:OPTIONS]")]
     tmpfs: Vec<String>,
     #[command(flatten)]
-    limits: LimitFlags,
+    limits: RunLimitFlags,
     /// Tune the host's preference for the out-of-memory killer (-1000 to 1000)
     #[arg(
         long,
@@ -154,17 +154,10 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("annotation"),
     Flag::value("blkio-weight"),
     Flag::value("blkio-weight-device"),
-    Flag::value("cgroup-parent"),
     Flag::value("cgroupns"),
     Flag::value("cgroups"),
-    Flag::value("cpu-period"),
-    Flag::value("cpu-quota"),
     Flag::value("cpu-rt-period"),
     Flag::value("cpu-rt-runtime"),
-    Flag::value("cpu-shares").short('c'),
-    Flag::value("cpus"),
-    Flag::value("cpuset-cpus"),
-    Flag::value("cpuset-mems"),
     Flag::value("device"),
     Flag::value("device-cgroup-rule"),
     Flag::value("device-read-bps"),
@@ -193,15 +186,10 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("link"),
     Flag::value("link-local-ip"),
     Flag::value("mac-address"),
-    Flag::value("memory").short('m'),
-    Flag::value("memory-reservation"),
-    Flag::value("memory-swap"),
-    Flag::value("memory-swappiness"),
     Flag::value("network-alias"),
     Flag::switch("no-healthcheck"),
     Flag::switch("oom-kill-disable"),
     Flag::value("pid"),
-    Flag::value("pids-limit"),
     Flag::switch("publish-all").short('P'),
     Flag::switch("replace"),
     Flag::value("restart"),

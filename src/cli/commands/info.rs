@@ -12,6 +12,7 @@ use crate::container::Engine;
 use crate::container::record::Status;
 use crate::image;
 use crate::rootfs;
+use crate::runtime;
 use crate::settings::find_program;
 use crate::userns::Tier;
 
@@ -102,6 +103,9 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
                 .to_owned(),
         );
     }
+    let cgroups = runtime::available(settings);
+    let has = |name: &str| cgroups.controllers.iter().any(|one| one == name);
+    warnings.extend(missing_limits(&cgroups));
     let version = match context.program {
         "docker" => DOCKER_VERSION,
         _ => env!("CARGO_PKG_VERSION"),
@@ -121,14 +125,18 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
             "Authorization": null,
             "Log": ["json-file", "none"],
         },
-        "MemoryLimit": false,
-        "SwapLimit": false,
-        "PidsLimit": false,
+        "MemoryLimit": has("memory"),
+        "SwapLimit": has("memory"),
+        "CpuCfsPeriod": has("cpu"),
+        "CpuCfsQuota": has("cpu"),
+        "CPUShares": has("cpu"),
+        "CPUSet": has("cpuset"),
+        "PidsLimit": has("pids"),
         "Debug": context.debug,
         "SystemTime": time::now().to_string(),
         "LoggingDriver": "json-file",
-        "CgroupDriver": "none",
-        "CgroupVersion": cgroup_version(),
+        "CgroupDriver": cgroups.driver,
+        "CgroupVersion": cgroups.version.to_string(),
         "KernelVersion": word(uname.release()),
         "OperatingSystem": operating_system(),
         "OSType": "linux",
@@ -264,13 +272,33 @@ fn proxy<'c>(context: &'c Context, name: &str) -> &'c str {
     }
 }
 
-fn cgroup_version() -> &'static str {
-    // CGROUP2_SUPER_MAGIC of linux/magic.h.
-    const CGROUP2: u64 = 0x6367_7270;
-    match rustix::fs::statfs("/sys/fs/cgroup") {
-        Ok(status) if status.f_type as u64 == CGROUP2 => "2",
-        _ => "1",
+/// Says which limits containers cannot have, and why.
+fn missing_limits(cgroups: &runtime::Available) -> Option<String> {
+    const FLAGS: [(&str, &str); 4] = [
+        ("memory", "--memory"),
+        ("cpu", "--cpus"),
+        ("cpuset", "--cpuset-cpus"),
+        ("pids", "--pids-limit"),
+    ];
+    let missing = FLAGS.iter().filter(|(controller, _)| {
+        let mut there = cgroups.controllers.iter();
+        !there.any(|one| one == controller)
+    });
+    let (names, flags): (Vec<&str>, Vec<&str>) = missing.copied().unzip();
+    if names.is_empty() {
+        return None;
     }
+    let why = match (cgroups.driver, cgroups.version) {
+        ("none", 1) => "with cgroup version 1 only root has them".to_owned(),
+        ("none", _) => "no cgroup is delegated to this user".to_owned(),
+        _ => format!(
+            "the cgroup controller{} {} {} not available to this user",
+            if names.len() == 1 { "" } else { "s" },
+            names.join(", "),
+            if names.len() == 1 { "is" } else { "are" }
+        ),
+    };
+    Some(format!("WARNING: No limits by {}: {why}", flags.join(", ")))
 }
 
 /// `PRETTY_NAME` of `os-release(5)`.

@@ -14,6 +14,7 @@ use crate::container::record::Status;
 use crate::container::{Engine, RemoveOptions};
 use crate::content::Digest;
 use crate::image;
+use crate::runtime;
 use crate::store::{self, Store};
 use crate::volume::{Volume, Volumes};
 
@@ -175,6 +176,7 @@ impl Command for System {
         // First, because on a full disk the rest needs the room that this makes.
         let left_overs = store.sweep_left_overs()?;
         store::sweep_run_dir(&store, &context.settings.run_dir)?;
+        runtime::sweep();
         bytes += unused_images(&store, self.all, &filter, &mut report)?;
         // After the images: what they have needed is unused now. It has no labels.
         if !self.filter.iter().any(|text| text.starts_with("label=")) {

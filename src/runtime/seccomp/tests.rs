@@ -296,7 +296,7 @@ fn kernel_follows_the_default_filter() {
                     .is_err_and(|error| error.raw_os_error() == Some(libc::EPERM)),
                 crate::sys::keyring::join_new_session()
                     .is_err_and(|error| error.raw_os_error() == Some(libc::EPERM)),
-                crate::sys::process::clone3(0)
+                crate::sys::process::clone3(0, None)
                     .is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS)),
                 socket(40) == Some(Errno::PERM),
                 socket(38) == Some(Errno::PERM),

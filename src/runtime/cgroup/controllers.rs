@@ -1,0 +1,75 @@
+//! Controllers: their names, what they limit, and what is written to them.
+
+/// A controller that the specification's resources are about.
+#[derive(Debug)]
+pub(super) struct Controller {
+    pub(super) controller: &'static str,
+    /// What it limits, for messages.
+    what: &'static str,
+}
+
+const fn known(controller: &'static str, what: &'static str) -> Controller {
+    Controller { controller, what }
+}
+
+/// Those of which a limit can be asked for.
+pub(super) const KNOWN: [Controller; 6] = [
+    known("memory", "memory"),
+    known("cpu", "CPU time"),
+    known("cpuset", "the choice of CPUs"),
+    known("pids", "the number of processes"),
+    known("hugetlb", "huge pages"),
+    known("io", "input and output"),
+];
+
+/// A file to write.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) controller: String,
+    pub(super) file: String,
+    pub(super) value: String,
+}
+
+/// The beginning of a message about `needed`, which are controllers.
+pub(super) fn attempt(needed: &[String]) -> String {
+    let words: Vec<&str> = (needed.iter())
+        .map(|name| {
+            let found = KNOWN.iter().find(|known| known.controller == name);
+            found.map_or(name.as_str(), |known| known.what)
+        })
+        .collect();
+    match words.split_last() {
+        None => "cannot make a cgroup for the container".to_owned(),
+        Some((last, [])) => format!("cannot limit {last}"),
+        Some((last, others)) => format!("cannot limit {} and {last}", others.join(", ")),
+    }
+}
+
+/// A number where zero is "not given".
+pub(super) fn number(value: Option<i64>) -> Option<i64> {
+    value.filter(|value| *value != 0)
+}
+
+/// A text where the empty one is "not given".
+pub(super) fn text(value: &Option<String>) -> Option<&str> {
+    value.as_deref().filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_say_what_was_asked_for() {
+        let words = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            attempt(&names)
+        };
+        assert_eq!(words(&[]), "cannot make a cgroup for the container");
+        assert_eq!(words(&["memory"]), "cannot limit memory");
+        assert_eq!(
+            words(&["cpu", "memory", "pids"]),
+            "cannot limit CPU time, memory and the number of processes"
+        );
+    }
+}
