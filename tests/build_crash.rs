@@ -219,7 +219,7 @@ fn the_same_twice_at_once(env: &TestEnv) {
     env.image("busybox");
     let dir = context(env);
     let secret = format!("id=token,src={dir}/token");
-    for round in 0..3 {
+    for _ in 0..3 {
         let builds = ["x", "y", "z"].map(|name| {
             let args = [
                 "build",
@@ -240,8 +240,8 @@ fn the_same_twice_at_once(env: &TestEnv) {
         for name in ["x", "y", "z"] {
             assert_works(env, name);
         }
-        let left = entries(env, "tmp");
-        assert!(left.is_empty(), "round {round}: {left:?}");
+        // What two have made alike is deleted after the build.
+        env.until(Duration::from_secs(20), || entries(env, "tmp").is_empty());
         env.ctr("rmi x y z").ok();
         env.ctr("builder prune -a -f").ok();
     }

@@ -79,7 +79,7 @@ impl Store {
 }
 
 /// Removes a thing in `tmp/` if nobody holds it; returns its bytes if it was removed.
-fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Error> {
+pub(super) fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Error> {
     let Some(meta) = found(fs::symlink_metadata(path)).map_err(failed("read", path))? else {
         return Ok(None);
     };

@@ -47,6 +47,10 @@ impl Verified {
         self.staged.as_ref()
     }
 
+    pub(super) fn into_staged(self) -> Option<Staged> {
+        self.staged
+    }
+
     /// Returns the blob's digest or the layer's diff_id.
     pub fn digest(&self) -> &Digest {
         &self.digest

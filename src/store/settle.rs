@@ -13,8 +13,10 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use super::files::{create_private_dir, entries, exists, failed, found};
+use super::left_overs::sweep_staged;
 use super::publish::Kind;
 use super::removal::remove_tree;
+use super::staging::SUPERSEDED;
 use super::{Error, Store, Verified};
 use crate::content::Digest;
 
@@ -56,7 +58,12 @@ impl Store {
         create_private_dir(&marks).map_err(failed("create", &marks))?;
         for object in set {
             // What is there is settled, or about to be.
-            if object.staged().is_some() && !self.has(object.kind(), object.digest()) {
+            if self.has(object.kind(), object.digest()) {
+                // Deleting tens of thousands of files is not to be waited for either.
+                if let Some(staged) = object.into_staged() {
+                    staged.supersede(self)?;
+                }
+            } else if object.staged().is_some() {
                 let mark = self.mark(object.kind(), object.digest());
                 self.remove_void(object.kind(), object.digest())?;
                 fs::write(&mark, &boot).map_err(failed("write", &mark))?;
@@ -73,12 +80,25 @@ impl Store {
         }
     }
 
-    /// Waits until everything that was published unsettled is on the disk, and takes the marks away.
+    /// Waits until everything that was published unsettled is on the disk, and takes the marks away. What was there already
+    /// when it was published again is deleted.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
     pub fn settle(&self) -> Result<(), Error> {
+        self.sync_unsettled()?;
+        let tmp = self.root.join("tmp");
+        for (name, _) in entries(&tmp)? {
+            let bytes = name.as_os_str().as_encoded_bytes();
+            if bytes.starts_with(SUPERSEDED.as_bytes()) {
+                sweep_staged(self, &tmp.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_unsettled(&self) -> Result<(), Error> {
         let dir = self.marks_dir();
         let mut marks = Vec::new();
         for (name, _) in entries(&dir)? {
@@ -165,6 +185,25 @@ mod tests {
         assert_eq!(text, "two");
         store.settle().unwrap();
         assert!(store.has_layer(&diff_id) && !mark.exists());
+    }
+
+    #[test]
+    fn what_is_there_already_is_deleted_when_the_store_settles() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let diff_id = Digest::sha256_of(b"layer");
+        for text in ["one", "two"] {
+            let stage = store.stage_layer().unwrap();
+            fs::write(stage.dir().join("f"), text).unwrap();
+            let layer = stage.finish(&diff_id, 1).unwrap();
+            store.publish_unsettled(vec![layer]).unwrap();
+        }
+        let left = || entries(&store.root.join("tmp")).unwrap().len();
+        assert_eq!(left(), 1);
+        store.settle().unwrap();
+        assert_eq!(left(), 0);
+        let text = fs::read_to_string(store.layer_dir(&diff_id).join("f")).unwrap();
+        assert_eq!(text, "one");
     }
 
     #[test]

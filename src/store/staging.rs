@@ -9,6 +9,9 @@ use super::lock::{flock_wait, still_names};
 use super::removal::remove_tree;
 use super::{Error, Store};
 
+/// What begins the name of a thing that nobody needs any more.
+pub(super) const SUPERSEDED: &str = "superseded";
+
 impl Store {
     /// Replaces a file of the store that several processes may be writing at once: readers see one of their contents.
     /// Nothing is synced.
@@ -151,6 +154,14 @@ impl Staged {
             }
             Err(error) => Err(failed("create", to)(error)),
         }
+    }
+
+    /// Leaves the thing to [`Store::settle`]: an equal one is there already.
+    pub(super) fn supersede(self, store: &Store) -> Result<(), Error> {
+        let path = fresh_path(store, SUPERSEDED)?;
+        fs::rename(&self.path, &path).map_err(failed("rename", &self.path))?;
+        self.leave();
+        Ok(())
     }
 
     /// Leaves the thing in `tmp/` for a later run: garbage for prune, until somebody adopts it.
