@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(travels_by_registry),
         scenario!(travels_in_the_image),
         scenario!(what_was_changed_on_the_way_is_not_used),
+        scenario!(builds_without_it_fill_it),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -317,4 +318,38 @@ fn what_was_changed_on_the_way_is_not_used(env: &TestEnv) {
             .exits(1)
             .stderr_has("--cache-to");
     }
+}
+
+/// What is hashed while it is copied is found by those who hash it first.
+fn builds_without_it_fill_it(env: &TestEnv) {
+    env.image("busybox");
+    let large = "x".repeat(1 << 20);
+    for (name, text) in [("d/a", "one"), ("d/large", &large), ("d/sub/b", "")] {
+        env.file(&format!("context/{name}"), text);
+    }
+    let dir = env.work().join("context");
+    std::fs::hard_link(dir.join("d/a"), dir.join("d/sub/a")).expect("a link");
+    std::os::unix::fs::symlink("a", dir.join("d/link")).expect("a link");
+    // The last two bring a file in the way of another, and a directory from another stage.
+    env.file(
+        "context/Dockerfile",
+        "FROM busybox AS base\nWORKDIR /w\nCOPY d /to/d\nCOPY --chmod=4711 d/a d/sub /to/\n\
+         FROM base\nCOPY d /to/d\nCOPY --from=base /to/ /from\nADD d/a d/large /w/\n",
+    );
+    let build = |flags: &str| {
+        let command = format!("build --progress plain {flags} {}", dir.display());
+        let words = env.ctr(command).ok().err();
+        let layers = "image inspect -f {{.RootFS.Layers}} result";
+        (words.matches("CACHED").count(), env.ctr(layers).ok().line())
+    };
+    let (_, first) = build("-t result --no-cache");
+    assert_eq!(build("-t result"), (6, first.clone()));
+    // What is there already goes, if not at once.
+    assert_eq!(build("-t result --no-cache"), (0, first));
+    env.until(Duration::from_secs(20), || {
+        let left = std::fs::read_dir(env.data().join("ctr/tmp"));
+        left.into_iter().flatten().count() == 0
+    });
+    env.file("context/d/sub/b", "changed");
+    assert_eq!(build("-t result").0, 1);
 }

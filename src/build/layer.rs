@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Error, refused};
 use crate::content::Digest;
 use crate::content::media_type::OCI_LAYER;
-use crate::image::layer::{self, Owners};
+use crate::image::layer::{self, Owners, Written};
 use crate::image::manifest::Descriptor;
 use crate::store::{LayerStage, Verified};
 
@@ -78,6 +78,27 @@ pub(super) fn docker_type(media_type: &str) -> &str {
     known.map_or(media_type, |(_, docker)| docker)
 }
 
+/// A layer that has just been written.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// Where.
+    pub stage: LayerStage,
+    /// What it is as a tar, where that was found out on the way.
+    pub written: Option<Written>,
+    /// What the cache is to know it by, where that was found out on the way.
+    pub key: Option<Digest>,
+}
+
+impl From<LayerStage> for Made {
+    fn from(stage: LayerStage) -> Made {
+        Made {
+            stage,
+            written: None,
+            key: None,
+        }
+    }
+}
+
 /// A layer that is written and has its name, but is not in the store yet.
 #[derive(Debug)]
 pub(super) struct Finished {
@@ -87,29 +108,42 @@ pub(super) struct Finished {
     pub verified: Verified,
 }
 
-/// Names what was written in `stage`. With `epoch` no file is younger than that.
+/// Names what was made. With `epoch` no file is younger than that.
 ///
 /// # Errors
 ///
 /// [`Error::Io`], [`Error::Layer`], [`Error::Store`].
-pub(super) fn finish(
-    stage: LayerStage,
-    owners: Owners,
-    epoch: Option<i64>,
-) -> Result<Finished, Error> {
-    if let Some(epoch) = epoch {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = stage.dir();
-        let fd = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
-        clamp(fd.as_fd(), OsStr::new("."), dir, epoch)?;
-    }
-    let written = layer::write(stage.dir(), owners, std::io::sink())?;
+pub(super) fn finish(made: Made, owners: Owners, epoch: Option<i64>) -> Result<Finished, Error> {
+    let Made { stage, written, .. } = made;
+    let written = match written {
+        Some(written) => {
+            debug_assert_eq!(written, read(&stage, owners)?, "the digest of a copy");
+            written
+        }
+        None => {
+            if let Some(epoch) = epoch {
+                clamp_all(stage.dir(), epoch)?;
+            }
+            read(&stage, owners)?
+        }
+    };
     let dir = stage.dir().to_owned();
     let verified = stage.finish(&written.diff_id, written.file_bytes)?;
     Ok(Finished {
         layer: Layer::made(written.diff_id, written.size, dir),
         verified,
     })
+}
+
+fn read(stage: &LayerStage, owners: Owners) -> Result<Written, Error> {
+    Ok(layer::write(stage.dir(), owners, std::io::sink())?)
+}
+
+/// Makes nothing in `dir` younger than `epoch`.
+fn clamp_all(dir: &Path, epoch: i64) -> Result<(), Error> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
+    clamp(fd.as_fd(), OsStr::new("."), dir, epoch)
 }
 
 /// Makes nothing in `name` (in the directory `at`) younger than `epoch`; `path` is for errors.

@@ -6,14 +6,12 @@ use std::io::Write;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Timespec;
-
 use super::error::{Error, failed};
 use super::ignore::Ignore;
 use super::image::{self, Built};
 use super::message::StageResult;
 use super::request::Request;
-use super::tree::{self, CopyOptions, Source, Target};
+use super::tree::{self, CopyOptions, Manner, Source, Target};
 use crate::container::Engine;
 use crate::content::Reference;
 use crate::image::layer::{self, Owners};
@@ -91,22 +89,22 @@ impl<'a> Product<'a> {
         std::fs::create_dir_all(dir).map_err(failed("create", dir))?;
         self.with_root(|root| {
             let source = Source::new(root, Ignore::default());
-            let mut target = Target::new(dir, None, self.owners)?;
             let options = CopyOptions {
                 owner: Some((0, 0)),
                 mode: None,
                 xattrs: true,
             };
-            let mut time = Timespec {
-                tv_sec: 0,
-                tv_nsec: 0,
-            };
             for selection in source.select("/")? {
                 let items = source.list(&selection, &Ignore::default())?;
-                time = (items.first()).map_or(time, |item| tree::implicit(item, &options).time);
-                tree::copy(&items, &mut target, Path::new(""), &options)?;
+                let Some(root) = items.first() else {
+                    continue;
+                };
+                let time = tree::implicit(root, &options).time;
+                let mut target = Target::new(dir, None, self.owners, time)?;
+                tree::copy(&items, &mut target, Path::new(""), &options, Manner::Copy)?;
+                target.finish()?;
             }
-            target.finish(time)
+            Ok(())
         })
     }
 

@@ -119,7 +119,7 @@ fn squash(
         })
     })
     .map_err(|error| Error::Invalid(format!("cannot squash the layers: {error}")))?;
-    let finished = layer::finish(stage, owners, request.epoch)?;
+    let finished = layer::finish(stage.into(), owners, request.epoch)?;
     let mut layer = finished.layer;
     lease.add(&layer.diff_id)?;
     store.publish_unsettled(vec![finished.verified])?;

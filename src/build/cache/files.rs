@@ -25,6 +25,9 @@ const MAX_FILES: usize = 1 << 20;
 /// Bytes of one entry: five numbers and a SHA-256.
 const ENTRY: usize = 5 * 8 + 32;
 
+/// Bytes read at once.
+const BUFFER: usize = 256 << 10;
+
 /// A file's change has to be this old to be remembered.
 const SETTLED: Duration = Duration::from_millis(1500);
 
@@ -64,6 +67,7 @@ pub(crate) struct FileHashes {
     /// Those of this build.
     fresh: HashMap<State, [u8; 32]>,
     loaded: bool,
+    buffer: Vec<u8>,
 }
 
 impl FileHashes {
@@ -74,6 +78,7 @@ impl FileHashes {
             known: HashMap::new(),
             fresh: HashMap::new(),
             loaded: false,
+            buffer: Vec::new(),
         }
     }
 
@@ -126,28 +131,44 @@ impl FileHashes {
         stat: &Stat,
         open: impl FnOnce() -> std::io::Result<OwnedFd>,
     ) -> std::io::Result<[u8; 32]> {
+        if let Some(hash) = self.known(stat) {
+            return Ok(hash);
+        }
+        let mut file = fs::File::from(open()?);
+        let mut hasher = ring::digest::Context::new(&ring::digest::SHA256);
+        self.buffer.resize(BUFFER, 0);
+        let mut hashed = 0;
+        loop {
+            let read = file.read(&mut self.buffer)?;
+            hasher.update(&self.buffer[..read]);
+            hashed += read as i64;
+            // Less than asked for is the end where that much was expected, too.
+            if read == 0 || (read < BUFFER && hashed == stat.st_size) {
+                break;
+            }
+        }
+        let hash = hasher.finish().as_ref().try_into().unwrap_or_default();
+        self.note(now, stat, hash);
+        Ok(hash)
+    }
+
+    /// Returns the hash of a file, if it is remembered.
+    pub(crate) fn known(&mut self, stat: &Stat) -> Option<[u8; 32]> {
         if !self.loaded {
             self.load();
         }
         let state = State::of(stat);
-        if let Some(hash) = self.fresh.get(&state).or_else(|| self.known.get(&state)) {
-            return Ok(*hash);
-        }
-        let mut file = fs::File::from(open()?);
-        let mut hasher = ring::digest::Context::new(&ring::digest::SHA256);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
-            }
-        }
-        let hash: [u8; 32] = hasher.finish().as_ref().try_into().unwrap_or_default();
+        let hash = (self.fresh.get(&state)).or_else(|| self.known.get(&state));
+        hash.copied()
+    }
+
+    /// Remembers the hash of a file that has been read since `begun`, unless it was changed just then.
+    pub(crate) fn note(&mut self, begun: SystemTime, stat: &Stat, hash: [u8; 32]) {
+        let state = State::of(stat);
         let settled = UNIX_EPOCH + Duration::from_nanos(state.changed.max(0) as u64) + SETTLED;
-        if now > settled {
+        if begun > settled {
             self.fresh.insert(state, hash);
         }
-        Ok(hash)
     }
 
     /// Writes what this build found out.

@@ -17,7 +17,7 @@ use super::dockerfile::words::Expander;
 use super::dockerfile::{Node, Problem, parse};
 use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
-use super::layer::{self, Layer};
+use super::layer::{self, Layer, Made};
 use super::message::{self, Inherited, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
 use super::request::{NamedContext, Request};
@@ -30,7 +30,7 @@ use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
 use crate::rootfs::Stack;
-use crate::store::{LayerStage, Lease, ScratchDir, Verified};
+use crate::store::{Lease, ScratchDir, Verified};
 
 /// What a stage is built from.
 pub(super) struct Task<'a> {
@@ -94,9 +94,9 @@ pub(super) struct Worker<'a> {
 /// What a step has come to.
 pub(super) enum Outcome {
     /// A layer written just now.
-    Layer(LayerStage),
+    Layer(Made),
     /// The same, of something that is no longer what the step's key says.
-    Unrepeatable(LayerStage),
+    Unrepeatable(Made),
     /// Nothing that an image would have to hold.
     Nothing,
 }
@@ -301,20 +301,17 @@ impl<'a> Worker<'a> {
                 let prepared = steps::run::prepare(self, run);
                 let prepared = self.or_failed(node, prepared)?;
                 let cacheable = prepared.is_cacheable;
-                return self.layer(
-                    node,
-                    description,
-                    cacheable,
-                    &prepared.key.clone(),
-                    |worker| steps::run::execute(worker, prepared),
-                );
+                let key = Some(prepared.key.clone());
+                return self.layer(node, description, cacheable, key, |worker| {
+                    steps::run::execute(worker, prepared)
+                });
             }
             Instruction::Copy(copy) => {
                 self.step.step += 1;
                 let prepared = steps::copy::prepare(self, copy);
                 let prepared = self.or_failed(node, prepared)?;
-                let key = prepared.key.clone();
-                return self.layer(node, node.text.clone(), true, &key, |worker| {
+                let key = prepared.key().cloned();
+                return self.layer(node, node.text.clone(), true, key, |worker| {
                     steps::copy::execute(worker, prepared)
                 });
             }
@@ -322,8 +319,8 @@ impl<'a> Worker<'a> {
                 self.step.step += 1;
                 self.apply(node, &instruction)?;
                 let line = config::history_line(node, &instruction, &self.image);
-                let key = steps::workdir::key(self);
-                return self.layer(node, line, true, &key, steps::workdir::execute);
+                let key = Some(steps::workdir::key(self));
+                return self.layer(node, line, true, key, steps::workdir::execute);
             }
             _ => {}
         }
@@ -350,13 +347,18 @@ impl<'a> Worker<'a> {
         prepared
     }
 
-    /// Carries out a step that makes a layer, unless the cache has it.
+    /// Returns whether the stage's steps may be found in the cache.
+    pub(super) fn asks_cache(&self) -> bool {
+        self.request.cache.allows(&self.stage.label)
+    }
+
+    /// Carries out a step that makes a layer, unless the cache has it. Without a `key` it is not asked.
     fn layer(
         &mut self,
         node: &Node,
         description: String,
         cacheable: bool,
-        key: &Digest,
+        mut key: Option<Digest>,
         work: impl FnOnce(&mut Self) -> Result<Outcome, Error>,
     ) -> Result<(), Error> {
         if self.layers.len() >= MAX_LAYERS {
@@ -367,8 +369,11 @@ impl<'a> Worker<'a> {
         let step = self.step;
         self.send(Event::Started { step, name })?;
         let store = &self.engine.store;
-        let may_use = cacheable && self.request.cache.allows(&self.stage.label);
-        if may_use && let Some(record) = self.find_result(key)? {
+        if cacheable
+            && self.asks_cache()
+            && let Some(key) = &key
+            && let Some(record) = self.find_result(key)?
+        {
             let Some(diff_id) = &record.diff_id else {
                 self.send(Event::Cached { step })?;
                 return self.remember(description, Some((false, record.created)));
@@ -384,6 +389,9 @@ impl<'a> Worker<'a> {
             }
         }
         let outcome = work(self);
+        if let Ok(Outcome::Layer(made)) = &outcome {
+            key = made.key.clone().or(key);
+        }
         let cacheable = cacheable && !matches!(outcome, Ok(Outcome::Unrepeatable(_)));
         let outcome = outcome.and_then(|outcome| self.finish(outcome));
         let error = outcome.as_ref().err().map(|error| words(error));
@@ -400,10 +408,10 @@ impl<'a> Worker<'a> {
         let made = layer.is_some();
         self.layers.extend(layer);
         self.publish()?;
-        if cacheable {
+        if cacheable && let Some(key) = key {
             // A record whose layer never gets its name is found to be void.
-            Records::new(&self.engine.store).put(key, &record)?;
-            self.used.keys.push(key.clone());
+            Records::new(&self.engine.store).put(&key, &record)?;
+            self.used.keys.push(key);
         }
         self.remember(description, Some((made, created)))
     }
@@ -429,10 +437,10 @@ impl<'a> Worker<'a> {
     }
 
     fn finish(&mut self, outcome: Outcome) -> Result<Option<Layer>, Error> {
-        let (Outcome::Layer(stage) | Outcome::Unrepeatable(stage)) = outcome else {
+        let (Outcome::Layer(made) | Outcome::Unrepeatable(made)) = outcome else {
             return Ok(None);
         };
-        let finished = layer::finish(stage, self.owners, self.request.epoch)?;
+        let finished = layer::finish(made, self.owners, self.request.epoch)?;
         self.lease(&finished.layer.diff_id)?;
         self.unpublished.push(finished.verified);
         Ok(Some(finished.layer))

@@ -11,7 +11,7 @@ use crate::build::error::{Error, failed, refused};
 use crate::build::ignore::Ignore;
 use crate::build::inflate::Inflate;
 use crate::build::stage::Worker;
-use crate::build::tree::{self, CopyOptions, Item, Source, Target};
+use crate::build::tree::{self, CopyOptions, Item, Manner, Source, Target};
 use crate::content::limits;
 use crate::image::layer::{self, UnpackOptions};
 
@@ -97,7 +97,11 @@ pub(crate) fn unpack(
     };
     for selection in source.select("/")? {
         let items = source.list(&selection, &Ignore::default())?;
-        tree::copy(&items, target, destination, &options)?;
+        let manner = match options.owner.is_none() && options.mode.is_none() {
+            true => Manner::Move,
+            false => Manner::Copy,
+        };
+        tree::copy(&items, target, destination, &options, manner)?;
     }
     Ok(())
 }

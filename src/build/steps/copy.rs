@@ -8,29 +8,46 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::Timespec;
 
-use crate::build::cache::Key;
+use crate::build::cache::{FileHashes, Key};
 use crate::build::config::absolute;
 use crate::build::dockerfile::instruction::Copy;
 use crate::build::error::{Error, failed};
 use crate::build::ignore::Ignore;
+use crate::build::layer::Made;
 use crate::build::mode::FileMode;
 use crate::build::remote::Remote;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::steps::archive;
 use crate::build::steps::remote::Planned;
-use crate::build::tree::{self, CopyOptions, Item, Source, Target};
+use crate::build::tree::{self, CopyOptions, Item, Manner, Source, Target};
 use crate::container;
 use crate::content::Digest;
 
 /// A copy that is known well enough to ask the cache.
 pub(crate) struct Prepared {
-    /// What it depends on.
-    pub key: Digest,
+    key: StepKey,
     sources: Vec<Prepare>,
     options: CopyOptions,
     /// Absolute, with a slash at the end where it has to be a directory.
     destination: String,
     link: bool,
+}
+
+/// What a copy depends on.
+enum StepKey {
+    Complete(Digest),
+    /// Lacks the sources. Where the cache is not asked they are not read before they are copied.
+    WithoutSources(Key),
+}
+
+impl Prepared {
+    /// Returns what the cache knows it by, if that is known yet.
+    pub(crate) fn key(&self) -> Option<&Digest> {
+        match &self.key {
+            StepKey::Complete(key) => Some(key),
+            StepKey::WithoutSources(_) => None,
+        }
+    }
 }
 
 /// What one source means.
@@ -48,6 +65,38 @@ enum Files {
     Here(Vec<Item>),
     /// What is fetched where the cache has nothing; unpacked where the flag says so.
     Remote { planned: Planned, unpack: bool },
+    /// Files that have been fetched.
+    Fetched(Vec<Item>),
+}
+
+impl Prepare {
+    /// Returns the files, as far as they are here.
+    fn items(&self) -> &[Item] {
+        match &self.files {
+            Files::Here(items) | Files::Fetched(items) => items,
+            Files::Remote { .. } => &[],
+        }
+    }
+
+    /// Adds what it is to `key`. What is fetched has been added when that was planned.
+    fn add_to(
+        &self,
+        key: &mut Key,
+        hashes: &mut FileHashes,
+        options: &CopyOptions,
+    ) -> Result<(), Error> {
+        let name = self.name.as_deref().unwrap_or(Path::new(""));
+        key.field("source", name.as_os_str().as_encoded_bytes());
+        let Files::Here(items) = &self.files else {
+            key.field("archive", [0]);
+            return Ok(());
+        };
+        key.field("archive", [u8::from(self.is_archive)]);
+        for item in items {
+            item.add_to(key, hashes, options.owner.is_none())?;
+        }
+        Ok(())
+    }
 }
 
 /// Finds out what is copied.
@@ -103,19 +152,17 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
             copy.destination
         )));
     }
-    for source in &sources {
-        let name = source.name.as_deref().unwrap_or(Path::new(""));
-        key.field("source", name.as_os_str().as_encoded_bytes());
-        key.field("archive", [u8::from(source.is_archive)]);
-        let Files::Here(items) = &source.files else {
-            continue;
-        };
-        for item in items {
-            item.add_to(&mut key, &mut worker.hashes, options.owner.is_none())?;
+    let key = match worker.asks_cache() {
+        true => {
+            for source in &sources {
+                source.add_to(&mut key, &mut worker.hashes, &options)?;
+            }
+            StepKey::Complete(key.finish())
         }
-    }
+        false => StepKey::WithoutSources(key),
+    };
     Ok(Prepared {
-        key: key.finish(),
+        key,
         sources,
         options,
         destination,
@@ -271,61 +318,74 @@ fn below_pivot(pattern: &str, path: &Path) -> PathBuf {
     path.components().skip(count).collect()
 }
 
-/// One source, here.
-struct Ready {
-    items: Vec<Item>,
-    name: Option<PathBuf>,
-    is_dir: bool,
-    is_archive: bool,
-}
-
 /// Carries it out.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] where something is in the way; [`Error::Io`]; [`Error::Remote`].
 pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Outcome, Error> {
+    let Prepared {
+        key,
+        mut sources,
+        options,
+        destination,
+        link,
+    } = prepared;
     let mut as_planned = true;
-    let mut sources = Vec::new();
-    for source in prepared.sources {
-        let (items, is_archive) = match source.files {
-            Files::Here(items) => (items, source.is_archive),
+    for source in &mut sources {
+        source.files = match std::mem::replace(&mut source.files, Files::Fetched(Vec::new())) {
             Files::Remote { planned, unpack } => {
                 let fetched = planned.fetch(worker)?;
                 as_planned &= fetched.as_planned;
-                let is_archive = unpack && archive::is_archive(worker, &fetched.items)?;
-                (fetched.items, is_archive)
+                source.is_archive = unpack && archive::is_archive(worker, &fetched.items)?;
+                Files::Fetched(fetched.items)
             }
+            files => files,
         };
-        sources.push(Ready {
-            items,
-            name: source.name,
-            is_dir: source.is_dir,
-            is_archive,
-        });
     }
-    let lower = match prepared.link {
+    let lower = match link {
         true => None,
         false => worker.lower()?,
     };
+    let first = sources.first().and_then(|source| source.items().first());
+    // What directories get that nobody describes.
+    let implicit = first.map(|item| tree::implicit(item, &options));
+    let time = implicit.map_or(Timespec::default(), |implicit| implicit.time);
     let stage = worker.engine.store.stage_layer()?;
-    let mut target = Target::new(stage.dir(), lower, worker.owners)?;
+    let mut target = Target::new(stage.dir(), lower, worker.owners, time)?
+        .as_layer(worker.owners, worker.request.epoch);
     let destination = Destination {
-        path: target.resolve(Path::new(&prepared.destination))?,
-        is_dir: prepared.destination.ends_with('/'),
+        path: target.resolve(Path::new(&destination))?,
+        is_dir: destination.ends_with('/'),
     };
-    let time = put(
-        worker,
-        &sources,
-        &mut target,
-        &destination,
-        &prepared.options,
-    )?;
+    if let Some(implicit) = implicit
+        && destination.is_dir
+        && !destination.path.as_os_str().is_empty()
+    {
+        target.ensure_directory(&destination.path, implicit)?;
+    }
+    let hash = matches!(key, StepKey::WithoutSources(_));
+    for source in &sources {
+        put(worker, source, &mut target, &destination, &options, hash)?;
+    }
     as_planned &= target.is_as_listed();
-    target.finish(time)?;
+    let key = match key {
+        StepKey::Complete(key) => key,
+        StepKey::WithoutSources(mut key) => {
+            for source in &sources {
+                source.add_to(&mut key, &mut worker.hashes, &options)?;
+            }
+            key.finish()
+        }
+    };
+    let made = Made {
+        written: target.finish()?,
+        stage,
+        key: Some(key),
+    };
     Ok(match as_planned {
-        true => Outcome::Layer(stage),
-        false => Outcome::Unrepeatable(stage),
+        true => Outcome::Layer(made),
+        false => Outcome::Unrepeatable(made),
     })
 }
 
@@ -336,40 +396,30 @@ struct Destination {
     is_dir: bool,
 }
 
-/// Puts the sources where they belong, and returns the time of what nobody describes.
+/// Puts a source where it belongs; with `hash` it is hashed on the way.
 fn put(
-    worker: &Worker<'_>,
-    sources: &[Ready],
+    worker: &mut Worker<'_>,
+    source: &Prepare,
     target: &mut Target,
     destination: &Destination,
     options: &CopyOptions,
-) -> Result<Timespec, Error> {
-    let mut time = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    hash: bool,
+) -> Result<(), Error> {
     let Destination { path, is_dir } = destination;
-    if let Some(item) = sources.first().and_then(|source| source.items.first()) {
-        let implicit = tree::implicit(item, options);
-        time = implicit.time;
-        if *is_dir && !path.as_os_str().is_empty() {
-            target.ensure_directory(path, implicit)?;
-        }
+    if source.is_archive {
+        return archive::unpack(worker, source.items(), target, path, options);
     }
-    for source in sources {
-        if source.is_archive {
-            archive::unpack(worker, &source.items, target, path, options)?;
-            continue;
-        }
-        let into_directory = *is_dir
-            || target.find(path)?.is_some_and(|stat| {
-                rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
-            });
-        let place = match &source.name {
-            Some(name) if into_directory || source.is_dir => path.join(name),
-            _ => path.clone(),
-        };
-        tree::copy(&source.items, target, &place, options)?;
-    }
-    Ok(time)
+    let into_directory = *is_dir
+        || target.find(path)?.is_some_and(|stat| {
+            rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
+        });
+    let place = match &source.name {
+        Some(name) if into_directory || source.is_dir => path.join(name),
+        _ => path.clone(),
+    };
+    let manner = match hash {
+        true => Manner::CopyAndHash(&mut worker.hashes),
+        false => Manner::Copy,
+    };
+    tree::copy(source.items(), target, &place, options, manner)
 }

@@ -18,7 +18,7 @@ use crate::build::error::{Error, failed, refused};
 use crate::build::event::Event;
 use crate::build::ignore::Ignore;
 use crate::build::stage::Worker;
-use crate::build::tree::{self, CopyOptions, Item, Target};
+use crate::build::tree::{self, CopyOptions, Item, Manner, Target};
 use crate::image::layer::{OwnerWriter, Owners};
 
 /// A mount that is known well enough to ask the cache.
@@ -386,10 +386,17 @@ fn copy_into(owners: Owners, from: &Files, place: &Path) -> Result<bool, Error> 
         FileType::Directory => "",
         _ => "file",
     };
-    let mut files = Target::new(place, None, owners)?;
-    tree::copy(&from.items, &mut files, Path::new(to), &options)?;
+    let time = tree::implicit(first, &options).time;
+    let mut files = Target::new(place, None, owners, time)?;
+    tree::copy(
+        &from.items,
+        &mut files,
+        Path::new(to),
+        &options,
+        Manner::Copy,
+    )?;
     let is_as_listed = files.is_as_listed();
-    files.finish(tree::implicit(first, &options).time)?;
+    files.finish()?;
     if first.kind() == FileType::Directory {
         // COPY takes what is in a directory; a mount shows the directory itself.
         let owner = options.owner.unwrap_or_else(|| first.owner());

@@ -19,6 +19,7 @@ use crate::build::config;
 use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
 use crate::build::error::{Error, failed};
 use crate::build::event::Event;
+use crate::build::layer::Made;
 use crate::build::leftovers;
 use crate::build::request::Isolation;
 use crate::build::stage::{Outcome, Worker};
@@ -255,9 +256,10 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         return Err(Error::ExitCode { command, code });
     }
     worker.stack.end(stage.dir())?;
+    let made = Made::from(stage);
     Ok(match as_planned {
-        true => Outcome::Layer(stage),
-        false => Outcome::Unrepeatable(stage),
+        true => Outcome::Layer(made),
+        false => Outcome::Unrepeatable(made),
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::Timespec;
 
 use crate::build::error::Error;
+use crate::build::layer::Made;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::tree::{Implicit, Target};
 use crate::container;
@@ -33,7 +34,8 @@ pub(crate) fn key(worker: &Worker<'_>) -> Digest {
 pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
     let lower = worker.lower()?;
     let stage = worker.engine.store.stage_layer()?;
-    let mut target = Target::new(stage.dir(), lower, worker.owners)?;
+    let mut target = Target::new(stage.dir(), lower, worker.owners, TIME)?
+        .as_layer(worker.owners, worker.request.epoch);
     let path = target.resolve(Path::new(&worker.image.config.working_dir))?;
     // As Docker: it exists already more often than not, and then there is no layer.
     if path.as_os_str().is_empty() || target.find(&path)?.is_some() {
@@ -55,6 +57,10 @@ pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
         time: TIME,
     };
     target.ensure_directory(&path, implicit)?;
-    target.finish(TIME)?;
-    Ok(Outcome::Layer(stage))
+    let written = target.finish()?;
+    Ok(Outcome::Layer(Made {
+        stage,
+        written,
+        key: None,
+    }))
 }

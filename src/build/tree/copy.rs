@@ -1,16 +1,17 @@
 //! Files of a source into a target.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, XattrFlags};
+use ring::digest::{Context, SHA256};
+use rustix::fs::{AtFlags, FileType, Mode, Timespec, XattrFlags};
 use rustix::io::Errno;
 
 use super::source::Item;
-use super::target::{Directory, Implicit, Target, name_of};
+use super::target::{Directory, Implicit, Made, Target, name_of};
+use crate::build::cache::FileHashes;
 use crate::build::error::{Error, failed, refused};
 use crate::build::mode::FileMode;
 use crate::image::layer::memory::{self, Memory};
@@ -30,6 +31,18 @@ pub(crate) struct CopyOptions {
     pub xattrs: bool,
 }
 
+/// How the files come there.
+#[derive(Debug)]
+pub(crate) enum Manner<'a> {
+    /// As copies.
+    Copy,
+    /// The same; what is read for it is hashed as well.
+    CopyAndHash(&'a mut FileHashes),
+    /// As they are, without owners and modes from `options`: nobody needs the source any more, which is of the same
+    /// filesystem.
+    Move,
+}
+
 /// Copies `items`, as [`super::Source::list`] lists them, to the resolved path `place`. What the first one is decides whether
 /// `place` is a directory.
 ///
@@ -41,10 +54,12 @@ pub(crate) fn copy(
     target: &mut Target,
     place: &Path,
     options: &CopyOptions,
+    manner: Manner<'_>,
 ) -> Result<(), Error> {
     let mut copier = Copier {
         target,
         options,
+        manner,
         links: HashMap::new(),
         reflinks: true,
         buffer: Vec::new(),
@@ -73,9 +88,18 @@ pub(crate) fn implicit(item: &Item, options: &CopyOptions) -> Implicit {
     }
 }
 
+/// What is known of a file's content once it is copied.
+#[derive(Default)]
+struct Content {
+    /// So many bytes, all of them in the buffer.
+    in_buffer: Option<usize>,
+    hash: Option<[u8; 32]>,
+}
+
 struct Copier<'a> {
     target: &'a mut Target,
     options: &'a CopyOptions,
+    manner: Manner<'a>,
     /// Files with several names: device and inode → where the first of them went.
     links: HashMap<(u64, u64), PathBuf>,
     /// The filesystem may have them.
@@ -91,9 +115,14 @@ impl Copier<'_> {
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         let parent = self.target.directory(parent, implicit)?;
+        if matches!(self.manner, Manner::Move) {
+            return self.take(item, path, &parent);
+        }
+        if item.kind() == FileType::RegularFile {
+            return self.file(item, path, &parent);
+        }
         self.target.clear(&parent, path)?;
         match item.kind() {
-            FileType::RegularFile => self.file(item, path, &parent),
             FileType::Symlink => self.link(item, path, &parent),
             _ => self.special(item, path, &parent),
         }
@@ -121,51 +150,95 @@ impl Copier<'_> {
         let (uid, gid) = self.owner(item);
         (self.target.owners.set(directory.as_fd(), uid, gid))
             .map_err(failed("change the owner of", path))?;
-        self.xattrs(item, &source, directory.as_fd(), path)?;
+        if self.options.xattrs {
+            self.xattrs(item, &source, directory.as_fd(), path)?;
+        }
         let mode = self.mode(item);
         rustix::fs::fchmod(&*directory, Mode::from_raw_mode(mode))
             .map_err(refused("change", path))?;
-        self.target.set_times(path, &item.stat);
-        Ok(())
+        self.target.set_time(path, time_of(item));
+        self.target.show_directory(path, &directory)
+    }
+
+    fn take(&mut self, item: &Item, path: &Path, parent: &Directory) -> Result<(), Error> {
+        self.target.clear(parent, path)?;
+        let name = name_of(path);
+        (item.move_to(parent.fd.as_fd(), &name)).map_err(refused("create", path))?;
+        let (time, times) = (time_of(item), self.target.times(time_of(item)));
+        if times.last_modification != time {
+            rustix::fs::utimensat(&*parent.fd, &name, &times, AtFlags::SYMLINK_NOFOLLOW)
+                .map_err(refused("set the times of", path))?;
+        }
+        self.target.show(parent, path, Made::Other)
     }
 
     fn file(&mut self, item: &Item, path: &Path, parent: &Directory) -> Result<(), Error> {
-        let name = name_of(path);
         let identity = (item.stat.st_dev, item.stat.st_ino);
         if item.stat.st_nlink > 1 {
             if let Some(first) = self.links.get(&identity) {
-                return self.target.hard_link(first, parent, &name, path);
+                self.target.clear(parent, path)?;
+                return self.target.hard_link(first, parent, path);
             }
             self.links.insert(identity, path.to_owned());
         }
         let source = item.open().map_err(refused("open", &item.place))?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&*parent.fd, &name, flags, Mode::from_raw_mode(0o600))
-            .map_err(refused("create", path))?;
+        let mode = self.mode(item);
+        let file = self.target.create_file(parent, path, mode)?;
         let (uid, gid) = self.owner(item);
         (self.target.owners.set(file.as_fd(), uid, gid))
             .map_err(failed("change the owner of", path))?;
-        self.content(item, &source, &file, path)?;
-        self.target.note_source(item, source.as_fd());
-        self.xattrs(item, &source, file.as_fd(), path)?;
-        if let Some(memory) = item.memory()
-            && memory.device.is_some()
-        {
-            let memory = Memory {
-                uid: uid.into(),
-                gid: gid.into(),
-                ..memory
-            };
-            memory::remember(
-                &memory::path_of("/proc", file.as_fd()),
-                item.kind(),
-                &memory,
-            )
-            .map_err(refused("set the attributes of", path))?;
+        let begun = SystemTime::now();
+        let content = self.content(item, &source, &file, path)?;
+        let is_as_listed = self.target.note_source(item, source.as_fd());
+        if let Some(hash) = content.hash {
+            let _ = item.copied.set(hash);
+            if is_as_listed && let Manner::CopyAndHash(hashes) = &mut self.manner {
+                hashes.note(begun, &item.stat, hash);
+            }
         }
-        let mode = self.mode(item);
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(refused("change", path))?;
-        rustix::fs::futimens(&file, &times(item)).map_err(refused("set the times of", path))
+        if self.options.xattrs {
+            self.xattrs(item, &source, file.as_fd(), path)?;
+            self.device(item, &file, path, (uid, gid))?;
+        }
+        let times = self.target.times(time_of(item));
+        rustix::fs::futimens(&file, &times).map_err(refused("set the times of", path))?;
+        let mut made = rustix::fs::fstat(&file).map_err(refused("read", path))?;
+        // Most files have it from the start; a umask, a new owner or what was written may have taken some of it.
+        if made.st_mode & 0o7777 != mode {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))
+                .map_err(refused("change", path))?;
+            made.st_mode = made.st_mode & !0o7777 | mode;
+        }
+        let made = Made::File {
+            fd: &file,
+            stat: &made,
+            content: content.in_buffer.map(|bytes| &self.buffer[..bytes]),
+        };
+        self.target.show(parent, path, made)
+    }
+
+    /// Has a file stand for the device that its source stands for.
+    fn device(
+        &self,
+        item: &Item,
+        file: &OwnedFd,
+        path: &Path,
+        (uid, gid): (u32, u32),
+    ) -> Result<(), Error> {
+        let Some(memory) = item.memory().filter(|memory| memory.device.is_some()) else {
+            return Ok(());
+        };
+        let memory = Memory {
+            uid: uid.into(),
+            gid: gid.into(),
+            ..memory
+        };
+        memory::remember(
+            &memory::path_of("/proc", file.as_fd()),
+            item.kind(),
+            &memory,
+        )
+        .map_err(refused("set the attributes of", path))
     }
 
     /// Shares the blocks where the filesystem can, else copies the bytes.
@@ -175,30 +248,34 @@ impl Copier<'_> {
         source: &OwnedFd,
         file: &OwnedFd,
         path: &Path,
-    ) -> Result<(), Error> {
-        if item.stat.st_size == 0 {
-            return Ok(());
-        }
-        if self.reflinks {
+    ) -> Result<Content, Error> {
+        if self.reflinks && item.stat.st_size > 0 {
             match rustix::fs::ioctl_ficlone(file, source) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Content::default()),
                 Err(_) => self.reflinks = false,
             }
         }
+        let is_unknown = match &mut self.manner {
+            Manner::CopyAndHash(hashes) => hashes.known(&item.stat).is_none(),
+            Manner::Copy | Manner::Move => false,
+        };
+        let mut hash = is_unknown.then(|| Context::new(&SHA256));
         self.buffer.resize(BUFFER, 0);
-        let mut reader = File::from(source.try_clone().map_err(failed("read", &item.place))?);
-        let mut writer = File::from(file.try_clone().map_err(failed("write", path))?);
+        let mut copied = 0;
         loop {
-            let read = match reader.read(&mut self.buffer) {
-                Ok(0) => return Ok(()),
-                Ok(read) => read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed("read", &item.place)(error)),
-            };
-            (writer.write_all(&self.buffer[..read])).map_err(failed("write", path))?;
-            // A short read of a regular file is its end.
-            if read < BUFFER && item.stat.st_size <= BUFFER as i64 {
-                return Ok(());
+            let read = read_some(source, &mut self.buffer).map_err(refused("read", &item.place))?;
+            let bytes = &self.buffer[..read];
+            write_all(file, bytes).map_err(refused("write", path))?;
+            if let Some(hash) = &mut hash {
+                hash.update(bytes);
+            }
+            copied += read;
+            // Less than asked for is the end where that much was expected, too.
+            if read == 0 || (read < BUFFER && copied as i64 == item.stat.st_size) {
+                return Ok(Content {
+                    in_buffer: (copied == read).then_some(read),
+                    hash: hash.and_then(|hash| hash.finish().as_ref().try_into().ok()),
+                });
             }
         }
     }
@@ -232,13 +309,15 @@ impl Copier<'_> {
         parent: &Directory,
     ) -> Result<(), Error> {
         let name = name_of(path);
-        rustix::fs::utimensat(&*parent.fd, &name, &times(item), AtFlags::SYMLINK_NOFOLLOW)
+        let times = self.target.times(time_of(item));
+        rustix::fs::utimensat(&*parent.fd, &name, &times, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(refused("set the times of", path))?;
         let (uid, gid) = self.owner(item);
         let place = path.as_os_str().as_encoded_bytes();
         (self.target.owners)
             .set_special(parent.fd.as_fd(), &name, place, uid, gid)
-            .map_err(failed("change the owner of", path))
+            .map_err(failed("change the owner of", path))?;
+        self.target.show(parent, path, Made::Other)
     }
 
     fn owner(&self, item: &Item) -> (u32, u32) {
@@ -260,9 +339,6 @@ impl Copier<'_> {
         to: BorrowedFd<'_>,
         path: &Path,
     ) -> Result<(), Error> {
-        if !self.options.xattrs {
-            return Ok(());
-        }
         let list =
             (item.xattrs(source.as_fd())).map_err(refused("read the attributes of", path))?;
         for (name, value) in list {
@@ -278,6 +354,19 @@ impl Copier<'_> {
     }
 }
 
+/// Reads into `buffer`; 0 at the end.
+fn read_some(fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut *buffer))
+}
+
+fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
 fn time_of(item: &Item) -> Timespec {
     Timespec {
         tv_sec: item.stat.st_mtime,
@@ -285,21 +374,15 @@ fn time_of(item: &Item) -> Timespec {
     }
 }
 
-fn times(item: &Item) -> Timestamps {
-    Timestamps {
-        last_access: time_of(item),
-        last_modification: time_of(item),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
     use crate::build::ignore::Ignore;
     use crate::build::tree::Source;
-    use crate::image::layer::Owners;
+    use crate::image::layer::{self, Owners, Written};
 
     #[test]
     fn a_source_that_changes_is_noticed() {
@@ -319,8 +402,8 @@ mod tests {
             change();
             let to = dir.path().join(name);
             fs::create_dir(&to).unwrap();
-            let mut target = Target::new(&to, None, Owners::Single).unwrap();
-            copy(&items, &mut target, Path::new(""), &options).unwrap();
+            let mut target = Target::new(&to, None, Owners::Single, Timespec::default()).unwrap();
+            copy(&items, &mut target, Path::new(""), &options, Manner::Copy).unwrap();
             target.is_as_listed()
         };
         assert!(as_listed("same", &|| {}));
@@ -333,5 +416,75 @@ mod tests {
             fs::set_permissions(from.join("g"), mode).unwrap();
             fs::rename(from.join("g"), from.join("f")).unwrap();
         }));
+    }
+
+    /// Copies directories one after the other into a new layer; returns what its digest has come to on the way, and what
+    /// the layer is when it is read.
+    fn digests(sources: &[(&Path, &str)], epoch: Option<i64>) -> (Option<Written>, Written) {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("diff");
+        fs::create_dir(&to).unwrap();
+        let time = Timespec {
+            tv_sec: 1_000_000_000,
+            tv_nsec: 5,
+        };
+        let target = Target::new(&to, None, Owners::Single, time).unwrap();
+        let mut target = target.as_layer(Owners::Single, epoch);
+        for (from, place) in sources {
+            let source = Source::directory(from, Ignore::default()).unwrap();
+            let selection = source.select("/").unwrap().remove(0);
+            let items = source.list(&selection, &Ignore::default()).unwrap();
+            let options = CopyOptions {
+                owner: Some((0, 0)),
+                mode: None,
+                xattrs: false,
+            };
+            copy(
+                &items,
+                &mut target,
+                Path::new(place),
+                &options,
+                Manner::Copy,
+            )
+            .unwrap();
+        }
+        let on_the_way = target.finish().unwrap();
+        let written = layer::write(&to, Owners::Single, std::io::sink()).unwrap();
+        (on_the_way, written)
+    }
+
+    #[test]
+    fn the_digest_computed_on_the_way_is_that_of_the_layer() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path();
+        for directory in ["a", "a/b", "a-b", "empty"] {
+            fs::create_dir(from.join(directory)).unwrap();
+        }
+        for (name, size) in [
+            ("a/b/x", 5),
+            ("a.txt", 0),
+            ("a-b/long", 3 * BUFFER + 7),
+            ("z", BUFFER),
+        ] {
+            fs::write(from.join(name), vec![b'x'; size]).unwrap();
+        }
+        fs::set_permissions(from.join("a/b/x"), fs::Permissions::from_mode(0o4751)).unwrap();
+        fs::hard_link(from.join("z"), from.join("a/first")).unwrap();
+        std::os::unix::fs::symlink("nowhere", from.join("link")).unwrap();
+        for epoch in [None, Some(77)] {
+            let (on_the_way, written) = digests(&[(from, "usr/share")], epoch);
+            assert_eq!(on_the_way.unwrap(), written);
+        }
+        // In order, and not.
+        let sources = [(from, "1"), (from, "2")];
+        let (on_the_way, written) = digests(&sources, None);
+        assert_eq!(on_the_way.unwrap(), written);
+        for places in [["2", "1"], ["1", "1"]] {
+            let sources = [(from, places[0]), (from, places[1])];
+            assert_eq!(digests(&sources, None).0, None);
+        }
+        // What says in the tar that something is deleted.
+        fs::write(from.join(".wh.a"), "").unwrap();
+        assert_eq!(digests(&[(from, "1")], None).0, None);
     }
 }

@@ -13,6 +13,6 @@ mod source;
 mod target;
 
 pub(crate) use copy::implicit;
-pub(super) use copy::{CopyOptions, copy};
+pub(super) use copy::{CopyOptions, Manner, copy};
 pub(super) use source::{Item, Source};
 pub(super) use target::{Implicit, Target};

@@ -4,7 +4,8 @@
 //! symbolic link leads out. The last component of a source is followed if it is a link, as BuildKit does; links further
 //! down are copied as links.
 
-use std::ffi::{OsStr, OsString};
+use std::cell::OnceCell;
+use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -60,6 +61,10 @@ pub(crate) struct Item {
     pub place: PathBuf,
     /// What it is.
     pub stat: Stat,
+    /// What it remembers, once that was asked for.
+    memory: OnceCell<Option<Memory>>,
+    /// SHA-256 of what was copied from it, where that was computed.
+    pub(super) copied: OnceCell<[u8; 32]>,
 }
 
 impl Selection {
@@ -232,6 +237,8 @@ impl Source {
             below: PathBuf::new(),
             place: PathBuf::new(),
             stat: selection.stat,
+            memory: OnceCell::new(),
+            copied: OnceCell::new(),
         }];
         if selection.is_dir() {
             let mut walk = Walk {
@@ -290,6 +297,8 @@ impl Walk<'_> {
                 below: place.clone(),
                 place: place.clone(),
                 stat,
+                memory: OnceCell::new(),
+                copied: OnceCell::new(),
             });
             if is_dir {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -332,8 +341,36 @@ impl Item {
         )
     }
 
+    /// Moves it, which is not the base itself, into another directory of the filesystem.
+    ///
+    /// # Errors
+    ///
+    /// Those of `openat2(2)` and `renameat(2)`.
+    pub(super) fn move_to(&self, to: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+        let Some(parent) = self
+            .below
+            .parent()
+            .filter(|path| !path.as_os_str().is_empty())
+        else {
+            return rustix::fs::renameat(&*self.base, &self.below, to, name);
+        };
+        let parent = rustix::fs::openat2(
+            &*self.base,
+            parent,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+        )?;
+        let from = self.below.file_name().unwrap_or_default();
+        rustix::fs::renameat(parent, from, to, name)
+    }
+
     /// Returns what it remembers: an owner that it could not be given, a device that it stands for.
     pub(crate) fn memory(&self) -> Option<Memory> {
+        *self.memory.get_or_init(|| self.recall())
+    }
+
+    fn recall(&self) -> Option<Memory> {
         // By descriptor: the base itself has no name below it.
         let opened = match self.below.as_os_str().is_empty() {
             true => None,
@@ -414,9 +451,12 @@ impl Item {
         }
         match self.kind() {
             FileType::RegularFile => {
-                let hash = hashes
-                    .hash(&self.stat, || Ok(self.open()?))
-                    .map_err(|error| crate::build::error::failed("read", &self.place)(error))?;
+                let hash = match self.copied.get() {
+                    Some(hash) => *hash,
+                    None => hashes
+                        .hash(&self.stat, || Ok(self.open()?))
+                        .map_err(|error| crate::build::error::failed("read", &self.place)(error))?,
+                };
                 key.field("content", hash);
             }
             FileType::Symlink => drop(key.field("link", self.link().map_err(failed())?)),

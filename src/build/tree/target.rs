@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::source::{Item, kind};
 use crate::build::error::{Error, refused};
-use crate::image::layer::{OwnerWriter, Owners};
+use crate::image::layer::{OwnerWriter, Owners, Place, RunningDigest, Written};
 use crate::sys::xattr;
 
 /// Symbolic links followed for one path, as in the kernel.
@@ -30,9 +30,15 @@ pub(crate) struct Target {
     lower: Option<OwnedFd>,
     pub(super) owners: OwnerWriter,
     /// What directories get once nothing is put into them any more.
-    times: HashMap<PathBuf, Timestamps>,
+    times: HashMap<PathBuf, Timespec>,
     /// The directory that was used last.
     last: Option<(PathBuf, Directory)>,
+    /// No file is younger than that, seconds.
+    epoch: Option<i64>,
+    /// Of what is written, where that is asked for.
+    digest: Option<RunningDigest>,
+    /// The directory made last, which `digest` is to see once it is complete.
+    unseen: Option<(PathBuf, Rc<OwnedFd>)>,
     /// Whether a source was something else when it was copied than when it was listed.
     sources_changed: bool,
 }
@@ -58,34 +64,67 @@ pub(crate) struct Implicit {
     pub time: Timespec,
 }
 
+/// Something new in a layer that is no directory.
+#[derive(Debug)]
+pub(super) enum Made<'a> {
+    /// A regular file, open for reading, and all that is in it where that is at hand.
+    File {
+        fd: &'a OwnedFd,
+        stat: &'a Stat,
+        content: Option<&'a [u8]>,
+    },
+    /// Another name of the file at this path.
+    HardLink(&'a Path),
+    /// Anything.
+    Other,
+}
+
 impl Target {
-    /// Writes into the empty directory `dir`, above `lower`.
+    /// Writes into the empty directory `dir`, above `lower`, whose root directory's times it gets; without one those are
+    /// `time`.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
-    pub(crate) fn new(dir: &Path, lower: Option<OwnedFd>, owners: Owners) -> Result<Target, Error> {
+    pub(crate) fn new(
+        dir: &Path,
+        lower: Option<OwnedFd>,
+        owners: Owners,
+        time: Timespec,
+    ) -> Result<Target, Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let upper = rustix::fs::open(dir, flags, Mode::empty()).map_err(refused("open", dir))?;
-        let mut times = HashMap::new();
-        if let Some(lower) = &lower {
-            let stat = rustix::fs::fstat(lower).map_err(refused("read", dir))?;
-            times.insert(PathBuf::new(), times_of(&stat));
-        }
+        let time = match &lower {
+            Some(lower) => time_of(&rustix::fs::fstat(lower).map_err(refused("read", dir))?),
+            None => time,
+        };
         Ok(Target {
             upper: Rc::new(upper),
             dir: dir.to_owned(),
             lower,
             owners: OwnerWriter::new(owners),
-            times,
+            times: HashMap::from([(PathBuf::new(), time)]),
             last: None,
+            epoch: None,
+            digest: None,
+            unseen: None,
             sources_changed: false,
         })
     }
 
-    /// Looks whether `item`, which was read through `fd`, is what it was when it was listed.
-    pub(crate) fn note_source(&mut self, item: &Item, fd: BorrowedFd<'_>) {
-        self.sources_changed |= !item.is_unchanged(fd);
+    /// Makes a layer of it: nothing is younger than `epoch`, and the digest is computed on the way as far as possible.
+    pub(crate) fn as_layer(mut self, owners: Owners, epoch: Option<i64>) -> Target {
+        self.epoch = epoch;
+        self.digest = Some(RunningDigest::new(owners));
+        self.unseen = Some((PathBuf::new(), self.upper.clone()));
+        self
+    }
+
+    /// Returns whether `item`, which was read through `fd`, is what it was when it was listed, and notes it.
+    pub(crate) fn note_source(&mut self, item: &Item, fd: BorrowedFd<'_>) -> bool {
+        let is_unchanged = item.is_unchanged(fd);
+        self.sources_changed |= !is_unchanged;
+        is_unchanged
     }
 
     /// Returns whether all that was put here was what it had been when it was listed, by size, times and inode.
@@ -242,19 +281,14 @@ impl Target {
                 let fd = self.make_directory(&parent.fd, at, implicit.mode)?;
                 (self.owners.set(fd.as_fd(), implicit.uid, implicit.gid))
                     .map_err(crate::build::error::failed("change the owner of", at))?;
-                let times = Timestamps {
-                    last_access: implicit.time,
-                    last_modification: implicit.time,
-                };
-                self.times.insert(at.to_owned(), times);
+                self.times.insert(at.to_owned(), implicit.time);
             }
         }
         let fd = rustix::fs::openat(&*parent.fd, &name, flags, Mode::empty())
             .map_err(refused("open", at))?;
-        Ok(Directory {
-            fd: Rc::new(fd),
-            in_lower,
-        })
+        let fd = Rc::new(fd);
+        self.show_directory(at, &fd)?;
+        Ok(Directory { fd, in_lower })
     }
 
     /// Makes a directory in the upper layer. Its mode is exact, whatever the umask.
@@ -296,25 +330,114 @@ impl Target {
                 rustix::fs::fsetxattr(&new, &name, &value, XattrFlags::empty()).map_err(failed())?;
             }
         }
-        self.times.insert(at.to_owned(), times_of(&stat));
+        self.times.insert(at.to_owned(), time_of(&stat));
         Ok(())
+    }
+
+    /// Makes an empty regular file at a resolved path, in place of whatever is no directory. Of `mode` it gets what the umask
+    /// leaves, and of that only the permission bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Target::clear`].
+    pub(super) fn create_file(
+        &self,
+        parent: &Directory,
+        path: &Path,
+        mode: u32,
+    ) -> Result<OwnedFd, Error> {
+        self.refuse_directory_below(parent, path)?;
+        let name = name_of(path);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(mode & 0o777);
+        match rustix::fs::openat(&*parent.fd, &name, flags, mode) {
+            // Looked for only now: it is hardly ever there.
+            Err(Errno::EXIST) => {
+                self.clear(parent, path)?;
+                rustix::fs::openat(&*parent.fd, &name, flags, mode)
+            }
+            made => made,
+        }
+        .map_err(refused("create", path))
     }
 
     /// Makes another name for a file of this layer.
     pub(super) fn hard_link(
-        &self,
+        &mut self,
         first: &Path,
         parent: &Directory,
-        name: &CString,
         path: &Path,
     ) -> Result<(), Error> {
-        rustix::fs::linkat(&*self.upper, first, &*parent.fd, name, AtFlags::empty())
-            .map_err(refused("link", path))
+        let name = name_of(path);
+        rustix::fs::linkat(&*self.upper, first, &*parent.fd, &name, AtFlags::empty())
+            .map_err(refused("link", path))?;
+        self.show(parent, path, Made::HardLink(first))
     }
 
     /// Sets what a directory's times are to be in the end.
-    pub(super) fn set_times(&mut self, path: &Path, stat: &Stat) {
-        self.times.insert(path.to_owned(), times_of(stat));
+    pub(super) fn set_time(&mut self, path: &Path, time: Timespec) {
+        self.times.insert(path.to_owned(), time);
+    }
+
+    /// Returns what a file gets that should have these times: not younger than the layer may be.
+    pub(super) fn times(&self, time: Timespec) -> Timestamps {
+        let latest = self.epoch.map(|epoch| Timespec {
+            tv_sec: epoch,
+            tv_nsec: 0,
+        });
+        let time = latest.map_or(time, |latest| time.min(latest));
+        Timestamps {
+            last_access: time,
+            last_modification: time,
+        }
+    }
+
+    /// Shows a directory that was made, or made into something else, to the digest. What it has may still change until
+    /// something else is shown.
+    pub(super) fn show_directory(&mut self, path: &Path, fd: &Rc<OwnedFd>) -> Result<(), Error> {
+        if self.digest.is_none() || matches!(&self.unseen, Some((unseen, _)) if unseen == path) {
+            return Ok(());
+        }
+        self.show_unseen()?;
+        self.unseen = Some((path.to_owned(), fd.clone()));
+        Ok(())
+    }
+
+    fn show_unseen(&mut self) -> Result<(), Error> {
+        if let Some((path, fd)) = self.unseen.take()
+            && let Some(time) = self.times.get(&path)
+        {
+            let time = self.times(*time).last_modification;
+            if let Some(digest) = &mut self.digest {
+                digest.directory(fd.as_fd(), path.as_os_str().as_bytes(), time)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows anything else that was made to the digest, as it is to stay.
+    pub(super) fn show(
+        &mut self,
+        parent: &Directory,
+        path: &Path,
+        made: Made<'_>,
+    ) -> Result<(), Error> {
+        self.show_unseen()?;
+        let Some(digest) = &mut self.digest else {
+            return Ok(());
+        };
+        let name = name_of(path);
+        let place = Place {
+            parent: parent.fd.as_fd(),
+            name: &name,
+            path: path.as_os_str().as_bytes(),
+        };
+        match made {
+            Made::File { fd, stat, content } => digest.file(fd, place, stat, content)?,
+            Made::HardLink(first) => digest.hard_link(place, first.as_os_str().as_bytes())?,
+            Made::Other => digest.other(place)?,
+        }
+        Ok(())
     }
 
     /// Makes room for something that is no directory at a resolved path.
@@ -333,6 +456,10 @@ impl Target {
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(refused("read", path)(errno)),
         }
+        self.refuse_directory_below(parent, path)
+    }
+
+    fn refuse_directory_below(&self, parent: &Directory, path: &Path) -> Result<(), Error> {
         if parent.in_lower
             && let Some(stat) = self.find_below(path)?
             && kind(&stat) == FileType::Directory
@@ -342,26 +469,27 @@ impl Target {
         Ok(())
     }
 
-    /// Ends the layer: directories get their times.
+    /// Ends it: directories get their times. Returns what it is as a layer, where that is known.
     ///
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Layer`].
-    pub(crate) fn finish(mut self, implicit: Timespec) -> Result<(), Error> {
-        let root = Timestamps {
-            last_access: implicit,
-            last_modification: implicit,
-        };
-        self.times.entry(PathBuf::new()).or_insert(root);
-        for (path, times) in &self.times {
+    pub(crate) fn finish(mut self) -> Result<Option<Written>, Error> {
+        self.show_unseen()?;
+        for (path, time) in &self.times {
             let path = match path.as_os_str().is_empty() {
                 true => Path::new("."),
                 false => path,
             };
-            rustix::fs::utimensat(&*self.upper, path, times, AtFlags::SYMLINK_NOFOLLOW)
+            let times = self.times(*time);
+            rustix::fs::utimensat(&*self.upper, path, &times, AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(refused("set the times of", path))?;
         }
-        Ok(self.owners.finish(&self.dir)?)
+        let complete = self.owners.finish(&self.dir)?;
+        match self.digest.filter(|_| complete) {
+            Some(digest) => Ok(digest.finish()?),
+            None => Ok(None),
+        }
     }
 }
 
@@ -394,14 +522,10 @@ pub(super) fn name_of(path: &Path) -> CString {
     CString::new(name.as_bytes()).unwrap_or_default()
 }
 
-fn times_of(stat: &Stat) -> Timestamps {
-    let time = Timespec {
+fn time_of(stat: &Stat) -> Timespec {
+    Timespec {
         tv_sec: stat.st_mtime,
         tv_nsec: stat.st_mtime_nsec as _,
-    };
-    Timestamps {
-        last_access: time,
-        last_modification: time,
     }
 }
 

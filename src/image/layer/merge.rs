@@ -13,8 +13,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::owner::{Owners, Unapplied};
+use super::tar_writer::whiteout;
 use super::tree::write_error;
-use super::write::{Records, Writer, read_unapplied, sorted_names, whiteout};
+use super::write::{Records, Writer, read_unapplied, sorted_names};
 use super::{Error, Written};
 use crate::content::whiteout::{OPAQUE, PREFIX};
 use crate::rootfs::levels::{Found, Level, Levels};
@@ -112,7 +113,7 @@ impl<W: Write> Merger<W> {
             (Found::Nothing, None) => Ok(()),
             (Found::Gone, _) => match below.look_up(name).map_err(failed)? {
                 Found::Nothing | Found::Gone => Ok(()),
-                _ => (self.writer).header(&whiteout(prefix, name.to_bytes())),
+                _ => (self.writer.out).header(&whiteout(prefix, name.to_bytes())),
             },
             (Found::Other(level, _), _) => {
                 let record = self.record(level.layer, prefix, name).cloned();
@@ -125,7 +126,7 @@ impl<W: Write> Merger<W> {
                 }
                 let below = match below.look_up(name).map_err(failed)? {
                     Found::Directory { .. } if hides || device.is_some() => {
-                        (self.writer).header(&whiteout(&prefix, &OPAQUE[PREFIX.len()..]))?;
+                        (self.writer.out).header(&whiteout(&prefix, &OPAQUE[PREFIX.len()..]))?;
                         Levels::new(true)
                     }
                     Found::Directory { levels, .. } => levels,
@@ -146,7 +147,7 @@ impl<W: Write> Merger<W> {
         let dir = open(level).map_err(failed)?;
         let stat = rustix::fs::fstat(&dir).map_err(failed)?;
         let meta = self.writer.meta(dir.as_fd(), path, &stat)?;
-        self.writer.header(&meta.entry(name, b'5'))
+        self.writer.out.header(&meta.entry(name, b'5'))
     }
 }
 

@@ -19,8 +19,10 @@ mod number;
 mod owner;
 mod owner_writer;
 mod pax;
+mod running;
 mod sparse;
 mod stream;
+mod tar_writer;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -37,6 +39,7 @@ use crate::userns::IdMap;
 pub(super) use members::{Content, members};
 pub use owner::Owners;
 pub use owner_writer::OwnerWriter;
+pub use running::{Place, RunningDigest};
 pub(crate) use xattr::{name_in_tar, name_on_disk};
 
 /// What an extractor may do here.

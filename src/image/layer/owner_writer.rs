@@ -99,19 +99,21 @@ impl OwnerWriter {
         Ok(())
     }
 
-    /// Writes what could not be kept in the files themselves, beside the layer's directory `dir`.
+    /// Writes what could not be kept in the files themselves, beside the layer's directory `dir`. Returns whether nothing had
+    /// to be.
     ///
     /// # Errors
     ///
     /// [`Error::Write`].
-    pub fn finish(self, dir: &Path) -> Result<(), Error> {
+    pub fn finish(self, dir: &Path) -> Result<bool, Error> {
         if self.records.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let path = owner::unapplied_path(dir);
         std::fs::write(&path, self.records).map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
             write_error("write", path.as_os_str().as_encoded_bytes(), errno)
-        })
+        })?;
+        Ok(false)
     }
 }

@@ -1,7 +1,6 @@
 //! From a directory to a tar, byte for byte the same for the same content.
 //!
-//! Entries come in the order of their names' bytes, a directory before what is in it. Headers are ustar; a pax header
-//! precedes one only for what ustar cannot say: nanoseconds, long names, large numbers, xattrs. No user or group names.
+//! Entries come in the order of their names' bytes, a directory before what is in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, CString};
@@ -14,17 +13,13 @@ use rustix::io::Errno;
 
 use super::memory::{self, DEVICE_XATTR, Device, Memory};
 use super::owner::{self, OWNER_XATTR, Owners, Unapplied};
+use super::tar_writer::{Entry, TarWriter, whiteout};
 use super::tree::write_error;
 use super::{Error, Written, xattr};
-use crate::content::{Algorithm, Digest, whiteout};
+use crate::content::whiteout;
 use crate::sys;
 
-const BLOCK: usize = 512;
 const BUFFER: usize = 256 << 10;
-/// Largest number in a field of seven octal digits: mode, uid, gid, device numbers.
-const MAX_OCTAL_7: u64 = 0o7_777_777;
-/// Largest number in a field of eleven octal digits: size and time.
-const MAX_OCTAL_11: u64 = 0o77_777_777_777;
 
 /// See [`super::write()`].
 pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Written, Error> {
@@ -33,8 +28,7 @@ pub(super) fn write(dir: &Path, owners: Owners, out: impl Write) -> Result<Writt
     let root = rustix::fs::open(dir, flags, Mode::empty()).map_err(open)?;
     let mut writer = Writer::new(out, owners, read_unapplied(dir)?);
     let stat = rustix::fs::fstat(&root).map_err(open)?;
-    let own = writer.meta(root.as_fd(), b"./", &stat)?;
-    writer.header(&own.entry(b"./", b'5'))?;
+    let own = writer.directory_header(root.as_fd(), b"./", &stat)?;
     writer.directory(root.as_fd(), b"", &own)?;
     writer.finish()
 }
@@ -67,22 +61,6 @@ pub(super) fn read_unapplied(dir: &Path) -> Result<Records, Error> {
     Ok(records)
 }
 
-/// What one header says.
-#[derive(Debug, Clone)]
-pub(super) struct Entry {
-    path: Vec<u8>,
-    kind: u8,
-    link: Vec<u8>,
-    size: u64,
-    mode: u32,
-    uid: u64,
-    gid: u64,
-    seconds: i64,
-    nanoseconds: u32,
-    device: (u32, u32),
-    xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-}
-
 /// What a file or directory says about itself.
 #[derive(Debug)]
 pub(super) struct Meta {
@@ -92,7 +70,7 @@ pub(super) struct Meta {
     seconds: i64,
     nanoseconds: u32,
     xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
-    opaque: bool,
+    pub(super) opaque: bool,
     whiteout: bool,
     /// What an empty file stands for.
     stands_for: Option<Device>,
@@ -116,26 +94,9 @@ impl Meta {
     }
 }
 
-/// A whiteout says nothing but its name.
-pub(super) fn whiteout(parent: &[u8], name: &[u8]) -> Entry {
-    Entry {
-        path: [parent, whiteout::PREFIX, name].concat(),
-        kind: b'0',
-        link: Vec::new(),
-        size: 0,
-        mode: 0o600,
-        uid: 0,
-        gid: 0,
-        seconds: 0,
-        nanoseconds: 0,
-        device: (0, 0),
-        xattrs: BTreeMap::new(),
-    }
-}
-
-/// Writes entries one after the other.
+/// Writes the entries of a layer.
 pub(super) struct Writer<W: Write> {
-    out: Hashed<W>,
+    pub(super) out: TarWriter<W>,
     owners: Owners,
     unapplied: Records,
     /// The first name of each file that has several.
@@ -148,25 +109,36 @@ pub(super) struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     pub(super) fn new(out: W, owners: Owners, unapplied: Records) -> Writer<W> {
         Writer {
-            out: Hashed::new(out),
+            out: TarWriter::new(out),
             owners,
             unapplied,
             links: HashMap::new(),
-            buffer: vec![0; BUFFER],
+            buffer: Vec::new(),
             file_bytes: 0,
         }
     }
 
     /// Ends the tar.
-    pub(super) fn finish(mut self) -> Result<Written, Error> {
-        self.out.write_all(&[0; 2 * BLOCK])?;
+    pub(super) fn finish(self) -> Result<Written, Error> {
         self.out.finish(self.file_bytes)
+    }
+
+    /// Writes a directory's own entry; `path` has a slash at its end.
+    pub(super) fn directory_header(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        path: &[u8],
+        stat: &Stat,
+    ) -> Result<Meta, Error> {
+        let own = self.meta(fd, path, stat)?;
+        self.out.header(&own.entry(path, b'5'))?;
+        Ok(own)
     }
 
     /// Writes what is in a directory; `prefix` is its path with a trailing slash, empty for the root.
     fn directory(&mut self, fd: BorrowedFd<'_>, prefix: &[u8], own: &Meta) -> Result<(), Error> {
         if own.opaque {
-            self.header(&whiteout(prefix, b".wh..opq"))?;
+            self.out.header(&whiteout(prefix, b".wh..opq"))?;
         }
         let key = prefix.strip_suffix(b"/").unwrap_or(prefix);
         let mut missing = self.unapplied.remove(key).unwrap_or_default();
@@ -198,10 +170,10 @@ impl<W: Write> Writer<W> {
         (entry.uid, entry.gid) = (record.uid, record.gid);
         entry.device = record.device;
         (entry.seconds, entry.nanoseconds) = (record.mtime.seconds, record.mtime.nanoseconds);
-        self.header(&entry)
+        self.out.header(&entry)
     }
 
-    /// Writes what is called `name` in `parent`, a directory with all that is in it.
+    /// Writes what is called `name` in a directory, with all that is in it.
     pub(super) fn entry(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -210,7 +182,7 @@ impl<W: Write> Writer<W> {
         record: Option<Unapplied>,
     ) -> Result<(), Error> {
         if let Some(hidden) = name.to_bytes().strip_prefix(whiteout::PREFIX) {
-            return self.header(&whiteout(prefix, hidden));
+            return self.out.header(&whiteout(prefix, hidden));
         }
         let path = [prefix, name.to_bytes()].concat();
         let failed = |action, errno| write_error(action, &path, errno);
@@ -225,31 +197,18 @@ impl<W: Write> Writer<W> {
             FileType::Directory => {
                 let fd = open(OFlags::DIRECTORY).map_err(|errno| failed("open", errno))?;
                 let prefix = [&path[..], b"/"].concat();
-                let own = self.meta(fd.as_fd(), &path, &stat)?;
-                self.header(&own.entry(&prefix, b'5'))?;
+                let own = self.directory_header(fd.as_fd(), &prefix, &stat)?;
                 self.directory(fd.as_fd(), &prefix, &own)
             }
             FileType::CharacterDevice if stat.st_rdev == 0 => {
-                self.header(&whiteout(prefix, name.to_bytes()))
+                self.out.header(&whiteout(prefix, name.to_bytes()))
             }
             FileType::RegularFile => {
                 if self.linked(&stat, &path)? {
                     return Ok(());
                 }
                 let fd = open(OFlags::NONBLOCK).map_err(|errno| failed("open", errno))?;
-                let own = self.meta(fd.as_fd(), &path, &stat)?;
-                if own.whiteout && stat.st_size == 0 {
-                    return self.header(&whiteout(prefix, name.to_bytes()));
-                }
-                if let Some(device) = own.stands_for {
-                    let mut entry = own.entry(&path, if device.block { b'4' } else { b'3' });
-                    entry.device = (device.major, device.minor);
-                    return self.header(&entry);
-                }
-                let mut entry = own.entry(&path, b'0');
-                entry.size = stat.st_size as u64;
-                self.header(&entry)?;
-                self.content(&fd, &path, entry.size)
+                self.file(&fd, prefix, name, &stat, None)
             }
             // A socket has no form in a tar; Docker leaves it out as well.
             FileType::Socket | FileType::Unknown => Ok(()),
@@ -282,9 +241,39 @@ impl<W: Write> Writer<W> {
                     let device = stat.st_rdev;
                     entry.device = (rustix::fs::major(device), rustix::fs::minor(device));
                 }
-                self.header(&entry)
+                self.out.header(&entry)
             }
         }
+    }
+
+    /// Writes a regular file, or what it stands for. `content` is all that is in it, where that is at hand.
+    pub(super) fn file(
+        &mut self,
+        fd: &OwnedFd,
+        prefix: &[u8],
+        name: &CStr,
+        stat: &Stat,
+        content: Option<&[u8]>,
+    ) -> Result<(), Error> {
+        let path = [prefix, name.to_bytes()].concat();
+        let own = self.meta(fd.as_fd(), &path, stat)?;
+        if own.whiteout && stat.st_size == 0 {
+            return self.out.header(&whiteout(prefix, name.to_bytes()));
+        }
+        if let Some(device) = own.stands_for {
+            let mut entry = own.entry(&path, if device.block { b'4' } else { b'3' });
+            entry.device = (device.major, device.minor);
+            return self.out.header(&entry);
+        }
+        let mut entry = own.entry(&path, b'0');
+        entry.size = stat.st_size as u64;
+        self.out.header(&entry)?;
+        self.file_bytes += entry.size;
+        match content.filter(|bytes| bytes.len() as u64 == entry.size) {
+            Some(bytes) => self.out.write_all(bytes)?,
+            None => self.content(fd, &path, entry.size)?,
+        }
+        self.out.pad(entry.size)
     }
 
     /// Writes a further name of a file that was written before; remembers the first name of one that was not.
@@ -297,13 +286,24 @@ impl<W: Write> Writer<W> {
             self.links.insert(key, path.to_vec());
             return Ok(false);
         };
+        let first = first.clone();
+        self.hard_link(stat, path, first)?;
+        Ok(true)
+    }
+
+    /// Writes a further name of the file that was called `first`.
+    pub(super) fn hard_link(
+        &mut self,
+        stat: &Stat,
+        path: &[u8],
+        first: Vec<u8>,
+    ) -> Result<(), Error> {
         let mut entry = whiteout(b"", b"");
         entry.path = path.to_vec();
         entry.kind = b'1';
-        entry.link = first.clone();
+        entry.link = first;
         entry.mode = stat.st_mode & 0o7777;
-        self.header(&entry)?;
-        Ok(true)
+        self.out.header(&entry)
     }
 
     /// Returns what a regular file or directory says about itself.
@@ -382,121 +382,23 @@ impl<W: Write> Writer<W> {
     }
 
     fn content(&mut self, fd: &OwnedFd, path: &[u8], size: u64) -> Result<(), Error> {
-        let mut left = size;
-        self.file_bytes += size;
-        while left > 0 {
-            let want = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
-            match rustix::io::read(fd, &mut self.buffer[..want]) {
+        self.buffer.resize(BUFFER, 0);
+        let mut at = 0;
+        while at < size {
+            let want = usize::try_from(size - at).unwrap_or(BUFFER).min(BUFFER);
+            match rustix::io::pread(fd, &mut self.buffer[..want], at) {
                 // Nobody writes to a layer; a file of a container may shrink while it is read.
                 Ok(0) => return Err(write_error("read", path, Errno::IO)),
                 Ok(count) => {
                     self.out.write_all(&self.buffer[..count])?;
-                    left -= count as u64;
+                    at += count as u64;
                 }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(write_error("read", path, errno)),
             }
         }
-        self.out.pad(size)
+        Ok(())
     }
-
-    /// Writes the header of an entry.
-    pub(super) fn header(&mut self, entry: &Entry) -> Result<(), Error> {
-        let mut header = tar::Header::new_ustar();
-        let mut pax = Vec::new();
-        match split_name(&entry.path) {
-            Some((prefix, name)) => {
-                let bytes = header.as_mut_bytes();
-                bytes[..name.len()].copy_from_slice(name);
-                bytes[345..345 + prefix.len()].copy_from_slice(prefix);
-            }
-            None => record(&mut pax, b"path", &entry.path),
-        }
-        if entry.link.len() <= 100 {
-            header.as_mut_bytes()[157..157 + entry.link.len()].copy_from_slice(&entry.link);
-        } else {
-            record(&mut pax, b"linkpath", &entry.link);
-        }
-        let mut number = |key: &[u8], value: u64, most: u64| {
-            if value <= most {
-                return value;
-            }
-            record(&mut pax, key, value.to_string().as_bytes());
-            0
-        };
-        header.set_uid(number(b"uid", entry.uid, MAX_OCTAL_7));
-        header.set_gid(number(b"gid", entry.gid, MAX_OCTAL_7));
-        header.set_size(number(b"size", entry.size, MAX_OCTAL_11));
-        let plain = entry.nanoseconds == 0 && (0..=MAX_OCTAL_11 as i64).contains(&entry.seconds);
-        if !plain {
-            record(&mut pax, b"mtime", time(entry).as_bytes());
-        }
-        header.set_mtime(entry.seconds.clamp(0, MAX_OCTAL_11 as i64) as u64);
-        header.set_mode(entry.mode);
-        header.as_mut_bytes()[156] = entry.kind;
-        if matches!(entry.kind, b'3' | b'4') {
-            // Linux has 12 and 20 bits for these; seven octal digits hold 21.
-            let set = |result: io::Result<()>| result.map_err(Error::Read);
-            set(header.set_device_major(entry.device.0))?;
-            set(header.set_device_minor(entry.device.1))?;
-        }
-        header.set_cksum();
-        for (name, value) in &entry.xattrs {
-            record(&mut pax, &[b"SCHILY.xattr.", &name[..]].concat(), value);
-        }
-        if !pax.is_empty() {
-            let mut extended = tar::Header::new_ustar();
-            let name = b"PaxHeaders.0";
-            extended.as_mut_bytes()[..name.len()].copy_from_slice(name);
-            extended.as_mut_bytes()[156] = b'x';
-            extended.set_mode(0o644);
-            extended.set_uid(0);
-            extended.set_gid(0);
-            extended.set_mtime(0);
-            extended.set_size(pax.len() as u64);
-            extended.set_cksum();
-            self.out.write_all(extended.as_bytes())?;
-            self.out.write_all(&pax)?;
-            self.out.pad(pax.len() as u64)?;
-        }
-        self.out.write_all(header.as_bytes())
-    }
-}
-
-/// Splits a path for ustar: 100 bytes of name, 155 of what stands before it.
-fn split_name(path: &[u8]) -> Option<(&[u8], &[u8])> {
-    if path.len() <= 100 {
-        return Some((b"", path));
-    }
-    let at = (path.len() - 101..path.len().min(156)).find(|at| path[*at] == b'/')?;
-    let (prefix, name) = (&path[..at], &path[at + 1..]);
-    (!name.is_empty() && !prefix.is_empty()).then_some((prefix, name))
-}
-
-fn time(entry: &Entry) -> String {
-    let (seconds, nanoseconds) = (entry.seconds, entry.nanoseconds);
-    let text = if seconds < 0 && nanoseconds > 0 {
-        format!("-{}.{:09}", -(seconds + 1), 1_000_000_000 - nanoseconds)
-    } else if nanoseconds > 0 {
-        format!("{seconds}.{nanoseconds:09}")
-    } else {
-        return seconds.to_string();
-    };
-    text.trim_end_matches('0').to_owned()
-}
-
-/// Appends one pax record, whose length counts its own digits.
-fn record(pax: &mut Vec<u8>, key: &[u8], value: &[u8]) {
-    let rest = key.len() + value.len() + 3;
-    let mut length = rest + 1;
-    while length != rest + length.to_string().len() {
-        length += 1;
-    }
-    pax.extend_from_slice(format!("{length} ").as_bytes());
-    pax.extend_from_slice(key);
-    pax.push(b'=');
-    pax.extend_from_slice(value);
-    pax.push(b'\n');
 }
 
 /// Returns the names in a directory, in the order of their bytes.
@@ -511,60 +413,4 @@ pub(super) fn sorted_names(fd: BorrowedFd<'_>, prefix: &[u8]) -> Result<Vec<CStr
     }
     names.sort();
     Ok(names)
-}
-
-/// Counts and hashes what goes through.
-struct Hashed<W> {
-    out: W,
-    hash: ring::digest::Context,
-    size: u64,
-}
-
-impl<W: Write> Hashed<W> {
-    fn new(out: W) -> Self {
-        Hashed {
-            out,
-            hash: ring::digest::Context::new(&ring::digest::SHA256),
-            size: 0,
-        }
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        self.out.write_all(bytes).map_err(Error::Read)
-    }
-
-    /// Fills the block that data of `size` bytes ends in.
-    fn pad(&mut self, size: u64) -> Result<(), Error> {
-        let padding = (size.wrapping_neg() % BLOCK as u64) as usize;
-        self.write_all(&[0; BLOCK][..padding])
-    }
-
-    fn finish(mut self, file_bytes: u64) -> Result<Written, Error> {
-        self.out.flush().map_err(Error::Read)?;
-        Ok(Written {
-            diff_id: Digest::from_bytes(Algorithm::Sha256, self.hash.finish().as_ref()),
-            size: self.size,
-            file_bytes,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn splits_long_names() {
-        assert_eq!(split_name(b"a/b"), Some((&b""[..], &b"a/b"[..])));
-        let long = [&[b'd'; 120][..], b"/", &[b'n'; 90][..]].concat();
-        let (prefix, name) = split_name(&long).unwrap();
-        assert_eq!((prefix.len(), name.len()), (120, 90));
-        assert_eq!(split_name(&[b'x'; 101]), None);
-        let deep = [&[b'd'; 160][..], b"/n"].concat();
-        assert_eq!(split_name(&deep), None);
-        let dir = [&[b'd'; 100][..], b"/"].concat();
-        assert_eq!(split_name(&dir), None);
-    }
 }
