@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Need, Scenario, TestEnv, scenario};
+use crate::support::debian;
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 
 /// Where the base images of the examples are.
 const REGISTRY: &str = "registry-1.docker.io:443";
@@ -19,6 +20,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let own = [
         scenario!(check_clean),
         scenario!(hello).needs(Need::Busybox),
+        scenario!(debian_from_packages)
+            .needs(Need::UserModeNetwork)
+            .needs(Need::DebianPackages),
     ];
     own.into_iter().chain(fetched).collect()
 }
@@ -65,6 +69,27 @@ fn hello(env: &TestEnv) {
     env.ctr("run --rm --network none hello id -u")
         .ok()
         .stdout("1000\n");
+}
+
+/// The example with apt, from a base that stands in for the one that only the registry has.
+fn debian_from_packages(env: &TestEnv) {
+    let tar = debian::rootfs_tar().expect("what was needed");
+    let import = ["import", "-", "docker.io/library/debian:stable-slim"];
+    env.ctr(import).stdin(tar).timeout(TIMEOUT).ok();
+    let context = example(env, "debian");
+    let build = ["build", "-q", "-t", "built", &context];
+    env.ctr(build).timeout(TIMEOUT).ok();
+    let run = "run --rm --network none built";
+    (env.ctr(format!("{run} cat /var/www/html/index.html")).ok()).stdout_has("Hello from Debian.");
+    let status = "dpkg-query --show --showformat ${db:Status-Status} nginx-light";
+    env.ctr(format!("{run} {status}")).ok().stdout("installed");
+    // What was downloaded stays in the mounts.
+    let downloads = "find /var/cache/apt /var/lib/apt -name *.deb -o -name *InRelease";
+    env.ctr(format!("{run} {downloads}")).ok().stdout("");
+    // It gives directories to a user of its own, which takes more than one id.
+    if env.user().tier != Tier::NoSubIds {
+        env.ctr(format!("{run} nginx -t")).ok();
+    }
 }
 
 fn builds(env: &TestEnv, name: &str) {

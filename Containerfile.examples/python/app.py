@@ -1,4 +1,4 @@
-"""Answers every request with the host name it was asked for, as it goes over the wire."""
+"""Answers every request with the host name it was asked for, as people read it."""
 
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -8,8 +8,13 @@ import idna
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         host = self.headers.get("Host", "localhost").partition(":")[0]
-        body = idna.encode(host, uts46=True) + b"\n"
-        self.send_response(200)
+        try:
+            status, text = 200, idna.decode(host)
+        except idna.IDNAError as error:
+            status, text = 400, str(error)
+        body = text.encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

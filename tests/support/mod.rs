@@ -2,6 +2,7 @@
 
 pub(crate) mod busybox;
 mod command;
+pub(crate) mod debian;
 pub(crate) mod distribution;
 mod env;
 pub(crate) mod image;

@@ -17,6 +17,8 @@ use super::users::User;
 pub(crate) enum Need {
     /// A statically linked busybox, the content of the test image.
     Busybox,
+    /// What makes [`super::debian::rootfs_tar`], and a mirror that can be reached.
+    DebianPackages,
     /// `pasta` or `slirp4netns`, for a network that reaches out.
     UserModeNetwork,
     /// Debian's `docker-registry`.
@@ -38,6 +40,9 @@ impl Need {
     pub(crate) fn check(self, user: &User) -> Result<(), String> {
         match self {
             Need::Busybox => super::busybox::rootfs_tar()
+                .map(|_| ())
+                .map_err(str::to_owned),
+            Need::DebianPackages => super::debian::rootfs_tar()
                 .map(|_| ())
                 .map_err(str::to_owned),
             Need::UserModeNetwork => find_program("pasta")
