@@ -354,7 +354,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -400,6 +400,14 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -420,6 +428,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -433,6 +445,10 @@ _ctr() {
                     return 0
                     ;;
                 --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -606,7 +622,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,6 +668,14 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -672,6 +696,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -685,6 +713,10 @@ _ctr() {
                     return 0
                     ;;
                 --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -914,7 +946,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -960,6 +992,14 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -980,6 +1020,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -993,6 +1037,10 @@ _ctr() {
                     return 0
                     ;;
                 --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2528,7 +2576,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --iidfile --isolation --jobs --label --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --add-host --allow --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2574,6 +2622,14 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2594,6 +2650,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iidfile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2607,6 +2667,10 @@ _ctr() {
                     return 0
                     ;;
                 --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

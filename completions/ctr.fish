@@ -150,19 +150,23 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg-file -d 'Rea
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
@@ -193,7 +197,9 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l retry-delay -d 'Wait s
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l omit-history -d 'Leave the history out of the image'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppress progress and print the image ID'
@@ -360,19 +366,23 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
@@ -403,7 +413,9 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l omit-history -d 'Leave the history out of the image'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
@@ -445,19 +457,23 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
@@ -488,7 +504,9 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l omit-history -d 'Leave the history out of the image'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'
@@ -751,19 +769,23 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
@@ -794,7 +816,9 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use results of earlier builds'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l omit-history -d 'Leave the history out of the image'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for newer base images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Push the image to its registry, like --output type=registry'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress progress and print the image ID'

@@ -23,6 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(layers_are_the_same_without_an_overlay),
         scenario!(builds_inside_a_container),
         scenario!(flags_change_the_result),
+        scenario!(flags_of_buildah_change_the_result),
         scenario!(much_output_is_no_burden),
         scenario!(stages_are_built_one_by_one_and_all_of_them),
         scenario!(the_manifest_is_oci_s_or_docker_s),
@@ -379,6 +380,34 @@ fn flags_change_the_result(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--isolation none");
+}
+
+fn flags_of_buildah_change_the_result(env: &TestEnv) {
+    env.image("busybox");
+    let caps = "RUN sed -n 's/^CapEff:[^0-9a-f]*//p' /proc/self/status > /caps\n";
+    let dir = context(env, &[("Dockerfile", "FROM busybox\nLABEL one=1\n")]);
+    env.ctr(format!("build -q -t base {dir}")).ok();
+    let text = format!("FROM registry.invalid/not-asked-for AS a\nLABEL two=2\nFROM a\n{caps}");
+    let dir = context(env, &[("Dockerfile", text.as_str())]);
+    let build = |flags: &str| {
+        env.ctr(format!("build -q -t it --from base {flags} {dir}"))
+            .ok();
+        let config = env.ctr("image inspect it").ok().json()[0]["Config"].clone();
+        let capabilities = env.ctr("run --rm --network none it cat /caps").ok().line();
+        let capabilities = u64::from_str_radix(&capabilities, 16).unwrap();
+        (config["Labels"].clone(), capabilities)
+    };
+    let (labels, default) = build("");
+    assert_eq!(labels, serde_json::json!({"one": "1", "two": "2"}));
+    let (labels, changed) = build("--inherit-labels=false --cap-add SYS_ADMIN --cap-drop chown");
+    assert!(
+        labels.is_null() || labels.as_object().unwrap().is_empty(),
+        "{labels}"
+    );
+    assert_eq!(changed, (default | 1 << 21) & !1);
+    assert_ne!(env.ctr("history -q it").ok().lines().len(), 0);
+    build("--omit-history --identity-label=false");
+    assert_eq!(env.ctr("history -q it").ok().lines().len(), 0);
 }
 
 /// Its root directory is an overlay, and so another one cannot be mounted in there.

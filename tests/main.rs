@@ -23,6 +23,7 @@ mod build_crash;
 mod build_hostile;
 mod build_isolation;
 mod build_output;
+mod build_platform;
 mod build_progress;
 mod build_remote;
 mod build_reproducible;
@@ -81,6 +82,7 @@ const FILES: &[File] = &[
     ("build_hostile", build_hostile::scenarios),
     ("build_isolation", build_isolation::scenarios),
     ("build_output", build_output::scenarios),
+    ("build_platform", build_platform::scenarios),
     ("build_progress", build_progress::scenarios),
     ("build_remote", build_remote::scenarios),
     ("build_ssh", build_ssh::scenarios),

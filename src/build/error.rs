@@ -9,6 +9,7 @@ use super::dockerfile::{self, Span};
 use super::ignore::IgnoreError;
 use crate::container::Obstacle;
 use crate::image::layer;
+use crate::monitor::StartError;
 use crate::{container, image, rootfs, store, userns};
 
 /// Why a build failed.
@@ -36,6 +37,19 @@ pub enum Error {
         command: String,
         /// Its own, or 128+n where signal n ended it.
         code: i32,
+    },
+    /// A RUN for another platform.
+    #[error(
+        "programs for {platform} cannot be executed on {host}: no emulator is registered for them (binfmt_misc; Debian: qemu-user-static)"
+    )]
+    Emulator {
+        /// The image's.
+        platform: String,
+        /// This machine's.
+        host: String,
+        /// What the kernel said.
+        #[source]
+        source: StartError,
     },
     /// A source of COPY or ADD, or of a mount.
     #[error("failed to calculate checksum of {path:?}: not found{}", if *.excluded { ": .dockerignore excludes it" } else { "" })]

@@ -72,6 +72,9 @@ pub(super) fn put(
             entry.created.clone_from(&created);
         }
     }
+    if request.omits_history {
+        image.history.clear();
+    }
     if request.cache_to.iter().any(|target| target.place.is_none()) {
         cache::inline(&mut image, &engine.store, &result.used);
     }

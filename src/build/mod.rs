@@ -23,6 +23,7 @@
 //! layer        a directory that was written → a layer of the store
 //! cache        results of steps by what they were made from
 //! output       what becomes of the result: an image, files in a directory, a tar
+//! products     the results for several platforms as one
 //! image        a stage's result → an image of the store
 //! ```
 //!
@@ -49,6 +50,7 @@ mod mode;
 pub mod outline;
 mod output;
 mod plan;
+mod products;
 pub mod remote;
 pub mod request;
 mod schedule;
@@ -62,6 +64,7 @@ pub use error::{Error, Failure};
 pub use image::Built;
 pub use output::Product;
 pub use plan::Plan;
+pub use products::Products;
 pub use request::Request;
 pub use variables::Globals;
 

@@ -14,6 +14,7 @@ use super::request::Request;
 use super::tree::{self, CopyOptions, Manner, Source, Target};
 use crate::container::Engine;
 use crate::content::Reference;
+use crate::image::Platform;
 use crate::image::layer::{self, Owners};
 use crate::monitor;
 use crate::rootfs;
@@ -46,6 +47,16 @@ impl<'a> Product<'a> {
             lease,
             built: None,
         }
+    }
+
+    /// Returns what it was made for.
+    pub(super) fn platform(&self) -> Platform {
+        self.result.image.platform()
+    }
+
+    /// Returns whether its manifest is Docker's.
+    pub(super) fn has_docker_format(&self) -> bool {
+        self.request.docker_format
     }
 
     /// Makes the image's documents, which have no name yet.

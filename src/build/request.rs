@@ -36,10 +36,16 @@ pub struct Request {
     pub unset_labels: Vec<String>,
     /// `--env` and `--unsetenv`: what is set or, with `None`, taken away in the end.
     pub env: Vec<(String, Option<String>)>,
+    /// `--inherit-labels`: stages begin with the labels of what they are based on.
+    pub inherits_labels: bool,
+    /// `--omit-history`: the image has none.
+    pub omits_history: bool,
     /// `--annotation`, of the manifest.
     pub annotations: Vec<(String, String)>,
     /// `--platform`; the host's where nobody said.
     pub platform: Option<Platform>,
+    /// Whether others are built besides, and steps say which one they are for.
+    pub is_one_of_several: bool,
     /// How often and when the cache is asked.
     pub cache: CachePolicy,
     /// `--cache-from`.
@@ -70,6 +76,10 @@ pub struct Request {
     pub resources: Resources,
     /// `--security-opt` for RUN, with the seccomp profiles in them.
     pub security_opt: Vec<String>,
+    /// `--cap-add`, `--cap-drop`: what RUN may do beyond the default, and what not.
+    pub cap_add: Vec<String>,
+    /// See `cap_add`.
+    pub cap_drop: Vec<String>,
     /// `--secret`, by id.
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// `--ssh`: agents' sockets, by id.

@@ -60,6 +60,10 @@ pub struct Step<'a> {
     pub resources: &'a Resources,
     /// `--security-opt`, with the profiles in them.
     pub security_opt: &'a [String],
+    /// `--cap-add`.
+    pub cap_add: &'a [String],
+    /// `--cap-drop`.
+    pub cap_drop: &'a [String],
     /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
     pub insecure: bool,
     /// Its pid, IPC and cgroup namespaces are the host's. Who starts it ends what it leaves behind.
@@ -215,6 +219,8 @@ impl Engine {
             user: Some(step.user.clone()),
             hostname: Some(step.hostname.to_owned()),
             privileged: step.insecure,
+            cap_add: step.cap_add.to_vec(),
+            cap_drop: step.cap_drop.to_vec(),
             security_opt: step.security_opt.to_vec(),
             resources: step.resources.clone(),
             shm_size: step.shm_size,

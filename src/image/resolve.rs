@@ -236,7 +236,12 @@ pub(super) fn variants(store: &Store, target: &Digest) -> Result<Vec<(Digest, Di
     Ok(found)
 }
 
-fn read_document(store: &Store, digest: &Digest) -> Result<Document, Error> {
+/// Reads an index or a manifest of the store.
+///
+/// # Errors
+///
+/// [`Error::Document`], [`Error::Store`].
+pub fn read_document(store: &Store, digest: &Digest) -> Result<Document, Error> {
     let bytes = store.read_blob(digest, limits::MAX_MANIFEST_BYTES)?;
     Ok(document::parse(digest, &bytes, None)?)
 }

@@ -57,6 +57,16 @@ impl Stages {
         Ok(Stages { global, stages })
     }
 
+    /// Puts the image `name` in the place of the first FROM's.
+    pub fn replace_base(&mut self, name: &str) {
+        let first = self.stages.first_mut();
+        if let Some(Argument::Words(words)) = first.map(|stage| &mut stage.from.argument)
+            && let Some(base) = words.first_mut()
+        {
+            name.clone_into(base);
+        }
+    }
+
     /// Finds the stage that `word` means to an instruction of stage `before`: a name (the last one of that name), else a
     /// number. Only earlier stages have a meaning.
     pub fn find(&self, word: &str, before: usize) -> Option<usize> {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`check`] is a pure function of the Dockerfile, the build arguments, and what the caller knows of base images. It reads
-//! no file. Not here is `InvalidBaseImagePlatform`, which needs the image that was pulled.
+//! no file.
 //!
 //! Reference: BuildKit, `frontend/dockerfile/docs/rules`.
 
@@ -28,6 +28,7 @@ use super::dockerfile::directives::check_of_comments;
 use super::dockerfile::stages::Stages;
 use super::dockerfile::{Error, Node, Parsed, Span};
 use super::ignore::Ignore;
+use crate::image::Platform;
 
 use options::Options;
 pub use options::OptionsError;
@@ -46,6 +47,10 @@ pub struct Input<'a> {
     /// The names of the variables that a base image sets; `None` for an image that is not known, whose stages are not
     /// searched for undefined variables.
     pub image_variables: &'a dyn Fn(&str) -> Option<Vec<String>>,
+    /// What is built for, where FROM does not say.
+    pub target: &'a Platform,
+    /// The platform of a base image as it is here, of which the second is wanted; `None` for an image that is not known.
+    pub image_platform: &'a dyn Fn(&str, &Platform) -> Option<Platform>,
     /// The stages whose instructions are looked at, by index; `None` for all of them.
     pub stages: Option<&'a BTreeSet<usize>>,
 }
@@ -54,6 +59,7 @@ impl std::fmt::Debug for Input<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Input")
             .field("build_args", &self.build_args)
+            .field("target", &self.target)
             .field("options", &self.options)
             .field("stages", &self.stages)
             .finish_non_exhaustive()

@@ -75,8 +75,11 @@ pub(super) fn globals(
         defaults_name_an_image(stage, &defaults, escape, findings);
     }
     let globals = Globals::of(stages, escape, input, input.build_args)?;
-    for stage in &stages.stages {
+    for (number, stage) in stages.stages.iter().enumerate() {
         variables(stage, &globals, escape, findings);
+        if input.stages.is_none_or(|wanted| wanted.contains(&number)) {
+            platform_of_base(stages, number, &globals, escape, input, findings);
+        }
     }
     Ok(globals)
 }
@@ -136,6 +139,37 @@ fn variables(stage: &Stage, globals: &Globals, escape: char, findings: &mut Find
     if found.is_empty() && missing.is_empty() && !platform.is_empty() && !in_name {
         let detail = format!("FROM --platform flag should not use constant value {platform:?}");
         findings.add(Rule::FromPlatformFlagConstDisallowed, node, detail);
+    }
+}
+
+/// The base image is for the platform that is built for.
+fn platform_of_base(
+    stages: &Stages,
+    number: usize,
+    globals: &Globals,
+    escape: char,
+    input: &Input<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let node = &stages.stages[number].from;
+    let expander = Expander::new(&globals.values, escape);
+    let Ok(Instruction::From { base, platform, .. }) = Instruction::of(node, &expander) else {
+        return;
+    };
+    if base == "scratch" || stages.find(&base, number).is_some() {
+        return;
+    }
+    let named = platform.and_then(|text| text.parse().ok());
+    let expected = named.as_ref().unwrap_or(input.target);
+    let Some(actual) = (input.image_platform)(&base, expected) else {
+        return;
+    };
+    if (&actual.os, &actual.architecture) != (&expected.os, &expected.architecture) {
+        let (actual, expected) = (actual.to_string(), expected.to_string());
+        let detail = format!(
+            "Base image {base} was pulled with platform {actual:?}, expected {expected:?} for current build"
+        );
+        findings.add(Rule::InvalidBaseImagePlatform, node, detail);
     }
 }
 

@@ -26,6 +26,10 @@ impl Case<'_> {
             options: self.options,
             ignore: ignore.as_ref(),
             image_variables: &|image| (image != "unknown").then(|| vec!["FROM_BASE".to_owned()]),
+            target: &Platform::new("linux", "amd64", None),
+            image_platform: &|image, _| {
+                (image == "foreign").then(|| Platform::new("linux", "arm64", None))
+            },
             stages: self.stages.as_ref(),
         };
         check(&parse(text.as_bytes()).unwrap(), &input).unwrap()
@@ -206,9 +210,22 @@ fn options() {
         options: None,
         ignore: None,
         image_variables: &|_| None,
+        target: &Platform::host(),
+        image_platform: &|_, _| None,
         stages: None,
     };
     assert!(check(&parsed, &input).is_err());
+}
+
+#[test]
+fn platforms_of_base_images() {
+    let text = "ARG P=linux/arm64\nFROM foreign\nFROM other\nFROM --platform=$P foreign AS same\nFROM same\nFROM scratch\n";
+    assert_eq!(
+        found(text),
+        [
+            "InvalidBaseImagePlatform 2: Base image foreign was pulled with platform \"linux/arm64\", expected \"linux/amd64\" for current build"
+        ]
+    );
 }
 
 #[test]

@@ -16,10 +16,13 @@ impl Worker<'_> {
 
     /// As [`Worker::caption`], for what is no instruction of its own.
     pub(super) fn caption_of(&self, text: &str) -> String {
-        let stage = match self.request.stages.stages.len() {
-            1 => String::new(),
-            _ => format!("{} ", self.stage.label),
+        let mut stage = match self.request.is_one_of_several {
+            true => format!("{} ", self.platform),
+            false => String::new(),
         };
+        if self.request.stages.stages.len() > 1 {
+            stage += &format!("{} ", self.stage.label);
+        }
         let (step, steps) = (self.step.step, self.steps);
         let width = steps.to_string().len();
         format!("[{stage}{step:>width$}/{steps}] {text}")

@@ -232,6 +232,9 @@ impl<'a> Worker<'a> {
             },
         }
         config::ensure_path(&mut self.image);
+        if !self.request.inherits_labels {
+            self.image.config.labels = None;
+        }
         let env = self.image.config.env.clone().unwrap_or_default();
         self.scope = self.plan.globals.stage(&env);
         self.scope.inherit(&inherited);

@@ -26,8 +26,22 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
             Err(error) => return Err(failure(name)(error)),
         }
     }
-    fetch(worker, name)?;
-    image::resolve(store, name, platform).map_err(failure(name))
+    let fetched = fetch(worker, name);
+    match image::resolve(store, name, platform) {
+        Err(image::Error::Platform { reference, wanted }) => {
+            // As with BuildKit, an image for one platform alone is taken as it is, and the linter tells.
+            let other = image::resolve(store, name, None).map_err(failure(name))?;
+            if other.target == other.manifest_digest {
+                return Ok(other);
+            }
+            fetched?;
+            Err(failure(name)(image::Error::Platform { reference, wanted }))
+        }
+        resolved => {
+            fetched?;
+            resolved.map_err(failure(name))
+        }
+    }
 }
 
 /// Takes an image of a layout for the stage's platform.
@@ -76,7 +90,17 @@ fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
             timing: Timing::of(&worker.engine.settings),
             settings: &worker.engine.settings,
         };
-        pull::pull(&worker.engine.store, &reference, &options, &Silent).map(drop)
+        let store = &worker.engine.store;
+        let pulled = pull::pull(store, &reference, &options, &Silent);
+        if let Err(pull::Error::Platform { .. }) = pulled {
+            // See `find`.
+            let options = PullOptions {
+                platform: None,
+                ..options
+            };
+            return pull::pull(store, &reference, &options, &Silent).map(drop);
+        }
+        pulled.map(drop)
     });
     pulled.map_err(|source| Error::Image {
         image: name.to_owned(),

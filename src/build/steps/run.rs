@@ -24,9 +24,10 @@ use crate::build::leftovers;
 use crate::build::request::Isolation;
 use crate::build::stage::{Outcome, Worker};
 use crate::container::stream::{Streams as ClientStreams, terminal_size};
-use crate::container::{StartedStep, Step, StepNetwork};
+use crate::container::{Error as ContainerError, StartedStep, Step, StepNetwork};
 use crate::content::Digest;
-use crate::monitor::{Stream, Streams, exit_code};
+use crate::image::Platform;
+use crate::monitor::{StartFailure, Stream, Streams, exit_code};
 use crate::network::Mode;
 use crate::rootfs::{Place, Root, Upper};
 use crate::runtime::{Running, Stdio, Supervisor};
@@ -152,6 +153,14 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
     if !worker.request.security_opt.is_empty() {
         key.list("security-opt", &worker.request.security_opt);
     }
+    for (name, list) in [
+        ("cap-add", &worker.request.cap_add),
+        ("cap-drop", &worker.request.cap_drop),
+    ] {
+        if !list.is_empty() {
+            key.list(name, list);
+        }
+    }
     for ulimit in &worker.request.resources.ulimits {
         key.field("ulimit", ulimit.to_string());
     }
@@ -229,7 +238,8 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     if worker.request.isolation == Isolation::Chroot {
         leftovers::adopt();
     }
-    let started = process.start(worker, stdio)?;
+    let started = process.start(worker, stdio);
+    let started = started.map_err(|error| explain(error, &worker.image.platform()))?;
     if worker.request.shell.is_none() {
         worker.forget_secrets();
     }
@@ -263,6 +273,23 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     })
 }
 
+/// Says why a command of another platform cannot be executed here.
+fn explain(error: Error, platform: &Platform) -> Error {
+    let host = Platform::host();
+    match error {
+        Error::Container(ContainerError::Start(start))
+            if start.failure == StartFailure::NotExecutable && host.rank(platform).is_none() =>
+        {
+            Error::Emulator {
+                platform: platform.to_string(),
+                host: host.to_string(),
+                source: start,
+            }
+        }
+        error => error,
+    }
+}
+
 /// The command, and everything it is started with.
 struct Process {
     root: Root,
@@ -291,6 +318,8 @@ impl Process {
             shm_size: worker.request.shm_size,
             resources: &worker.request.resources,
             security_opt: &worker.request.security_opt,
+            cap_add: &worker.request.cap_add,
+            cap_drop: &worker.request.cap_drop,
             insecure: self.insecure,
             shares_host: worker.request.isolation == Isolation::Chroot,
             stdio,

@@ -21,7 +21,7 @@ use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
 use crate::build::outline::{Question, outline};
 use crate::build::request::{CachePolicy, Isolation, Squash};
-use crate::build::{self, Built, Plan, Request};
+use crate::build::{self, Built, Plan, Products, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
 use crate::cli::environment;
@@ -85,6 +85,12 @@ pub(crate) struct Build {
         value_name = "type=inline|type=registry,ref=IMAGE|type=local,dest=DIR"
     )]
     cache_to: Vec<String>,
+    /// Give RUN a capability more
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_add: Vec<String>,
+    /// Take a capability from RUN
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_drop: Vec<String>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
@@ -103,18 +109,27 @@ pub(crate) struct Build {
     /// Read the rules about files that the build does not see from this file, and from no other
     #[arg(long, value_name = "FILE")]
     ignorefile: Option<PathBuf>,
+    /// Take another image than the first FROM says
+    #[arg(long, value_name = "IMAGE")]
+    from: Option<String>,
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
     /// Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean
     #[arg(long, value_name = "KIND")]
     isolation: Option<String>,
+    /// Begin with the labels of the base image (default: true)
+    #[arg(long, default_value = "true")]
+    inherit_labels: bool,
     /// Build at most this many stages at the same time (default: 32)
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
     /// Set metadata for the image
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
+    /// Add the image to a list of images for several platforms, which is made where it is missing
+    #[arg(long, value_name = "NAME[:TAG]")]
+    manifest: Option<String>,
     /// Write what was built to a JSON file
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
@@ -127,13 +142,16 @@ pub(crate) struct Build {
     /// Do not use results of earlier builds for these stages
     #[arg(long, value_name = "STAGE")]
     no_cache_filter: Vec<String>,
+    /// Leave the history out of the image
+    #[arg(long)]
+    omit_history: bool,
     /// Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of
     /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)
     #[arg(short, long, value_name = "DEST|type=TYPE[,KEY=VALUE]")]
     output: Vec<String>,
-    /// Set the platform of base images and of the result (default: this machine's)
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    platform: Option<String>,
+    /// Set the platform of base images and of the result (default: this machine's); for several, the image is an index
+    #[arg(long, value_name = "OS/ARCH[/VARIANT],...")]
+    platform: Vec<String>,
     /// Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit's, a JSON object
     /// per line)
     #[arg(long, value_name = "KIND")]
@@ -234,6 +252,7 @@ impl Command for Build {
         Flag::switch("load"),
         Flag::switch("disable-content-trust"),
         Flag::switch("layers"),
+        Flag::switch("identity-label"),
         Flag::switch("rewrite-timestamp"),
         Flag::value("builder"),
     ];
@@ -247,7 +266,8 @@ impl Command for Build {
             .iter()
             .map(|name| build_output_flag::tag(name))
             .collect();
-        let outputs = Outputs::new(context, &self.output, self.push, names?)?;
+        let list = self.manifest.as_deref().map(build_output_flag::tag);
+        let outputs = Outputs::new(context, &self.output, self.push, names?, list.transpose()?)?;
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
             return Err(Failure::message("--debug needs a terminal"));
         }
@@ -278,31 +298,45 @@ impl Command for Build {
                 Method::Targets => call.print_targets(context, &input),
             };
         }
-        let request = self.request(context, &input, agents.by_id.clone(), secrets);
-        let (request, plan) = request.map_err(|failure| failure.at(context, &input.dockerfile))?;
+        let mut requests = Vec::new();
+        for platform in self.platforms()? {
+            let request = self.request(context, &input, &agents.by_id, &secrets, platform);
+            requests.push(request.map_err(|failure| failure.at(context, &input.dockerfile))?);
+        }
         let (store, map) = match input.inside.take() {
             Some(inside) => inside,
             None => enter(context)?,
         };
         let engine = engine(context, store, &map)?;
         // What is wrong with the Dockerfile is told by the build.
-        let platform = request.platform.as_ref();
-        let findings = build_lint::findings(&input, &self.build_arg, platform).ok();
-        if let Some(verdict) = findings.as_ref().and_then(lint::Report::verdict) {
-            return Err(Failure::message(verdict));
-        }
+        let target = self.wanted_platform()?;
+        let find = || {
+            let store = Some(&engine.store);
+            build_lint::findings(&input, &self.build_arg, target.as_ref(), store)
+        };
+        let verdict = || match find().ok().as_ref().and_then(lint::Report::verdict) {
+            Some(verdict) => Err(Failure::message(verdict)),
+            None => Ok(()),
+        };
+        verdict()?;
         let palette = look.palette.clone();
-        let mut watcher = Watcher::new(style, look);
-        let mut build = || -> Result<(), Box<Located>> {
-            let mut product = build::build(&request, &plan, &engine, &map, &mut watcher)?;
-            let made = outputs.make(context, &engine, &map, &mut product, style.is_wordless())?;
+        let build = || -> Result<(), Box<Located>> {
+            let mut products = Vec::new();
+            for (request, plan) in &requests {
+                let mut watcher = Watcher::new(style, look.clone());
+                products.push(build::build(request, plan, &engine, &map, &mut watcher)?);
+            }
+            // More is known of the base images now.
+            verdict()?;
+            let mut products = Products::new(&engine, products)?;
+            let made = outputs.make(context, &engine, &map, &mut products, style.is_wordless())?;
             if let Some((built, names)) = &made {
                 self.report(context, built, names, style, &outputs)?;
             }
             Ok(())
         };
         let built = build();
-        if let Some(findings) = &findings {
+        if let Ok(findings) = &find() {
             build_lint::summarize(context, &input, findings, style, &palette);
         }
         built.map_err(|failure| failure.at(context, &input.dockerfile))?;
@@ -350,12 +384,16 @@ impl Build {
         &self,
         context: &Context,
         input: &Input,
-        agents: BTreeMap<String, PathBuf>,
-        secrets: BTreeMap<String, Vec<u8>>,
+        agents: &BTreeMap<String, PathBuf>,
+        secrets: &BTreeMap<String, Vec<u8>>,
+        platform: Option<Platform>,
     ) -> Result<(Request, Plan), Box<Located>> {
         let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
         let escape = parsed.directives.escape;
-        let stages = Stages::of(parsed).map_err(build::Error::from)?;
+        let mut stages = Stages::of(parsed).map_err(build::Error::from)?;
+        if let Some(image) = &self.from {
+            stages.replace_base(image);
+        }
         let target = build::target_of(&stages, self.target.as_deref())?;
         let mut build_args = self.build_args()?;
         for (name, value) in &context.settings.proxies {
@@ -402,8 +440,11 @@ impl Build {
             labels: self.label.clone(),
             unset_labels: self.unsetlabel.clone(),
             env: build_flags::env(&self.env, &self.unsetenv),
+            inherits_labels: self.inherit_labels,
+            omits_history: self.omit_history,
             annotations: build_flags::annotations(&self.annotation)?,
-            platform: self.wanted_platform()?,
+            platform,
+            is_one_of_several: self.platforms()?.len() > 1,
             cache,
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
@@ -417,8 +458,10 @@ impl Build {
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
             resources: self.limits.resources(),
             security_opt: build_flags::security(&self.security_opt)?,
-            secrets,
-            agents,
+            cap_add: self.cap_add.clone(),
+            cap_drop: self.cap_drop.clone(),
+            secrets: secrets.clone(),
+            agents: agents.clone(),
             allow_insecure: allowed[0],
             allow_host_network: allowed[1],
             shell: self.debug.then(|| streams::own(true)),
@@ -432,6 +475,24 @@ impl Build {
             request.logins = self.logins(context, &request, &plan)?;
         }
         Ok((request, plan))
+    }
+
+    /// `--platform`: one or several, each once; `None` where nobody says.
+    fn platforms(&self) -> Result<Vec<Option<Platform>>, Failure> {
+        let mut platforms = Vec::new();
+        let flags = self.platform.iter().flat_map(|flag| flag.split(','));
+        for text in flags.map(str::trim).filter(|text| !text.is_empty()) {
+            let platform = create_flags::platform(Some(text));
+            let platform = platform.map_err(|failure| failure.with_code(1))?;
+            if !platforms.contains(&platform) {
+                platforms.push(platform);
+            }
+        }
+        if platforms.is_empty() {
+            let platform = create_flags::platform(None);
+            platforms.push(platform.map_err(|failure| failure.with_code(1))?);
+        }
+        Ok(platforms)
     }
 
     /// `--isolation`, or what buildah's images say instead.
@@ -466,9 +527,9 @@ impl Build {
         Ok(Some(squash))
     }
 
+    /// The first of them, which the linter and the outline look at.
     fn wanted_platform(&self) -> Result<Option<Platform>, Failure> {
-        let platform = create_flags::platform(self.platform.as_deref());
-        platform.map_err(|failure| failure.with_code(1))
+        Ok(self.platforms()?.swap_remove(0))
     }
 
     /// `--format`.
@@ -525,7 +586,9 @@ impl Build {
     /// `--call check`.
     fn lint(&self, context: &Context, input: &Input, call: Call) -> Outcome {
         let platform = self.wanted_platform()?;
-        let report = build_lint::findings(input, &self.build_arg, platform.as_ref())?;
+        let store = context.store().ok();
+        let report =
+            build_lint::findings(input, &self.build_arg, platform.as_ref(), store.as_ref())?;
         let code = call.print_report(context, input, &report)?;
         match report.failed {
             Some(error) => Err(located(error.into()).at(context, &input.dockerfile)),
@@ -563,11 +626,14 @@ impl Build {
         }
         if let Some(path) = &self.metadata_file {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            let metadata = serde_json::json!({
-                "containerimage.config.digest": built.id,
+            let mut metadata = serde_json::json!({
                 "containerimage.digest": built.manifest,
                 "image.name": names.join(","),
             });
+            // An index has none.
+            if built.id != built.manifest {
+                metadata["containerimage.config.digest"] = serde_json::json!(built.id);
+            }
             let text = format!("{metadata:#}\n");
             std::fs::write(path, text)
                 .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;

@@ -8,9 +8,10 @@ use crate::cli::context::{Context, eprint};
 use crate::cli::error::Failure;
 use crate::cli::output::build::{Palette, Role, Style, rawjson};
 use crate::cli::output::escape;
-use crate::image::Platform;
+use crate::image::{self, Platform};
+use crate::store::Store;
 
-/// Holds the Dockerfile against the rules.
+/// Holds the Dockerfile against the rules; of base images, those of `store` are known.
 ///
 /// # Errors
 ///
@@ -19,11 +20,19 @@ pub(super) fn findings(
     input: &Input,
     build_args: &[String],
     platform: Option<&Platform>,
+    store: Option<&Store>,
 ) -> Result<lint::Report, Failure> {
     let parsed = parse(&input.dockerfile.bytes).map_err(build::Error::from)?;
     let build_args = build_flags::build_args(build_args);
     let host = Platform::host();
-    let globals = Globals::new(&build_args, platform.unwrap_or(&host), &host, "");
+    let target = platform.unwrap_or(&host);
+    let globals = Globals::new(&build_args, target, &host, "");
+    let image_platform = |name: &str, wanted: &Platform| {
+        let store = store.filter(|_| !input.contexts.contains_key(name))?;
+        let wanted = image::resolve(store, name, Some(wanted));
+        let here = wanted.or_else(|_| image::resolve(store, name, None));
+        here.ok().map(|image| image.config.platform())
+    };
     Ok(lint::check(
         &parsed,
         &lint::Input {
@@ -34,6 +43,8 @@ pub(super) fn findings(
                 .map(String::as_str),
             ignore: Some(&input.context.ignore),
             image_variables: &|_| None,
+            target,
+            image_platform: &image_platform,
             stages: None,
         },
     )?)

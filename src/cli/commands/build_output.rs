@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
 
 use super::build_output_flag::{Output, Place, Push, parse};
-use crate::build::{self, Built, Product};
+use crate::build::{self, Built, Products};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::output::progress::Watcher;
@@ -32,15 +32,18 @@ impl Outputs {
         flags: &[String],
         push: bool,
         tags: Vec<Reference>,
+        list: Option<Reference>,
     ) -> Result<Outputs, Failure> {
         let mut outputs = Vec::new();
         for flag in flags {
             outputs.push(parse(flag, &tags)?);
         }
-        if outputs.is_empty() {
+        // In a list the image needs no name of its own.
+        if outputs.is_empty() && (list.is_none() || push || !tags.is_empty()) {
             let names = tags;
             outputs.push(Output::Image { names, push: None });
         }
+        outputs.extend(list.map(|name| Output::List { name }));
         if push {
             let mut is_pushed = false;
             for output in &mut outputs {
@@ -123,7 +126,7 @@ impl Outputs {
         context: &Context,
         engine: &Engine,
         map: &IdMap,
-        product: &mut Product<'_>,
+        products: &mut Products<'_>,
         quiet: bool,
     ) -> Result<Option<(Built, Vec<Reference>)>, Failure> {
         let mut made: Option<(Built, Vec<Reference>)> = None;
@@ -134,9 +137,9 @@ impl Outputs {
         };
         for output in &self.0 {
             match output {
-                Output::Files(dir) => product.write_files(dir).map_err(solving)?,
+                Output::Files(dir) => products.write_files(dir).map_err(solving)?,
                 Output::Tar(place) => place.write(&mut |out| {
-                    let written = product.write_tar(out);
+                    let written = products.write_tar(out);
                     written.map_err(|error| match error {
                         build::Error::Layer(layer::Error::Read(error)) => place.failed(error),
                         error => solving(error),
@@ -147,7 +150,13 @@ impl Outputs {
                     format,
                     place,
                 } => {
-                    let built = product.image().map_err(solving)?;
+                    if products.are_several() && *format == Format::Docker {
+                        // BuildKit's words.
+                        return Err(Failure::message(
+                            "docker exporter does not currently support exporting manifest lists: use type=oci",
+                        ));
+                    }
+                    let built = products.image().map_err(solving)?;
                     let item = Item {
                         target: built.manifest.clone(),
                         names: names.clone(),
@@ -155,8 +164,12 @@ impl Outputs {
                     save(engine, map, item, *format, place)?;
                     note(built, &[]);
                 }
+                Output::List { name } => {
+                    let built = products.add_to_list(name).map_err(solving)?;
+                    note(built, std::slice::from_ref(name));
+                }
                 Output::Image { names, push } => {
-                    let built = product.name(names).map_err(solving)?;
+                    let built = products.name(names).map_err(solving)?;
                     note(built.clone(), names);
                     if let Some(push) = push {
                         push.send(context, engine, map, &built, names, quiet)?;

@@ -34,6 +34,8 @@ pub(super) enum Output {
         format: Format,
         place: Place,
     },
+    /// `--manifest`: an image of the store in a list.
+    List { name: Reference },
     /// The files.
     Files(PathBuf),
     /// The files as a tar.
