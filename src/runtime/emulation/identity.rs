@@ -86,7 +86,9 @@ impl Ids {
 
 impl Identity {
     /// Somebody who has just been started.
-    pub(super) fn new(user: u32, group: u32, groups: Vec<u32>) -> Identity {
+    pub(super) fn new(user: u32, group: u32, mut groups: Vec<u32>) -> Identity {
+        // As the kernel keeps them.
+        groups.sort_unstable();
         Identity {
             user: Ids::all(user),
             group: Ids::all(group),
@@ -309,6 +311,7 @@ mod tests {
 
     #[test]
     fn root_becomes_anybody_and_does_not_come_back() {
+        assert_eq!(Identity::new(5, 5, vec![7, 5]).groups, [5, 7]);
         let mut it = identity(0, 0);
         it.set_groups(vec![7, 5]).unwrap();
         it.set(Sort::Group, 5).unwrap();

@@ -27,8 +27,9 @@
 //! read once, every file is opened once and used by descriptor; whether the caller was still there while this happened is
 //! asked before anything is changed. Files are opened from within the container's root directory, where no path leads out.
 //!
-//! Not emulated: `struct stat` of 32-bit programs, what `/proc/PID/status` says, `SO_PEERCRED`. A program that loads a
-//! filter with a supervisor of its own gets `EBUSY`: there can be one.
+//! Not emulated: `struct stat` of 32-bit programs, what `/proc/PID/status` and `capget` say, `SO_PEERCRED`, access control
+//! lists that name other ids (`EINVAL`). A program that loads a filter with a supervisor of its own gets `EBUSY`: there can be
+//! one.
 
 mod call;
 mod creation;
