@@ -431,13 +431,18 @@ fn unpacks_with_programs(env: &TestEnv) {
             .exits(1)
             .stderr_has(program);
     }
-    // Without the programs.
+    // Without the program, of which only one is needed.
     let dir = env.work().join("context").display().to_string();
-    env.ctr(["build", "--no-cache", &dir])
-        .env("PATH", "/nonexistent")
+    let build = || {
+        env.ctr(["build", "--no-cache", &dir])
+            .env("PATH", "/nonexistent")
+    };
+    build()
         .run()
         .exits(1)
-        .stderr_has("install the package xz-utils");
+        .stderr_has("install the package bzip2");
+    env.file("context/Dockerfile", "FROM busybox\nADD t.xz /xz/\n");
+    build().ok();
 }
 
 fn says_who_we_are(env: &TestEnv) {

@@ -1,5 +1,5 @@
-//! Archives as they come to a build: plain, with gzip or zstd, which are read here, or with xz or bzip2, which the programs
-//! of these names read.
+//! Archives as they come to a build: plain, with gzip, zstd or xz, which are read here, or with bzip2, which the program of
+//! that name reads.
 //!
 //! A copy of this process hands the archive to the program, so that it may come from anywhere. Both are ended with the
 //! reader, however far that got.
@@ -18,18 +18,14 @@ use crate::settings::find_program;
 use crate::sys::helper::die_with_caller;
 use crate::sys::process::{Side, exit_now, fork, wait};
 
-/// Bytes of memory that a program may take: xz needs 65 MiB for what its highest level makes, and more for what is made to
-/// take more.
+/// Bytes of memory that a program may take: more than any file makes it need.
 const MAX_MEMORY: u64 = 1 << 30;
 
 /// Bytes of a program's complaint.
 const MAX_WORDS: u64 = 4 << 10;
 
 /// Compressions that other programs read: how they begin, the program, the package that has it.
-const PROGRAMS: [(&[u8], &str, &str); 2] = [
-    (b"\xfd7zXZ\0", "xz", "xz-utils"),
-    (b"BZh", "bzip2", "bzip2"),
-];
+const PROGRAMS: [(&[u8], &str, &str); 1] = [(b"BZh", "bzip2", "bzip2")];
 
 /// The uncompressed bytes of an archive.
 pub(super) enum Inflate<R: Read> {

@@ -1,4 +1,4 @@
-//! From a blob to the tar in it: gzip, zstd, or nothing at all.
+//! From a blob to the tar in it: gzip, zstd, or nothing at all; and from an archive, which may be packed with xz, too.
 //!
 //! The media type says what a layer is packed with, and its first bytes have to agree. Docker believes the bytes alone;
 //! we say which of the two is wrong instead of handing garbage to the tar reader.
@@ -15,6 +15,9 @@ const BUFFER: usize = 128 << 10;
 /// zstd keeps a window of up to this many bytes (2²⁷) in memory: its own default bound for what the command line unpacks.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 
+/// xz keeps a dictionary of up to this many KiB in memory: as much as zstd; its highest level needs half of that.
+const MAX_XZ_MEMORY_KIB: u32 = 129 << 10;
+
 /// The uncompressed bytes of a blob.
 pub struct Decompress<R: Read> {
     inner: Inner<BufReader<R>>,
@@ -24,6 +27,7 @@ enum Inner<R: BufRead> {
     Plain(R),
     Gzip(Box<MultiGzDecoder<R>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, R>>),
+    Xz(Box<lzma_rust2::XzReader<R>>),
 }
 
 impl<R: Read> std::fmt::Debug for Decompress<R> {
@@ -32,6 +36,7 @@ impl<R: Read> std::fmt::Debug for Decompress<R> {
             Inner::Plain(_) => "Decompress(plain)",
             Inner::Gzip(_) => "Decompress(gzip)",
             Inner::Zstd(_) => "Decompress(zstd)",
+            Inner::Xz(_) => "Decompress(xz)",
         })
     }
 }
@@ -40,6 +45,8 @@ impl<R: Read> std::fmt::Debug for Decompress<R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Magic {
     Known(Compression),
+    /// A compression that archives have and layers have not.
+    Xz,
     /// A format that is not read here.
     Other(&'static str),
 }
@@ -78,6 +85,12 @@ impl<R: Read> Decompress<R> {
         let mut reader = BufReader::with_capacity(BUFFER, reader);
         match magic(reader.fill_buf()?) {
             Magic::Known(compression) => Self::with(reader, compression),
+            Magic::Xz => {
+                // `xz -T` makes one stream of many blocks, `cat` many streams.
+                let xz = lzma_rust2::XzReader::new_mem_limit(reader, true, MAX_XZ_MEMORY_KIB);
+                let inner = Inner::Xz(Box::new(xz));
+                Ok(Decompress { inner })
+            }
             Magic::Other(format) => Err(invalid(format!(
                 "{format} archives cannot be read; unpack it first, e.g. with {format} -dc"
             ))),
@@ -104,6 +117,9 @@ impl<R: Read> Read for Decompress<R> {
             Inner::Plain(reader) => reader.read(buffer),
             Inner::Gzip(reader) => reader.read(buffer),
             Inner::Zstd(reader) => reader.read(buffer),
+            Inner::Xz(reader) => reader
+                .read(buffer)
+                .map_err(|error| io::Error::new(error.kind(), format!("xz: {error}"))),
         }
     }
 }
@@ -112,7 +128,7 @@ impl<R: Read> Read for Decompress<R> {
 pub(super) fn compression_of(start: &[u8]) -> Compression {
     match magic(start) {
         Magic::Known(compression) => compression,
-        Magic::Other(_) => Compression::None,
+        Magic::Xz | Magic::Other(_) => Compression::None,
     }
 }
 
@@ -125,7 +141,7 @@ fn magic(start: &[u8]) -> Magic {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Magic::Known(Compression::Zstd),
         _ if skippable => Magic::Known(Compression::Zstd),
         [b'B', b'Z', b'h', ..] => Magic::Other("bzip2"),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Magic::Other("xz"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Magic::Xz,
         [b'P', b'K', 3, 4, ..] => Magic::Other("zip"),
         _ => Magic::Known(Compression::None),
     }
@@ -136,6 +152,7 @@ fn name(magic: Magic) -> &'static str {
         Magic::Known(Compression::None) => "not compressed",
         Magic::Known(Compression::Gzip) => "gzip",
         Magic::Known(Compression::Zstd) => "zstd",
+        Magic::Xz => "xz",
         Magic::Other(format) => format,
     }
 }
@@ -189,9 +206,40 @@ mod tests {
         cut.truncate(cut.len() - 9);
         assert!(read(&cut, Compression::Gzip).is_err());
         assert!(read(b"", Compression::Gzip).is_err());
-        let hint = Decompress::detect(&b"\xfd7zXZ\0"[..])
-            .unwrap_err()
-            .to_string();
-        assert!(hint.contains("xz -dc"), "{hint}");
+        let hint = Decompress::detect(&b"BZh"[..]).unwrap_err().to_string();
+        assert!(hint.contains("bzip2 -dc"), "{hint}");
+        // No layer has it.
+        assert!(read(XZ, Compression::None).is_err());
+    }
+
+    /// `printf 'one ' | xz`.
+    const XZ: &[u8] = &[
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21,
+        0x01, 0x16, 0x00, 0x00, 0x00, 0x74, 0x2f, 0xe5, 0xa3, 0x01, 0x00, 0x03, 0x6f, 0x6e, 0x65,
+        0x20, 0x00, 0x5a, 0x8c, 0x83, 0xa3, 0x31, 0x35, 0xef, 0x7e, 0x00, 0x01, 0x1c, 0x04, 0x6f,
+        0x2c, 0x9c, 0xc1, 0x1f, 0xb6, 0xf3, 0x7d, 0x01, 0x00, 0x00, 0x00, 0x00, 0x04, 0x59, 0x5a,
+    ];
+
+    /// The same with `--lzma2=dict=1536MiB`.
+    const TOO_LARGE: &[u8] = &[
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21,
+        0x01, 0x25, 0x00, 0x00, 0x00, 0x3b, 0x78, 0x7b, 0x41, 0x01, 0x00, 0x03, 0x6f, 0x6e, 0x65,
+        0x20, 0x00, 0x5a, 0x8c, 0x83, 0xa3, 0x31, 0x35, 0xef, 0x7e, 0x00, 0x01, 0x1c, 0x04, 0x6f,
+        0x2c, 0x9c, 0xc1, 0x1f, 0xb6, 0xf3, 0x7d, 0x01, 0x00, 0x00, 0x00, 0x00, 0x04, 0x59, 0x5a,
+    ];
+
+    #[test]
+    fn archives_may_have_xz() {
+        let unpack = |blob: &[u8]| {
+            let mut out = Vec::new();
+            Decompress::detect(blob)?.read_to_end(&mut out)?;
+            Ok::<_, io::Error>(out)
+        };
+        assert_eq!(unpack(&[XZ, XZ].concat()).unwrap(), b"one one ");
+        for end in 6..XZ.len() {
+            assert!(unpack(&XZ[..end]).is_err(), "{end}");
+        }
+        let error = unpack(TOO_LARGE).unwrap_err().to_string();
+        assert!(error.contains("memory"), "{error}");
     }
 }

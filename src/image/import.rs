@@ -64,7 +64,7 @@ pub enum ImportError {
     Store(#[from] store::Error),
 }
 
-/// Makes an image of the tar (plain, gzip or zstd) from `reader`. The process runs inside the user's id map
+/// Makes an image of the tar (plain, gzip, zstd or xz) from `reader`. The process runs inside the user's id map
 /// (`userns::enter`).
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub(crate) struct Import {
     /// Set the platform of the image (default: this machine's)
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     platform: Option<String>,
-    /// A tar, plain or compressed with gzip or zstd; "-" for stdin
+    /// A tar, plain or compressed with gzip, zstd or xz; "-" for stdin
     #[arg(value_name = "FILE", hide = true)]
     file: String,
     /// Its name (default: none)

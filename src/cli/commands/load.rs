@@ -34,7 +34,7 @@ impl Command for Load {
     const EXAMPLES: &'static [Example] = &[
         (
             "load -i images.tar",
-            "What docker, podman, skopeo or ctr have saved, plain or packed with gzip or zstd",
+            "What docker, podman, skopeo or ctr have saved, plain or packed with gzip, zstd or xz",
         ),
         ("load < app.tar.gz", "The same from STDIN"),
     ];

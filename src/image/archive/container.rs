@@ -66,7 +66,7 @@ pub(super) struct Section {
 }
 
 impl Container {
-    /// Opens an archive: plain, gzip or zstd.
+    /// Opens an archive: plain, gzip, zstd or xz.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@
 //! same images make the same archive. Manifests and blobs are those of the store, so that a loaded image has the digest it had;
 //! a layer that has no blob is written as the plain tar that its manifest names.
 //!
-//! Read are the same, archives with only one of the two (older Docker, podman, skopeo, BuildKit), packed with gzip or zstd or
+//! Read are the same, archives with only one of the two (older Docker, podman, skopeo, BuildKit), packed with gzip, zstd, xz or
 //! not at all. Nothing in them is believed: a path is only ever a name to look up, and everything is hashed.
 //!
 //! Spec: image-spec, image-layout.md; moby `image/tarexport`; containerd `core/images/archive`.
