@@ -186,6 +186,14 @@ fn helpers_keep_logins(env: &TestEnv) {
     env.ctr(["logout", &host]).env("PATH", &path).ok();
     assert!(!ring.exists());
     assert_eq!(config(env), json!({ "credsStore": "test", "auths": {} }));
+    // More than a pipe takes.
+    let open = Registry::start();
+    env.ctr(["login", "-u", "joe", "--password-stdin", &open.host()])
+        .env("PATH", &path)
+        .stdin("x".repeat(100_000))
+        .ok();
+    assert!(fs::metadata(&ring).unwrap().len() > 100_000);
+    env.ctr(["logout", &open.host()]).env("PATH", &path).ok();
     // A helper that is not there keeps nothing.
     env.ctr(["login", "-u", "joe", "--password-stdin", &host])
         .stdin("word")

@@ -2,9 +2,11 @@
 //!
 //! They are asked on stdin and answer on stdout. Spec: docker-credential-helpers, `client/command.go`, `credentials`.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{Seek, Write};
 use std::process::{Command, Stdio};
 
+use rustix::fs::MemfdFlags;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::{CredentialError, Credentials};
@@ -102,11 +104,11 @@ impl Helper<'_> {
         let program = format!("docker-credential-{}", self.name);
         let file = find_program(&program, self.search_path)
             .ok_or_else(|| self.failed("executable file not found in $PATH"))?;
-        // Written before the helper starts, while both ends are ours: no helper that ends early can cause a SIGPIPE.
-        let (stdin, mut ask) = io::pipe().map_err(|error| self.failed(error))?;
-        ask.write_all(question)
-            .map_err(|error| self.failed(error))?;
-        drop(ask);
+        // No pipe: nobody would read what it has no room for, and a helper that ends early would cause a SIGPIPE.
+        let stdin = rustix::fs::memfd_create(c"question", MemfdFlags::CLOEXEC);
+        let mut stdin = File::from(stdin.map_err(|error| self.failed(error))?);
+        let written = stdin.write_all(question).and_then(|()| stdin.rewind());
+        written.map_err(|error| self.failed(error))?;
         let mut child = Command::new(file)
             .arg(verb)
             .stdin(stdin)
