@@ -19,16 +19,21 @@ pub(crate) fn filter() -> Filter {
             value,
         };
         let flag = |argument, mask| on(argument, Op::MaskedEqual { mask }, mask);
+        // The kernel takes no notice of the upper half of a number of 32 bits.
+        let number = |argument, value: u32| {
+            let mask = u32::MAX.into();
+            on(argument, Op::MaskedEqual { mask }, value.into())
+        };
         let conditions = match kind {
             // Opening a file that must be there makes nothing.
             Kind::Open => vec![flag(1, CREATE), flag(1, TEMPORARY)],
             Kind::OpenAt => vec![flag(2, CREATE), flag(2, TEMPORARY)],
-            Kind::SetLimit => vec![on(0, Op::Equal, MARKED.into())],
+            Kind::SetLimit => vec![number(0, MARKED)],
             Kind::ControlProcess => vec![
-                on(0, Op::Equal, libc::PR_SET_KEEPCAPS as u64),
-                on(0, Op::Equal, libc::PR_SET_SECUREBITS as u64),
+                number(0, libc::PR_SET_KEEPCAPS.cast_unsigned()),
+                number(0, libc::PR_SET_SECUREBITS.cast_unsigned()),
             ],
-            Kind::ProcessLimit => vec![on(1, Op::Equal, MARKED.into())],
+            Kind::ProcessLimit => vec![number(1, MARKED)],
             _ => Vec::new(),
         };
         let notify = |conditions| Rule {
