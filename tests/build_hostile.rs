@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(secrets_go_with_the_build_however_it_ends),
         scenario!(no_link_leads_out_of_a_fetched_context),
         scenario!(a_link_does_not_show_what_is_ignored),
+        scenario!(no_image_grows_beyond_what_can_be_read),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -135,6 +136,36 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
         .ok();
     env.ctr("system prune -f").ok();
     assert_eq!(left(), [""; 0]);
+}
+
+fn no_image_grows_beyond_what_can_be_read(env: &TestEnv) {
+    env.image("busybox");
+    let doubling =
+        "ARG A=0123456789abcdef\nFROM busybox\nARG A\n".to_owned() + &"ENV A=$A$A\n".repeat(40);
+    let early = doubling
+        .replace("FROM busybox\nARG A\n", "")
+        .replace("ENV", "ARG")
+        + "FROM busybox\n";
+    let value = "x".repeat(100_000);
+    let large = format!(
+        "FROM busybox\nARG A={value}\n{}",
+        "LABEL a=$A\n".repeat(100)
+    );
+    let many = "FROM busybox\n".to_owned() + &"ENV A=b\n".repeat(10_001);
+    for (text, words) in [
+        (doubling, "variables have more than"),
+        (early, "variables have more than"),
+        (large, "the image's configuration would have more than"),
+        (many, "the image's configuration would have more than"),
+    ] {
+        let dir = dockerfile(env, &text);
+        let failed = env.ctr(["build", "-q", &dir]).run().exits(1);
+        assert!(
+            failed.err().contains(words),
+            "{}",
+            failed.err().lines().last().unwrap()
+        );
+    }
 }
 
 fn no_link_leads_out_of_a_fetched_context(env: &TestEnv) {

@@ -12,6 +12,7 @@ use super::message::StageResult;
 use super::request::Request;
 use crate::container::Engine;
 use crate::content::Digest;
+use crate::content::limits::{MAX_CONFIG_BYTES, MAX_HISTORY};
 use crate::content::media_type::{DOCKER_CONFIG, DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST};
 use crate::store::Lease;
 
@@ -24,11 +25,18 @@ pub struct Built {
     pub manifest: Digest,
 }
 
+/// What nobody could read again.
+pub(super) fn too_long() -> Error {
+    Error::Invalid(format!(
+        "the image's configuration would have more than {MAX_CONFIG_BYTES} bytes, or more than {MAX_HISTORY} instructions"
+    ))
+}
+
 /// Puts the image into the store, without a name.
 ///
 /// # Errors
 ///
-/// [`Error::Store`].
+/// [`Error::Invalid`] for one that is too large, [`Error::Store`].
 pub(super) fn put(
     request: &Request,
     engine: &Engine,
@@ -79,6 +87,9 @@ pub(super) fn put(
         cache::inline(&mut image, &engine.store, &result.used);
     }
     let bytes = image.to_json();
+    if bytes.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(too_long());
+    }
     let store = &engine.store;
     let (id, config_blob) = store.prepare_blob(&bytes)?;
     let (manifest_type, config_type) = match request.docker_format {

@@ -166,7 +166,8 @@ fn globals_of(
         };
         let mentions = asked.names();
         for (name, default) in list {
-            globals.declare(&name, default);
+            let taken = globals.declare(&name, default);
+            taken.map_err(|problem| problem.at(node.span))?;
             let value = globals.get(&name).map(str::to_owned);
             let global = Global {
                 parameter: parameter(node, &name, value),
@@ -196,7 +197,8 @@ fn of_stage(
             Instruction::Arg(list) => {
                 for (name, default) in list {
                     let is_own = default.is_some() || plan.globals.is_given(&name);
-                    scope.declare(&name, default);
+                    let taken = scope.declare(&name, default);
+                    taken.map_err(|problem| problem.at(node.span))?;
                     if is_own || !globals.contains_key(&name) {
                         let value = scope.get(&name).map(str::to_owned);
                         outline.args.retain(|known| known.name != name);
@@ -208,7 +210,8 @@ fn of_stage(
             }
             Instruction::Env(pairs) => {
                 for (name, value) in pairs {
-                    scope.set(&name, &value);
+                    let taken = scope.set(&name, &value);
+                    taken.map_err(|problem| problem.at(node.span))?;
                 }
             }
             Instruction::Run(run) => {

@@ -65,7 +65,8 @@ impl Plan {
             let expander = Expander::new(&globals, escape);
             if let Instruction::Arg(list) = Instruction::of(node, &expander)? {
                 for (name, default) in list {
-                    globals.declare(&name, default);
+                    let taken = globals.declare(&name, default);
+                    taken.map_err(|problem| problem.at(node.span))?;
                 }
             }
         }

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::dockerfile::words::Variables;
+use super::dockerfile::Problem;
+use super::dockerfile::words::{Budget, Variables};
 use crate::image::Platform;
 
 /// Can be given with `--build-arg` without an ARG; RUN gets them, the cache and the history do not know them.
@@ -31,6 +32,7 @@ pub struct Globals {
     /// Those of the ARGs so far.
     declared: BTreeMap<String, Option<String>>,
     given: BTreeMap<String, String>,
+    budget: Budget,
 }
 
 impl Globals {
@@ -65,6 +67,7 @@ impl Globals {
             automatic,
             declared: BTreeMap::new(),
             given: given.clone(),
+            budget: Budget::default(),
         }
     }
 
@@ -74,9 +77,15 @@ impl Globals {
     }
 
     /// Takes an ARG before the first FROM.
-    pub fn declare(&mut self, name: &str, default: Option<String>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Variables`].
+    pub fn declare(&mut self, name: &str, default: Option<String>) -> Result<(), Problem> {
         let value = (self.given.get(name).cloned()).or(default);
+        self.budget.take(name, value.as_deref())?;
         self.declared.insert(name.to_owned(), value);
+        Ok(())
     }
 
     /// Returns whether `--build-arg` has a value for the name.
@@ -100,6 +109,7 @@ impl Globals {
             globals: self.clone(),
             args: Vec::new(),
             env: BTreeMap::new(),
+            budget: Budget::default(),
         };
         for entry in env {
             if let Some((name, value)) = entry.split_once('=') {
@@ -126,21 +136,28 @@ pub struct Scope {
     /// Those of the ARGs so far, in the order in which they were declared.
     args: Vec<(String, Option<String>)>,
     env: BTreeMap<String, String>,
+    budget: Budget,
 }
 
 impl Scope {
     /// Takes an ARG: `--build-arg`, else its default, else what an ARG before the first FROM says.
-    pub fn declare(&mut self, name: &str, default: Option<String>) {
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Variables`].
+    pub fn declare(&mut self, name: &str, default: Option<String>) -> Result<(), Problem> {
         let globals = &self.globals;
         let value = (globals.given.get(name).cloned())
             .or(default)
             .or_else(|| globals.declared.get(name).cloned().flatten())
             .or_else(|| globals.automatic.get(name).cloned());
+        self.budget.take(name, value.as_deref())?;
         if value.is_some() {
             self.env.remove(name);
         }
         self.args.retain(|(other, _)| other != name);
         self.args.push((name.to_owned(), value));
+        Ok(())
     }
 
     /// Takes over the ARGs of the stage that this one begins with, as [`Scope::arguments`] has told them there.
@@ -152,8 +169,14 @@ impl Scope {
     }
 
     /// Takes an ENV.
-    pub fn set(&mut self, name: &str, value: &str) {
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Variables`].
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Problem> {
+        self.budget.take(name, Some(value))?;
         self.env.insert(name.to_owned(), value.to_owned());
+        Ok(())
     }
 
     /// Returns the ARGs that RUN sees as variables: those with a value that no ENV hides.
@@ -185,6 +208,7 @@ impl Variables for Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::dockerfile::words::Expander;
 
     fn globals(given: &[(&str, &str)]) -> Globals {
         let given = given
@@ -197,24 +221,24 @@ mod tests {
     #[test]
     fn the_command_line_wins_over_defaults_and_env_over_both() {
         let mut globals = globals(&[("A", "given"), ("HTTP_PROXY", "p")]);
-        globals.declare("A", Some("global".to_owned()));
-        globals.declare("B", Some("global".to_owned()));
+        globals.declare("A", Some("global".to_owned())).unwrap();
+        globals.declare("B", Some("global".to_owned())).unwrap();
         assert_eq!(globals.get("A"), Some("given"));
         assert_eq!(globals.get("TARGETARCH"), Some("arm64"));
         let mut scope = globals.stage(&["PATH=/bin".to_owned()]);
         assert_eq!((scope.get("A"), scope.get("PATH")), (None, Some("/bin")));
         assert_eq!(scope.get("TARGETARCH"), None);
-        scope.declare("A", Some("default".to_owned()));
-        scope.declare("B", None);
-        scope.declare("C", Some("default".to_owned()));
-        scope.declare("D", None);
-        scope.declare("TARGETARCH", None);
+        scope.declare("A", Some("default".to_owned())).unwrap();
+        scope.declare("B", None).unwrap();
+        scope.declare("C", Some("default".to_owned())).unwrap();
+        scope.declare("D", None).unwrap();
+        scope.declare("TARGETARCH", None).unwrap();
         assert_eq!(scope.get("A"), Some("given"));
         assert_eq!(scope.get("B"), Some("global"));
         assert_eq!(scope.get("C"), Some("default"));
         assert_eq!(scope.get("D"), None);
         assert_eq!(scope.get("TARGETARCH"), Some("arm64"));
-        scope.set("C", "env");
+        scope.set("C", "env").unwrap();
         assert_eq!(scope.get("C"), Some("env"));
         let names: Vec<&str> = scope.arguments().map(|(name, _)| name).collect();
         assert_eq!(names, ["A", "B", "TARGETARCH"]);
@@ -226,8 +250,8 @@ mod tests {
         let globals = globals(&[("A", "given")]);
         let mut parent = globals.stage(&["A=image".to_owned()]);
         assert_eq!(parent.get("A"), Some("image"));
-        parent.declare("B", None);
-        parent.declare("A", None);
+        parent.declare("B", None).unwrap();
+        parent.declare("A", None).unwrap();
         assert_eq!(parent.get("A"), Some("given"));
         let told: Vec<(String, String)> = (parent.arguments())
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -236,10 +260,32 @@ mod tests {
         let mut child = globals.stage(&["A=image".to_owned()]);
         child.inherit(&told);
         assert_eq!(child.get("A"), Some("given"));
-        child.set("A", "env");
+        child.set("A", "env").unwrap();
         assert_eq!(
             (child.get("A"), child.arguments().count()),
             (Some("env"), 0)
         );
+    }
+
+    #[test]
+    fn variables_that_double_end() {
+        let mut scope = globals(&[]).stage(&[]);
+        scope.set("A", &"x".repeat(1 << 10)).unwrap();
+        let mut doubled = || -> Result<(), Problem> {
+            loop {
+                let value = Expander::new(&scope, '\\').word("$A$A")?;
+                scope.set("A", &value)?;
+            }
+        };
+        assert!(matches!(doubled(), Err(Problem::Variables(_))));
+        // Each is short enough.
+        scope.set("A", &"x".repeat(1 << 19)).unwrap();
+        let many = (0..100).try_for_each(|at| scope.set(&format!("B{at}"), &"x".repeat(1 << 19)));
+        assert!(matches!(many, Err(Problem::Variables(_))));
+        let mut scope = globals(&[]).stage(&[]);
+        scope.set("A", &"x".repeat(1 << 10)).unwrap();
+        scope.set("B", &"y".repeat(1 << 11)).unwrap();
+        let replaced = Expander::new(&scope, '\\').word("${A//x/$B}");
+        assert!(matches!(replaced, Err(Problem::Variables(_))));
     }
 }

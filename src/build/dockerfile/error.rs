@@ -51,6 +51,9 @@ pub enum Problem {
     /// `${v:?words}` of a variable without a value.
     #[error("{0}")]
     Required(String),
+    /// More bytes than variables may have.
+    #[error("variables have more than {0} bytes")]
+    Variables(usize),
     /// The instruction needs arguments.
     #[error("{0} requires {1}")]
     Arguments(&'static str, &'static str),

@@ -66,6 +66,9 @@ impl Pattern {
             }
             let Some(c) = c else { break };
             reached = self.step(&reached, c);
+            if is_dead(&reached) {
+                break;
+            }
         }
         best
     }
@@ -83,12 +86,15 @@ impl Pattern {
     }
 
     /// Replaces the first match, or all of them, each as long as can be. An empty match counts, unless it touches the end
-    /// of the one before.
-    pub(super) fn replace(&self, value: &str, by: &str, all: bool) -> String {
+    /// of the one before. `None` where that makes more than `limit` bytes.
+    pub(super) fn replace(&self, value: &str, by: &str, all: bool, limit: usize) -> Option<String> {
         let mut result = String::new();
         let mut at = 0;
         let mut last_end = None;
         loop {
+            if result.len() > limit {
+                return None;
+            }
             let found = self.prefix(&value[at..], true);
             if let Some(length) = found.filter(|length| *length > 0 || last_end != Some(at)) {
                 result.push_str(by);
@@ -108,14 +114,18 @@ impl Pattern {
             at += c.len_utf8();
         }
         result.push_str(&value[at..]);
-        result
+        Some(result)
     }
 
     fn matches(&self, value: &str) -> bool {
-        let end = value
-            .chars()
-            .fold(self.start(), |reached, c| self.step(&reached, c));
-        end[self.elements.len()]
+        let mut reached = self.start();
+        for c in value.chars() {
+            reached = self.step(&reached, c);
+            if is_dead(&reached) {
+                return false;
+            }
+        }
+        reached[self.elements.len()]
     }
 
     fn start(&self) -> Vec<bool> {
@@ -150,6 +160,11 @@ impl Pattern {
     }
 }
 
+/// Whether nothing that may follow can match any more.
+fn is_dead(reached: &[bool]) -> bool {
+    !reached.contains(&true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,11 +187,12 @@ mod tests {
 
     #[test]
     fn replacements() {
-        assert_eq!(p("a").replace("banana", "o", false), "bonana");
-        assert_eq!(p("a*").replace("banana", "o", true), "bo");
-        assert_eq!(p("").replace("ab", "-", false), "-ab");
-        assert_eq!(p("").replace("ab", "-", true), "-a-b-");
-        assert_eq!(p("*").replace("ab", "-", true), "-");
+        assert_eq!(p("a").replace("banana", "o", false, 99).unwrap(), "bonana");
+        assert_eq!(p("a*").replace("banana", "o", true, 99).unwrap(), "bo");
+        assert_eq!(p("a").replace("aaaa", "xx", true, 5), None);
+        assert_eq!(p("").replace("ab", "-", false, 99).unwrap(), "-ab");
+        assert_eq!(p("").replace("ab", "-", true, 99).unwrap(), "-a-b-");
+        assert_eq!(p("*").replace("ab", "-", true, 99).unwrap(), "-");
     }
 
     #[test]

@@ -11,6 +11,31 @@ use super::pattern::Pattern;
 /// Nesting of `${a:-${b:-…}}`: each level is a level of recursion.
 const MAX_DEPTH: usize = 64;
 
+/// Bytes that variables may put into one text.
+const MAX_EXPANDED: usize = 1 << 20;
+
+/// Bytes of all variables at once.
+const MAX_VARIABLES: usize = 8 << 20;
+
+/// Counts what variables hold: with `ARG b=$a$a`, `ARG c=$b$b`, … each line doubles it.
+#[derive(Debug, Clone, Default)]
+pub struct Budget(usize);
+
+impl Budget {
+    /// Counts one more variable; one that had another value before counts once more.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Variables`].
+    pub fn take(&mut self, name: &str, value: Option<&str>) -> Result<(), Problem> {
+        self.0 = (self.0).saturating_add(name.len() + value.map_or(0, str::len));
+        match self.0 > MAX_VARIABLES {
+            true => Err(Problem::Variables(MAX_VARIABLES)),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Where variables get their values.
 pub trait Variables {
     /// Returns the value, or `None` where the variable is not set.
@@ -101,6 +126,8 @@ struct Scanner<'a, V: ?Sized> {
     expander: &'a Expander<'a, V>,
     rest: Peekable<Chars<'a>>,
     depth: usize,
+    /// What is left of [`MAX_EXPANDED`].
+    left: usize,
 }
 
 /// The text so far, as one word and as several.
@@ -162,6 +189,7 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
             expander,
             rest: text.chars().peekable(),
             depth: 0,
+            left: MAX_EXPANDED,
         }
     }
 
@@ -239,8 +267,15 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
         Err(Problem::UnterminatedQuote("double-quote"))
     }
 
-    /// What stands after `$`.
+    /// What stands after `$`, as long as there is room for it.
     fn dollar(&mut self) -> Result<String, Problem> {
+        let value = self.value()?;
+        let left = self.left.checked_sub(value.len());
+        self.left = left.ok_or(Problem::Variables(MAX_EXPANDED))?;
+        Ok(value)
+    }
+
+    fn value(&mut self) -> Result<String, Problem> {
         if self.rest.next_if_eq(&'{').is_some() {
             return self.braces();
         }
@@ -337,7 +372,8 @@ impl<'a, V: Variables + ?Sized> Scanner<'a, V> {
         let all = self.rest.next_if_eq(&'/').is_some();
         let pattern = Pattern::new(&self.until(Some('/'), true)?.text)?;
         let replacement = self.until(Some('}'), true)?.text;
-        Ok(pattern.replace(value, &replacement, all))
+        let replaced = pattern.replace(value, &replacement, all, self.left);
+        replaced.ok_or(Problem::Variables(MAX_EXPANDED))
     }
 }
 

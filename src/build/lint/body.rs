@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::dockerfile::instruction::{Command, Copy, Instruction};
 use super::super::dockerfile::stages::Stages;
 use super::super::dockerfile::suggest::nearest;
-use super::super::dockerfile::words::Expander;
+use super::super::dockerfile::words::{Budget, Expander};
 use super::super::dockerfile::{Argument, Error, Node};
 use super::stages::Globals;
 use super::watched::Watched;
@@ -49,13 +49,20 @@ pub(super) fn check(
     findings: &mut Findings<'_>,
 ) -> Result<(), Error> {
     let mut ends: Vec<State> = Vec::new();
+    let mut budget = Budget::default();
     for (index, stage) in stages.stages.iter().enumerate() {
         let from = Instruction::of(&stage.from, &Expander::new(&globals.values, escape))?;
         let Instruction::From { base, .. } = from else {
             continue;
         };
         let state = match stages.find(&base, index) {
-            Some(earlier) => ends[earlier].clone(),
+            Some(earlier) => {
+                for (name, value) in &ends[earlier].values {
+                    let taken = budget.take(name, Some(value));
+                    taken.map_err(|problem| problem.at(stage.from.span))?;
+                }
+                ends[earlier].clone()
+            }
             None => of_image(&base, input),
         };
         let mut walk = Walk {
@@ -68,6 +75,7 @@ pub(super) fn check(
             silent: input
                 .stages
                 .is_some_and(|looked_at| !looked_at.contains(&index)),
+            budget: &mut budget,
         };
         for node in &stage.nodes {
             walk.node(node)?;
@@ -105,6 +113,8 @@ struct Walk<'a, 'b> {
     last: BTreeMap<&'static str, &'a Node>,
     findings: &'a mut Findings<'b>,
     silent: bool,
+    /// Of all stages together, whose variables are all kept.
+    budget: &'a mut Budget,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -117,11 +127,12 @@ impl<'a> Walk<'a, '_> {
         let instruction = read?;
         self.undefined(node, &missing);
         match instruction {
-            Instruction::Arg(list) => self.arg(node, list),
+            Instruction::Arg(list) => self.arg(node, list)?,
             Instruction::Env(pairs) => {
                 self.old_form(node);
                 for (name, value) in pairs {
                     self.secret(node, "ENV", &name);
+                    self.take(node, &name, &value)?;
                     self.state.values.insert(name, value);
                 }
             }
@@ -181,17 +192,24 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// A value of the command line wins over the default, and that over the global one.
-    fn arg(&mut self, node: &Node, list: Vec<(String, Option<String>)>) {
+    fn arg(&mut self, node: &Node, list: Vec<(String, Option<String>)>) -> Result<(), Error> {
         for (name, default) in list {
             self.secret(node, "ARG", &name);
             let value = (self.input.build_args.get(&name).cloned())
                 .or(default)
                 .or_else(|| self.globals.values.get(&name).cloned());
             if let Some(value) = value {
+                self.take(node, &name, &value)?;
                 self.state.values.entry(name.clone()).or_insert(value);
             }
             self.state.declared.insert(name);
         }
+        Ok(())
+    }
+
+    fn take(&mut self, node: &Node, name: &str, value: &str) -> Result<(), Error> {
+        let taken = self.budget.take(name, Some(value));
+        taken.map_err(|problem| problem.at(node.span))
     }
 
     fn secret(&mut self, node: &Node, instruction: &str, name: &str) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::dockerfile::instruction::Instruction;
 use super::super::dockerfile::stages::{Stage, Stages};
 use super::super::dockerfile::suggest::nearest;
-use super::super::dockerfile::words::Expander;
+use super::super::dockerfile::words::{Budget, Expander};
 use super::super::dockerfile::{Argument, Error, Node};
 use super::watched::Watched;
 use super::{Findings, Input, Rule};
@@ -47,6 +47,7 @@ impl Globals {
     ) -> Result<Globals, Error> {
         let mut values = input.platform_args.clone();
         let mut declared: BTreeSet<String> = values.keys().cloned().collect();
+        let mut budget = Budget::default();
         for node in &stages.global {
             let Instruction::Arg(list) = Instruction::of(node, &Expander::new(&values, escape))?
             else {
@@ -54,6 +55,8 @@ impl Globals {
             };
             for (name, default) in list {
                 if let Some(value) = given.get(&name).cloned().or(default) {
+                    let taken = budget.take(&name, Some(&value));
+                    taken.map_err(|problem| problem.at(node.span))?;
                     values.insert(name.clone(), value);
                 }
                 declared.insert(name);

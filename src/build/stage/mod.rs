@@ -17,6 +17,7 @@ use super::dockerfile::words::Expander;
 use super::dockerfile::{Node, Problem, parse};
 use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
+use super::image::too_long;
 use super::layer::{self, Layer, Made};
 use super::message::{self, Inherited, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
@@ -24,7 +25,7 @@ use super::request::{NamedContext, Request};
 use super::steps;
 use super::variables::Scope;
 use crate::container::{Engine, StepNetwork};
-use crate::content::limits::MAX_LAYERS;
+use crate::content::limits::{MAX_CONFIG_BYTES, MAX_HISTORY, MAX_LAYERS};
 use crate::content::{Digest, Reference};
 use crate::image::config::History;
 use crate::image::layer::Owners;
@@ -82,6 +83,8 @@ pub(super) struct Worker<'a> {
     cmd_set: bool,
     /// When the last layer was made.
     last_created: Option<String>,
+    /// Bytes that this stage adds to the history.
+    told: u64,
     /// The escape character of the Dockerfile.
     escape: char,
     pub(super) step: StepId,
@@ -150,6 +153,7 @@ impl<'a> Worker<'a> {
                 unpublished: Vec::new(),
                 cmd_set: false,
                 last_created: None,
+                told: 0,
                 escape: request.escape,
                 step: StepId {
                     stage: stage.number,
@@ -289,13 +293,15 @@ impl<'a> Worker<'a> {
             Instruction::From { .. } => return Ok(()),
             Instruction::Arg(list) => {
                 for (name, default) in list {
-                    self.scope.declare(name, default.clone());
+                    let taken = self.scope.declare(name, default.clone());
+                    taken.map_err(|problem| problem.at(node.span))?;
                 }
                 return self.remember(node.text.clone(), None);
             }
             Instruction::Env(pairs) => {
                 for (name, value) in pairs {
-                    self.scope.set(name, value);
+                    let taken = self.scope.set(name, value);
+                    taken.map_err(|problem| problem.at(node.span))?;
                 }
             }
             Instruction::Run(run) => {
@@ -467,6 +473,10 @@ impl<'a> Worker<'a> {
         let is_layer = made.as_ref().is_some_and(|(is_layer, _)| *is_layer);
         if let Some((_, created)) = made {
             self.last_created = Some(created);
+        }
+        self.told += line.len() as u64;
+        if self.image.history.len() >= MAX_HISTORY || self.told > MAX_CONFIG_BYTES {
+            return Err(too_long());
         }
         self.image.history.push(History {
             created: self.last_created.clone(),
