@@ -195,6 +195,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l creds -d 'Log in at re
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l all-platforms -d 'Build for all platforms that the base images are there for'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
@@ -411,6 +412,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l all-platforms -d 'Build for all platforms that the base images are there for'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
@@ -502,6 +504,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l all-platforms -d 'Build for all platforms that the base images are there for'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'
@@ -814,6 +817,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l retry -d 'Try again so often what fails on the way (default: 5)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l retry-delay -d 'Wait so long before trying again (default: longer from time to time)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l help -d 'Print usage'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l all-platforms -d 'Build for all platforms that the base images are there for'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Check the Dockerfile and build nothing'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l debug -d 'Open a shell in a RUN that fails, with its files, mounts and environment'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l inherit-labels -d 'Begin with the labels of the base image (default: true)'

@@ -10,6 +10,7 @@ use crate::support::{Need, Scenario, TestEnv, scenario};
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(several_platforms_are_an_index),
+        scenario!(all_platforms_are_those_of_the_base),
         scenario!(a_list_grows_build_by_build),
         scenario!(an_index_is_pushed),
         scenario!(a_foreign_command_needs_an_emulator),
@@ -85,7 +86,10 @@ fn several_platforms_are_an_index(env: &TestEnv) {
         "build -q -t one --platform linux/arm64,linux/arm64/v8 {dir}"
     ));
     let id = again.ok().line();
-    assert!(blob(env, &target(env, "one"))["config"]["digest"] == Value::from(id));
+    assert_eq!(
+        blob(env, &target(env, "one"))["config"]["digest"],
+        id.as_str()
+    );
     // Files of each have a directory of their own; there is no tar of several.
     let out = env.work().join("out");
     env.ctr(format!(
@@ -112,6 +116,29 @@ fn several_platforms_are_an_index(env: &TestEnv) {
     .ok();
     env.ctr("rmi three one").ok();
     env.ctr("load -q -i o").ok();
+}
+
+fn all_platforms_are_those_of_the_base(env: &TestEnv) {
+    let dir = context(env, TEXT);
+    env.ctr(format!("build -q -t base --platform {THREE} {dir}"))
+        .ok();
+    env.ctr(format!(
+        "build -q -t other --platform linux/s390x,linux/arm64,linux/arm/v7 {dir}"
+    ))
+    .ok();
+    let text = "FROM other AS other\nFROM base\nCOPY --from=other /built-for /other\n";
+    let dir = context(env, text);
+    env.ctr(format!("build -q -t all --all-platforms {dir}"))
+        .ok();
+    let found = platforms(env, &target(env, "all"));
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["linux/arm64", "linux/arm/v7"]);
+    assert!(found.iter().all(|(entry, config)| entry == config));
+    env.ctr(format!(
+        "build --all-platforms --platform linux/arm64 {dir}"
+    ))
+    .run()
+    .exits(125);
 }
 
 fn a_list_grows_build_by_build(env: &TestEnv) {

@@ -127,6 +127,20 @@ fn globals(
     Globals::new(build_args, platform.unwrap_or(&host), &host, name)
 }
 
+/// Returns the platforms that the base images of a build have in common; see [`build()`] for where this may be called.
+///
+/// # Errors
+///
+/// [`Error::Image`], [`Error::Invalid`].
+pub fn platforms_of_bases(
+    request: &Request,
+    plan: &Plan,
+    engine: &Engine,
+    map: &IdMap,
+) -> Result<Vec<Platform>, Error> {
+    steps::base::platforms(request, plan, engine, UnpackOptions::new(map).owners)
+}
+
 /// Builds. The process has one thread and is inside the user's id map, which is `map`; `engine` was opened in there.
 ///
 /// # Errors

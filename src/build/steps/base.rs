@@ -2,11 +2,15 @@
 
 use crate::build::apart;
 use crate::build::error::Error;
+use crate::build::plan::{Base, Plan};
+use crate::build::request::{NamedContext, Request};
 use crate::build::stage::Worker;
+use crate::container::Engine;
 use crate::content::{Reference, limits};
 use crate::image::Silent;
 use crate::image::archive::LayoutImage;
-use crate::image::layer::UnpackOptions;
+use crate::image::layer::{Owners, UnpackOptions};
+use crate::image::manifest::Document;
 use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Image, Platform};
 use crate::registry::{Credentials, Timing};
@@ -26,7 +30,7 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
             Err(error) => return Err(failure(name)(error)),
         }
     }
-    let fetched = fetch(worker, name);
+    let fetched = fetch(worker.request, worker.engine, worker.owners, name, platform);
     match image::resolve(store, name, platform) {
         Err(image::Error::Platform { reference, wanted }) => {
             // As with BuildKit, an image for one platform alone is taken as it is, and the linter tells.
@@ -50,15 +54,15 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
 ///
 /// [`Error::Image`].
 pub(crate) fn take(worker: &mut Worker<'_>, layout: &LayoutImage) -> Result<Image, Error> {
-    let (engine, unpack) = (worker.engine, unpack(worker));
+    let (engine, unpack) = (worker.engine, unpack(worker.owners));
     let platform = wanted(worker).cloned();
     let taken = layout.take(&engine.store, worker.lease_mut(), platform.as_ref(), unpack);
     taken.map_err(failure(&layout.to_string()))
 }
 
-fn unpack(worker: &Worker<'_>) -> UnpackOptions {
+fn unpack(owners: Owners) -> UnpackOptions {
     UnpackOptions {
-        owners: worker.owners,
+        owners,
         max_bytes: limits::MAX_LAYER_BYTES,
     }
 }
@@ -69,28 +73,92 @@ fn wanted<'w>(worker: &'w Worker<'_>) -> Option<&'w Platform> {
     asked.then_some(&worker.platform)
 }
 
+/// Finds out which platforms all base images are there for, of stages whose FROM does not name one; what is not here is
+/// pulled.
+///
+/// # Errors
+///
+/// [`Error::Image`]; [`Error::Invalid`] where they have none in common.
+pub(crate) fn platforms(
+    request: &Request,
+    plan: &Plan,
+    engine: &Engine,
+    owners: Owners,
+) -> Result<Vec<Platform>, Error> {
+    let mut common: Option<Vec<Platform>> = None;
+    for stage in plan.stages.iter().flatten() {
+        let Base::Image(name) = &stage.base else {
+            continue;
+        };
+        let image = match request.contexts.get(name) {
+            None => name,
+            Some(NamedContext::Image(image)) => image,
+            Some(_) => continue,
+        };
+        if stage.platform.is_some() {
+            continue;
+        }
+        let offered = offered(request, engine, owners, image)?;
+        let is_offered = |platform: &Platform| offered.contains(platform);
+        common = Some(match common {
+            None => offered,
+            Some(common) => common.into_iter().filter(is_offered).collect(),
+        });
+    }
+    match common {
+        Some(common) if common.is_empty() => Err(Error::Invalid(
+            "the base images have no platform in common".to_owned(),
+        )),
+        common => Ok(common.unwrap_or_else(|| vec![Platform::host()])),
+    }
+}
+
+/// Returns the platforms that an image is there for.
+fn offered(
+    request: &Request,
+    engine: &Engine,
+    owners: Owners,
+    name: &str,
+) -> Result<Vec<Platform>, Error> {
+    let store = &engine.store;
+    if request.pull || image::resolve(store, name, None).is_err() {
+        fetch(request, engine, owners, name, None)?;
+    }
+    let image = image::resolve(store, name, None).map_err(failure(name))?;
+    match image::read_document(store, &image.target).map_err(failure(name))? {
+        Document::Manifest(_) => Ok(vec![image.config.platform()]),
+        Document::Index(index) => Ok((index.manifests.into_iter())
+            .filter_map(|entry| entry.platform)
+            // BuildKit's attestations.
+            .filter(|platform| platform.os != "unknown")
+            .collect()),
+    }
+}
+
 /// Pulls in a process of its own, whose threads end with it.
-fn fetch(worker: &Worker<'_>, name: &str) -> Result<(), Error> {
+fn fetch(
+    request: &Request,
+    engine: &Engine,
+    owners: Owners,
+    name: &str,
+    platform: Option<&Platform>,
+) -> Result<(), Error> {
     let reference: Reference = name.parse().map_err(failure(name))?;
     let reference = reference.with_default_tag();
-    let known = worker
-        .request
-        .logins
-        .iter()
-        .find(|(other, _)| *other == reference);
+    let known = (request.logins.iter()).find(|(other, _)| *other == reference);
     let credentials = match known {
         Some((_, credentials)) => credentials.clone(),
-        None => Credentials::find(&worker.engine.settings, &reference).map_err(failure(name))?,
+        None => Credentials::find(&engine.settings, &reference).map_err(failure(name))?,
     };
     let pulled = apart::run(|| {
         let options = PullOptions {
-            platform: wanted(worker).cloned(),
+            platform: platform.cloned(),
             credentials,
-            unpack: unpack(worker),
-            timing: Timing::of(&worker.engine.settings),
-            settings: &worker.engine.settings,
+            unpack: unpack(owners),
+            timing: Timing::of(&engine.settings),
+            settings: &engine.settings,
         };
-        let store = &worker.engine.store;
+        let store = &engine.store;
         let pulled = pull::pull(store, &reference, &options, &Silent);
         if let Err(pull::Error::Platform { .. }) = pulled {
             // See `find`.

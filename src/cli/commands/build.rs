@@ -54,6 +54,9 @@ pub(crate) struct Build {
     /// Allow what the Dockerfile may not do by itself: network.host, security.insecure
     #[arg(long, value_name = "ENTITLEMENT")]
     allow: Vec<String>,
+    /// Build for all platforms that the base images are there for
+    #[arg(long, conflicts_with = "platform")]
+    all_platforms: bool,
     /// Add metadata to the image's manifest
     #[arg(long, value_name = "NAME=VALUE")]
     annotation: Vec<String>,
@@ -244,7 +247,15 @@ impl Command for Build {
             "Let RUN --mount=type=secret,id=token see a file, and print the image ID alone",
         ),
     ];
-    const UNBUILT: &'static [Flag] = &[Flag::value("policy"), Flag::value("resource")];
+    const UNBUILT: &'static [Flag] = &[
+        Flag::value("policy"),
+        Flag::value("resource"),
+        Flag::value("cache-ttl"),
+        Flag::value("device"),
+        Flag::switch("inherit-annotations"),
+        Flag::value("layer-label"),
+        Flag::value("logfile"),
+    ];
     const IGNORED: &'static [Flag] = &[
         Flag::switch("rm"),
         Flag::switch("force-rm"),
@@ -301,13 +312,36 @@ impl Command for Build {
         let mut requests = Vec::new();
         for platform in self.platforms()? {
             let request = self.request(context, &input, &agents.by_id, &secrets, platform);
-            requests.push(request.map_err(|failure| failure.at(context, &input.dockerfile))?);
+            let request = request.map_err(|failure| failure.at(context, &input.dockerfile));
+            let (mut request, plan) = request?;
+            // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
+            if input.inside.is_none() {
+                request.logins = self.logins(context, &request, &plan)?;
+            }
+            requests.push((request, plan));
         }
         let (store, map) = match input.inside.take() {
             Some(inside) => inside,
             None => enter(context)?,
         };
         let engine = engine(context, store, &map)?;
+        if let (true, [(request, plan)]) = (self.all_platforms, requests.as_slice()) {
+            let platforms = build::platforms_of_bases(request, plan, &engine, &map);
+            let logins = request.logins.clone();
+            let at = |failure: Box<Located>| failure.at(context, &input.dockerfile);
+            let platforms = platforms.map_err(|error| at(error.into()))?;
+            requests.clear();
+            for platform in platforms.into_iter().map(Some) {
+                let request = self.request(context, &input, &agents.by_id, &secrets, platform);
+                let (mut request, plan) = request.map_err(at)?;
+                request.logins.clone_from(&logins);
+                requests.push((request, plan));
+            }
+        }
+        let are_several = requests.len() > 1;
+        for (request, _) in &mut requests {
+            request.is_one_of_several = are_several;
+        }
         // What is wrong with the Dockerfile is told by the build.
         let target = self.wanted_platform()?;
         let find = || {
@@ -429,7 +463,7 @@ impl Build {
                 .into());
             }
         };
-        let mut request = Request {
+        let request = Request {
             stages,
             escape,
             context: input.context.clone(),
@@ -444,7 +478,7 @@ impl Build {
             omits_history: self.omit_history,
             annotations: build_flags::annotations(&self.annotation)?,
             platform,
-            is_one_of_several: self.platforms()?.len() > 1,
+            is_one_of_several: false,
             cache,
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
@@ -470,10 +504,6 @@ impl Build {
             cache_to: build_cache::targets(&self.cache_to)?,
         };
         let plan = request.plan()?;
-        // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
-        if input.inside.is_none() {
-            request.logins = self.logins(context, &request, &plan)?;
-        }
         Ok((request, plan))
     }
 

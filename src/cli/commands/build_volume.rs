@@ -1,6 +1,6 @@
 //! `build --volume`, as podman has it: `SRC:DST[:OPTIONS]`, both absolute.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::build::request::Volume;
 use crate::cli::error::Failure;
@@ -64,7 +64,7 @@ fn one(flag: &str) -> Result<Volume, Failure> {
             .map(|word| (*word).to_owned()),
     );
     Ok(Volume {
-        source: PathBuf::from(source),
+        source,
         target: request.target,
         options,
         is_overlay,
