@@ -375,6 +375,12 @@ fn limits_that_cannot_be_had_are_refused(env: &TestEnv) {
         let words = refused.exits(125).stdout("").stderr_has(words).err();
         assert!(words.contains("\nHint: "), "{words}");
     }
+    env.file("context/Dockerfile", "FROM busybox\nRUN true\n");
+    let context = env.work().join("context").display().to_string();
+    let build = format!("build --network none -m 32m {context}");
+    let refused = env.ctr(build).run().exits(1);
+    let words = refused.stderr_has("cannot limit memory: ").err();
+    assert!(words.contains("\nHint: "), "{words}");
     env.ctr("ps -aq").ok().stdout("");
     env.ctr("info")
         .ok()

@@ -76,7 +76,12 @@ pub(super) fn enter(
     place: &Hierarchy,
     settings: &Settings,
 ) -> Result<PathBuf, Error> {
-    let gone = || Error::Invalid("the scope that systemd has made cannot be seen".to_owned());
+    let gone = || {
+        Error::Invalid(
+            "the scope that systemd has made cannot be seen: it is in another cgroup namespace"
+                .to_owned(),
+        )
+    };
     if let Some(scope) = own_scope(&place.own) {
         return place.dir(scope).ok_or_else(gone);
     }
