@@ -9,6 +9,7 @@ use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(owners_reach_the_layer),
+        scenario!(devices_reach_the_layer),
         scenario!(owners_are_seen_by_later_steps),
         scenario!(other_users_own_what_they_make),
         scenario!(identities_follow_the_rules),
@@ -103,19 +104,28 @@ fn owners_reach_the_layer(env: &TestEnv) {
             "-rw-r--r-- 0/0 o/back",
         ],
     );
-    // Root's user namespace has no power over devices; there nothing is emulated either.
-    if env.user().tier == Tier::NoSubIds {
-        build(
-            env,
-            "devices",
-            "RUN mkdir /o && cd /o && mknod -m 666 null c 1 3 && mknod disk b 8 1 && chown 0:6 disk \
-             && test -c null && test -b disk",
-        );
-        expect(
-            &top_layer(env, "devices"),
-            &["crw-rw-rw- 0/0 o/null", "brw-r--r-- 0/6 o/disk"],
-        );
-    }
+}
+
+fn devices_reach_the_layer(env: &TestEnv) {
+    // Where only the making of devices is emulated, they look like files until the layer is written.
+    let look = match env.user().tier {
+        Tier::NoSubIds => "&& test -c null && test -b disk",
+        _ => "",
+    };
+    let lines = format!(
+        "USER app\nRUN ! mknod /tmp/disk b 8 1\nUSER root\n\
+         RUN mkdir /o && cd /o && mknod -m 666 null c 1 3 && mknod disk b 8 1 && chown 0:6 disk {look} && ! mknod none c 0 0\n\
+         RUN mkdir /o/own && cd /o/own && chown 5 . && chmod 2775 . && mv ../null ../disk . && mknod b b 8 2"
+    );
+    build(env, "devices", &lines);
+    expect(
+        &top_layer(env, "devices"),
+        &[
+            "crw-rw-rw- 0/0 o/own/null",
+            "brw-r--r-- 0/6 o/own/disk",
+            "brw-r--r-- 0/0 o/own/b",
+        ],
+    );
 }
 
 fn owners_are_seen_by_later_steps(env: &TestEnv) {

@@ -16,7 +16,7 @@ use rustix::process::{Gid, Uid};
 
 use super::console::{Session, Streams, Terminal};
 use super::devices::{self, Links};
-use super::emulation::{self, Emulation};
+use super::emulation::Emulation;
 use super::inside::InsidePath;
 use super::kernel::{DomainName, HostName, Loopback, Sysctl};
 use super::lookup::{Execute, FindCommand};
@@ -42,7 +42,7 @@ pub(super) const AT_BIRTH: libc::c_int = libc::CLONE_NEWUSER | libc::CLONE_NEWPI
 pub(super) fn plan(
     launch: &Launch<'_>,
     namespaces: &Namespaces,
-    emulated: bool,
+    emulation: Option<&Emulation>,
 ) -> Result<Plan, Error> {
     let spec = launch.spec;
     let mut plan = Plan::default();
@@ -106,14 +106,12 @@ pub(super) fn plan(
     }
     plan.push(AwaitStart);
     plan.push(Conceal);
-    let process = match emulated {
-        true => &Emulation::as_root(process(spec)?),
-        false => process(spec)?,
-    };
+    let process = process(spec)?;
+    let seen = emulation.map(|emulation| emulation.seen(process));
     process_steps(
         &mut plan,
-        process,
-        emulated.then(emulation::filter),
+        seen.as_ref().unwrap_or(process),
+        emulation.map(Emulation::filter),
         launch.filter,
         Signals {
             block: launch.init,

@@ -81,8 +81,8 @@ pub struct Launch<'a> {
     pub filter: Option<&'a seccomp::Filter>,
     /// Streams or terminal.
     pub stdio: Stdio,
-    /// Emulate changes of ownership, ids and devices where the id map has one id, and remember them in the files: for a
-    /// build. The calling process has one thread then.
+    /// Emulate the making of devices, and changes of ownership and ids where the id map has but one id, and remember them
+    /// in the files: for a build. The calling process has one thread then.
     pub emulate: bool,
     /// Sysctls of the spec that are done without where the container cannot have a `/proc` of its own.
     pub dispensable_sysctls: &'a [&'a str],

@@ -48,10 +48,14 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         launch.id_map.is_some(),
     )?;
     let emulation = Emulation::of(&launch)?;
-    if let Some(emulation) = &emulation {
-        launch.id_map = Some(&emulation.id_map);
+    if let Some(Emulation {
+        id_map: Some(id_map),
+        ..
+    }) = &emulation
+    {
+        launch.id_map = Some(id_map);
     }
-    let plan = container::plan(&launch, &namespaces, emulation.is_some())?;
+    let plan = container::plan(&launch, &namespaces, emulation.as_ref())?;
     let limits = Limits::new(container::process(launch.spec)?);
     let entry = match launch.init {
         true => Entry::Init,

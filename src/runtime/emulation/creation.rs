@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::Scope;
 use super::call::Kind;
 use super::place::{Found, Place, ROOTS, at, here};
 use super::supervisor::{Answer, DONE, Request, Service, Stop};
@@ -13,6 +14,9 @@ use crate::image::layer::memory::{Device, Memory};
 
 /// Set-group-ID, of a mode.
 const SETGID: u32 = 0o2000;
+
+/// Of linux/capability.h.
+const CAP_MKNOD: u32 = 27;
 
 /// Bytes of `struct open_how` of linux/openat2.h: flags, mode, resolve.
 const OPEN_HOW: usize = 24;
@@ -22,6 +26,19 @@ const OPEN_HOW: usize = 24;
 struct NewName {
     parent: OwnedFd,
     name: CString,
+}
+
+impl NewName {
+    /// Opens what was just made.
+    fn open(&self) -> Result<Found, Stop> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Found::of(rustix::fs::openat(
+            &self.parent,
+            &self.name,
+            flags,
+            Mode::empty(),
+        )?)
+    }
 }
 
 impl Service {
@@ -143,7 +160,11 @@ impl Service {
             // No type at all is a regular file, and everything else is refused.
             _ => return Err(Stop::LetGo),
         };
-        if device.is_some() && !self.who(request).is_powerful() {
+        let is_powerful = match self.scope {
+            Scope::Everything => self.who(request).is_powerful(),
+            Scope::Devices => request.caller.is_root_with(CAP_MKNOD).ok_or(Stop::LetGo)?,
+        };
+        if device.is_some() && !is_powerful {
             return Err(Errno::PERM.into());
         }
         let (new, owner) = self.new_name(request, &place, device.is_some())?;
@@ -155,7 +176,14 @@ impl Service {
         };
         let mode = Mode::from_raw_mode(mode & 0o7777 & !umask);
         rustix::fs::mknodat(&new.parent, &new.name, kind, mode, 0)?;
-        finish(&new, &Memory { device, ..owner })
+        let made = new.open()?;
+        let owner = match self.scope {
+            Scope::Everything => owner,
+            // Every owner there is is a true one.
+            Scope::Devices => made.owner(),
+        };
+        made.remember(&Memory { device, ..owner })?;
+        Ok(DONE)
     }
 
     /// Opens the directory that `place` is a name in, and says whose what the caller makes there will be. Let go where it is
@@ -228,8 +256,6 @@ fn is_missing(new: &NewName) -> bool {
 
 /// Has what was just made remember its owner.
 fn finish(new: &NewName, owner: &Memory) -> Result<Answer, Stop> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(&new.parent, &new.name, flags, Mode::empty())?;
-    Found::of(fd)?.remember(owner)?;
+    new.open()?.remember(owner)?;
     Ok(DONE)
 }

@@ -1,6 +1,7 @@
 //! Which calls are handed to the supervisor. The filter stands before that of the container's profile, whose refusals win.
 
 use super::super::seccomp::{self, Action, Condition, Filter, Op, Policy, Rule};
+use super::Scope;
 use super::call::{CALLS, Kind};
 use super::identity::MARKED;
 
@@ -10,7 +11,7 @@ const CREATE: u64 = 0o100;
 const TEMPORARY: u64 = 0o20_000_000;
 
 /// Returns the filter. Its flags are the loader's business.
-pub(crate) fn filter() -> Filter {
+pub(super) fn filter(scope: Scope) -> Filter {
     let mut rules = Vec::new();
     for (name, kind) in CALLS {
         let on = |argument, op, value| Condition {
@@ -24,7 +25,17 @@ pub(crate) fn filter() -> Filter {
             let mask = u32::MAX.into();
             on(argument, Op::MaskedEqual { mask }, value.into())
         };
+        // One of them, or the other.
+        let device = |mode| {
+            let mask = u64::from(libc::S_IFMT);
+            [libc::S_IFCHR, libc::S_IFBLK]
+                .map(|kind| on(mode, Op::MaskedEqual { mask }, kind.into()))
+                .to_vec()
+        };
         let conditions = match kind {
+            Kind::MakeNode if scope == Scope::Devices => device(1),
+            Kind::MakeNodeAt if scope == Scope::Devices => device(2),
+            _ if scope == Scope::Devices => continue,
             // Opening a file that must be there makes nothing.
             Kind::Open => vec![flag(1, CREATE), flag(1, TEMPORARY)],
             Kind::OpenAt => vec![flag(2, CREATE), flag(2, TEMPORARY)],

@@ -27,6 +27,9 @@
 //! read once, every file is opened once and used by descriptor; whether the caller was still there while this happened is
 //! asked before anything is changed. Files are opened from within the container's root directory, where no path leads out.
 //!
+//! Where a user namespace has all ids it needs, for root and for users with subordinate ids, device nodes are all that the
+//! kernel refuses. There the supervisor gets nothing but the calls that make one ([`Scope::Devices`]).
+//!
 //! Not emulated: `struct stat` of 32-bit programs, what `/proc/PID/status` and `capget` say, `SO_PEERCRED`, access control
 //! lists that name other ids (`EINVAL`). A program that loads a filter with a supervisor of its own gets `EBUSY`: there can be
 //! one.
@@ -43,27 +46,42 @@ mod target;
 use oci_spec::runtime::Process;
 
 use self::identity::Identity;
+use super::seccomp::Filter;
 use super::{Error, Launch};
 use crate::userns::{Extent, IdMap, Tier};
 
-pub(super) use filter::filter;
 pub use supervisor::Supervisor;
 
 /// What a container with emulation needs.
 #[derive(Debug)]
 pub(super) struct Emulation {
-    /// The one id is 0 inside, whoever the process believes to be.
-    pub(super) id_map: IdMap,
+    /// What is emulated.
+    scope: Scope,
+    /// Instead of the launch's: the one id is 0 inside, whoever the process believes to be.
+    pub(super) id_map: Option<IdMap>,
     /// Who the container's first process believes to be.
     first: Identity,
 }
 
+/// What of a privileged build the kernel refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All that there is for more than one id.
+    Everything,
+    /// Device nodes: a user namespace makes none.
+    Devices,
+}
+
 impl Emulation {
-    /// Returns what is needed for the launch; `None` where every id there is is a true one.
+    /// Returns what is needed for the launch; `None` outside of user namespaces, where nothing is refused.
     pub(super) fn of(launch: &Launch<'_>) -> Result<Option<Emulation>, Error> {
         let map = match launch.id_map {
-            Some(map) if launch.emulate && map.tier == Tier::Single => map,
+            Some(map) if launch.emulate => map,
             _ => return Ok(None),
+        };
+        let scope = match map.tier {
+            Tier::Single => Scope::Everything,
+            _ => Scope::Devices,
         };
         let from_zero = |extents: &[Extent]| {
             let first = extents.iter().take(1);
@@ -77,11 +95,12 @@ impl Emulation {
         };
         let user = super::container::process(launch.spec)?.user();
         Ok(Some(Emulation {
-            id_map: IdMap {
+            scope,
+            id_map: (scope == Scope::Everything).then(|| IdMap {
                 tier: Tier::Single,
                 uids: from_zero(&map.uids),
                 gids: from_zero(&map.gids),
-            },
+            }),
             first: Identity::new(
                 user.uid(),
                 user.gid(),
@@ -90,9 +109,17 @@ impl Emulation {
         }))
     }
 
+    /// Returns the filter of the container's processes.
+    pub(super) fn filter(&self) -> Filter {
+        filter::filter(self.scope)
+    }
+
     /// Returns the process as the kernel sees it.
-    pub(super) fn as_root(process: &Process) -> Process {
+    pub(super) fn seen(&self, process: &Process) -> Process {
         let mut root = process.clone();
+        if self.scope == Scope::Devices {
+            return root;
+        }
         let mut user = process.user().clone();
         user.set_uid(0).set_gid(0).set_additional_gids(None);
         root.set_user(user);

@@ -103,6 +103,15 @@ impl Found {
         Ok(Found { fd, stat, kind })
     }
 
+    /// The owner that it has in the kernel's eyes.
+    pub(super) fn owner(&self) -> Memory {
+        Memory {
+            uid: self.stat.st_uid.into(),
+            gid: self.stat.st_gid.into(),
+            device: None,
+        }
+    }
+
     pub(super) fn recall(&self) -> Option<Memory> {
         memory::recall(&memory::path_of(PROC, self.fd.as_fd()), self.kind)
     }

@@ -8,10 +8,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use super::Emulation;
 use super::call::{Call, Calls, Kind, Sort};
 use super::identity::{Identities, Identity, MARKED, MAX_GROUPS};
 use super::target::Caller;
+use super::{Emulation, Scope};
 use crate::runtime::seccomp::kernel_version;
 use crate::sys::file::close_all_but;
 use crate::sys::limit;
@@ -78,7 +78,7 @@ impl Supervisor {
                     let _ = rustix::io::write(&report, &errno.to_ne_bytes());
                     exit_now(1);
                 }
-                let mut service = Service::new(listener, emulation.first.clone());
+                let mut service = Service::new(listener, emulation);
                 drop(report);
                 service.run();
                 exit_now(0)
@@ -187,19 +187,21 @@ impl Request {
 pub(super) struct Service {
     listener: OwnedFd,
     calls: Calls,
+    pub(super) scope: Scope,
     pub(super) identities: Identities,
     /// Callers may have another root directory than this process.
     pub(super) roots_differ: bool,
 }
 
 impl Service {
-    fn new(listener: OwnedFd, first: Identity) -> Service {
+    fn new(listener: OwnedFd, emulation: &Emulation) -> Service {
         // A kernel that cannot is slower.
         let _ = seccomp::wake_in_turn(listener.as_fd());
         Service {
             listener,
             calls: Calls::new(),
-            identities: Identities::new(first),
+            scope: emulation.scope,
+            identities: Identities::new(emulation.first.clone()),
             roots_differ: false,
         }
     }

@@ -21,6 +21,9 @@ const PAGE: usize = 4096;
 /// Bytes of `/proc/PID/status` up to which the umask has been said; it is in the second line.
 const STATUS_BYTES: usize = 256;
 
+/// The same of its capabilities, which come after the groups: of these, more than a process should have.
+const LONG_STATUS_BYTES: usize = 64 << 10;
+
 /// A thread that waits for its call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Caller {
@@ -77,10 +80,20 @@ impl Caller {
 
     /// Returns the permission bits that what it makes does not get.
     pub(super) fn umask(self) -> Option<u32> {
+        parse_umask(&self.status(STATUS_BYTES)?)
+    }
+
+    /// Returns whether its files are root's, and it has the capability with this number.
+    pub(super) fn is_root_with(self, capability: u32) -> Option<bool> {
+        is_root_with(&self.status(LONG_STATUS_BYTES)?, capability)
+    }
+
+    fn status(self, bytes: usize) -> Option<Vec<u8>> {
         let status = self.open("status", OFlags::RDONLY).ok()?;
-        let mut text = [0; STATUS_BYTES];
+        let mut text = vec![0; bytes];
         let read = rustix::io::read(&status, &mut text).ok()?;
-        parse_umask(&text[..read])
+        text.truncate(read);
+        Some(text)
     }
 
     fn open(self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -94,10 +107,21 @@ impl Caller {
 }
 
 fn parse_umask(status: &[u8]) -> Option<u32> {
-    let line = status
-        .split(|byte| *byte == b'\n')
-        .find_map(|line| line.strip_prefix(b"Umask:\t"))?;
-    u32::from_str_radix(std::str::from_utf8(line).ok()?, 8).ok()
+    u32::from_str_radix(field(status, b"Umask:\t")?, 8).ok()
+}
+
+fn is_root_with(status: &[u8], capability: u32) -> Option<bool> {
+    // Real, effective, saved, of files.
+    let uid: u32 = field(status, b"Uid:\t")?.split('\t').nth(3)?.parse().ok()?;
+    let effective = u64::from_str_radix(field(status, b"CapEff:\t")?, 16).ok()?;
+    Some(uid == 0 && effective & (1 << capability) != 0)
+}
+
+/// A line of `/proc/PID/status`, without its name.
+fn field<'t>(status: &'t [u8], name: &[u8]) -> Option<&'t str> {
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(name))?;
+    std::str::from_utf8(line).ok()
 }
 
 #[cfg(test)]
@@ -112,6 +136,20 @@ mod tests {
         );
         // A name cannot pretend: the kernel escapes what would end its line.
         assert_eq!(parse_umask(b"Name:\tUmask:\nState:\tR\n"), None);
+    }
+
+    #[test]
+    fn power_is_read() {
+        let status = |uid: &str, capabilities: &str| {
+            let uid = format!("Name:\tsh\nUmask:\t0022\nUid:\t{uid}\n");
+            format!("{uid}CapPrm:\t00000000ffffffff\nCapEff:\t{capabilities}\n").into_bytes()
+        };
+        let powerful = status("5\t5\t5\t0", "0000000008000000");
+        assert_eq!(is_root_with(&powerful, 27), Some(true));
+        assert_eq!(is_root_with(&powerful, 26), Some(false));
+        let other = status("0\t0\t0\t5", "0000000008000000");
+        assert_eq!(is_root_with(&other, 27), Some(false));
+        assert_eq!(is_root_with(b"Uid:\t0\t0\t0\t0\nCapE", 27), None);
     }
 
     #[test]
