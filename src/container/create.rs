@@ -114,6 +114,8 @@ impl Engine {
             extra: Map::new(),
         };
         write_record(&dir, &record)?;
+        let blobs = record.image.iter().chain(&record.image_manifest);
+        self.store.outlast_prune(blobs.chain(&record.layers))?;
         self.check_content(&record)?;
         self.prepare_root(&dir, &record, &resolved.copy_ups)?;
         if let Some(cidfile) = cidfile {

@@ -167,7 +167,7 @@ impl Store {
         for depth in 0..=MAX_INDEX_DEPTH {
             let mut below = Vec::new();
             for digest in level {
-                match read_node(self, &digest, None)? {
+                match read_node(self, &digest)? {
                     Some(node) => {
                         below.extend(node.manifests().cloned());
                         if let Some(config) = node.config() {
@@ -192,7 +192,7 @@ impl Store {
         name: &str,
         problems: &mut BTreeSet<Problem>,
     ) -> Result<(), Error> {
-        match read_node(self, config, None)? {
+        match read_node(self, config)? {
             Some(node) => self.check_layers(node.diff_ids(), name, problems),
             None => {
                 problems.insert(missing_blob(config, name));

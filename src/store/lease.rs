@@ -16,6 +16,7 @@ pub(super) const KIND: &str = "lease";
 /// Name content *before* looking whether the store has it: then what was seen stays.
 #[derive(Debug)]
 pub struct Lease {
+    store: Store,
     staged: Staged,
 }
 
@@ -27,12 +28,13 @@ impl Store {
     /// [`Error::Io`].
     pub fn lease(&self) -> Result<Lease, Error> {
         let staged = Staged::file(self, KIND)?;
-        Ok(Lease { staged })
+        let store = self.clone();
+        Ok(Lease { store, staged })
     }
 }
 
 impl Lease {
-    /// Names a blob or layer (by diff_id) that must stay.
+    /// Names a blob or layer (by diff_id) that must stay. Where a prune is about to take it, waits for that.
     ///
     /// # Errors
     ///
@@ -41,6 +43,7 @@ impl Lease {
         // One write per line: a prune that reads meanwhile sees whole lines.
         let line = format!("{digest}\n");
         let written = self.staged.handle().write_all(line.as_bytes());
-        written.map_err(failed("write", self.staged.path()))
+        written.map_err(failed("write", self.staged.path()))?;
+        self.store.outlast_prune([digest])
     }
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use super::aside::{ASIDE, put_all_back};
 use super::containers::REMOVED;
 use super::files::{entries, exists, failed, found, private_file, tree_bytes};
 use super::lock::{still_names, try_flock};
@@ -26,7 +25,7 @@ impl Store {
         // First, because on a full disk the other steps need the room that this one makes.
         let tmp = self.root.join("tmp");
         for (name, _) in entries(&tmp)? {
-            match sweep_staged(self, &tmp.join(&name)) {
+            match sweep_staged(&tmp.join(&name)) {
                 Ok(None) => {}
                 Ok(Some(bytes)) => {
                     pruned.left_overs += 1;
@@ -79,7 +78,7 @@ impl Store {
 }
 
 /// Removes a thing in `tmp/` if nobody holds it; returns its bytes if it was removed.
-pub(super) fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Error> {
+pub(super) fn sweep_staged(path: &Path) -> Result<Option<u64>, Error> {
     let Some(meta) = found(fs::symlink_metadata(path)).map_err(failed("read", path))? else {
         return Ok(None);
     };
@@ -102,10 +101,6 @@ pub(super) fn sweep_staged(store: &Store, path: &Path) -> Result<Option<u64>, Er
         && still_names(path, &file).map_err(failed("check", path))?;
     if !ours {
         return Ok(None);
-    }
-    let name = path.file_name().unwrap_or_default();
-    if name.as_encoded_bytes().starts_with(ASIDE.as_bytes()) {
-        put_all_back(store, path)?;
     }
     let bytes = bytes();
     remove_tree(path).map(|()| Some(bytes))

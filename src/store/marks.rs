@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use crate::content::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH};
 
 use super::files::{entries, failed, found, read_bounded};
 use super::lock::try_flock;
+use super::publish::Kind;
 use super::{Error, Store, lease};
 
 /// Digests and diff_ids that must stay.
@@ -76,22 +77,14 @@ impl Node {
     }
 }
 
-/// Reads a blob as an index, manifest or config; `None` where it is none, or missing. `aside` is where prune may have put
-/// it meanwhile.
-pub(super) fn read_node(
-    store: &Store,
-    digest: &Digest,
-    aside: Option<&Path>,
-) -> Result<Option<Node>, Error> {
+/// Reads a blob as an index, manifest or config; `None` where it is none, or missing.
+pub(super) fn read_node(store: &Store, digest: &Digest) -> Result<Option<Node>, Error> {
     let read = |path: PathBuf| match read_bounded(&path, MAX_CONFIG_BYTES) {
         // Too large for any of the three: a layer.
         Err(Error::Mismatch { .. }) => Ok(Some(Vec::new())),
         read => read,
     };
-    let mut bytes = read(store.blob_path(digest))?;
-    if let (None, Some(aside)) = (&bytes, aside) {
-        bytes = read(aside.join(digest.as_str()))?;
-    }
+    let bytes = read(store.blob_path(digest))?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -101,28 +94,39 @@ impl Marks {
     /// # Errors
     ///
     /// [`Error::Io`], [`Error::Record`]: what cannot be understood may be naming anything, so nothing may be removed.
-    pub(super) fn collect(store: &Store, aside: Option<&Path>) -> Result<Marks, Error> {
-        let mut marks = Marks::of_names(store, aside)?;
-        marks.layers.extend(cached(store)?);
-        for digest in leased(store)? {
-            marks.follow(store, &digest, aside)?;
+    pub(super) fn collect(store: &Store) -> Result<Marks, Error> {
+        // First: whoever gives content a name of its own keeps the lease until then.
+        let leased = leased(store)?;
+        let cached = cached(store)?;
+        let mut marks = Marks::of_names(store)?;
+        marks.layers.extend(cached);
+        for digest in leased {
+            marks.follow(store, &digest)?;
             marks.layers.insert(digest);
         }
         Ok(marks)
     }
 
+    /// Whether an object is in use.
+    pub(super) fn has(&self, kind: Kind, digest: &Digest) -> bool {
+        match kind {
+            Kind::Blob => self.blobs.contains(digest),
+            Kind::Layer => self.layers.contains(digest),
+        }
+    }
+
     /// Marks what references and containers lead to.
-    fn of_names(store: &Store, aside: Option<&Path>) -> Result<Marks, Error> {
+    fn of_names(store: &Store) -> Result<Marks, Error> {
         let mut marks = Marks::default();
         for entry in store.refs()? {
-            marks.follow(store, &entry.target, aside)?;
+            marks.follow(store, &entry.target)?;
         }
         for id in store.containers()? {
             let Some(claims) = store.container(&id).claims()? else {
                 continue;
             };
             for digest in claims.manifest.iter().chain(&claims.image) {
-                marks.follow(store, digest, aside)?;
+                marks.follow(store, digest)?;
             }
             marks.layers.extend(claims.layers);
         }
@@ -132,16 +136,11 @@ impl Marks {
     /// Marks only what `target` leads to.
     pub(super) fn of_image(store: &Store, target: &Digest) -> Result<Marks, Error> {
         let mut marks = Marks::default();
-        marks.follow(store, target, None)?;
+        marks.follow(store, target)?;
         Ok(marks)
     }
 
-    fn follow(
-        &mut self,
-        store: &Store,
-        target: &Digest,
-        aside: Option<&Path>,
-    ) -> Result<(), Error> {
+    fn follow(&mut self, store: &Store, target: &Digest) -> Result<(), Error> {
         let mut level = vec![target.clone()];
         // An index, its manifests, their configs.
         for _ in 0..MAX_INDEX_DEPTH + 2 {
@@ -150,7 +149,7 @@ impl Marks {
                 if !self.blobs.insert(digest.clone()) {
                     continue;
                 }
-                let Some(node) = read_node(store, &digest, aside)? else {
+                let Some(node) = read_node(store, &digest)? else {
                     continue;
                 };
                 self.configs.extend(node.config().cloned());
@@ -181,7 +180,7 @@ impl Store {
     /// [`Error::Io`], [`Error::Record`].
     pub fn layer_users(&self) -> Result<LayerUsers, Error> {
         Ok(LayerUsers {
-            named: Marks::of_names(self, None)?.layers,
+            named: Marks::of_names(self)?.layers,
             leased: leased(self)?.into_iter().collect(),
         })
     }

@@ -26,16 +26,16 @@
 //! - **What is staged is locked by its writer** (`flock(2)`, freed by the kernel when the writer dies), so garbage is what
 //!   can be locked. Whoever has created something in `tmp/` checks, once it holds the lock, that the thing is still there.
 //! - **First name it, then look**: a lease, a container's record or a reference that names content is written *before* its
-//!   writer looks whether the content is here. Prune moves content aside, looks again who names it, and moves it back.
-//!   So what was seen stays, and nobody waits for prune.
+//!   writer looks whether the content is here. Prune says what it is about to take, and looks again who names it; whoever
+//!   names content looks at that list. So what was seen stays, and stays where it is; see [`condemned`].
 //! - **Removing is a rename into `tmp/`** followed by deleting there: half-removed things are garbage, not half things.
 //!
 //! Colon and at sign keep tags apart from repositories of the same name (`a/b` tagged `c`, and `a/b/c`).
 
-mod aside;
 mod blobs;
 mod check;
 mod claims;
+mod condemned;
 mod containers;
 mod files;
 mod format;

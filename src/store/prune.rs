@@ -1,23 +1,27 @@
 //! Removing images that nobody uses, and content that nothing leads to.
 //!
-//! It goes in four steps, so that nothing is lost that somebody comes to rely on meanwhile, and nobody has to wait:
+//! It goes in four steps, so that nothing is lost that somebody comes to rely on meanwhile, and hardly anybody has to wait:
 //!
 //! 1. mark what is in use;
-//! 2. move the rest aside, into one locked directory in `tmp/`;
-//! 3. mark again, and move back what has come into use: whoever names content before looking for it either was seen by
-//!    this second look, or looked after step 2 and found nothing;
-//! 4. delete what is still aside. A crash before that leaves a directory in `tmp/`, whose content the next prune puts back
-//!    before it looks anew.
+//! 2. publish the list of the rest: see [`condemned`](super::condemned);
+//! 3. mark again, and forget what has come into use: whoever names content either was seen by this second look, or finds it
+//!    on the list, and waits for the next step;
+//! 4. move what is still unwanted into one locked directory in `tmp/`, take the list back, and delete. What a crash leaves of
+//!    that is garbage.
 //!
 //! Deleting needs the user's id map (`userns::enter`) where layers have owners of their own.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
 
 use crate::content::Digest;
 
-use super::aside::{Aside, Object};
+use super::files::{failed, found, tree_bytes};
 use super::marks::{Marks, read_node};
 use super::publish::Kind;
+use super::removal::remove_tree;
+use super::staging::Staged;
 use super::{Error, RefEntry, Store};
 
 /// What was removed.
@@ -123,30 +127,31 @@ impl Store {
     ///
     /// [`Error::Io`], [`Error::Record`].
     pub fn sweep_unreferenced(&self) -> Result<Pruned, Error> {
-        let garbage = self.unmarked(&Marks::collect(self, None)?)?;
+        let garbage = self.unmarked(&Marks::collect(self)?)?;
         if garbage.is_empty() {
             return Ok(Pruned::default());
         }
         // Before the manifests are out of sight.
         let configs = self.configs_of(&garbage)?;
-        let mut aside = Aside::new(self)?;
+        let condemned = self.condemn(&garbage)?;
+        let marks = Marks::collect(self)?;
+        let mut taken = Taken::new(self)?;
         for (kind, digest) in garbage {
-            aside.take(kind, digest)?;
+            if !marks.has(kind, &digest) {
+                taken.take(kind, digest)?;
+            }
         }
-        let marks = Marks::collect(self, Some(aside.path()))?;
+        drop(condemned);
         let mut pruned = Pruned::default();
-        let wanted = |object: &Object| match object.kind {
-            Kind::Blob => marks.blobs.contains(&object.digest),
-            Kind::Layer => marks.layers.contains(&object.digest),
-        };
-        aside.settle(wanted, |object| {
+        for object in taken.objects {
+            remove_tree(&object.path)?;
             pruned.bytes += object.bytes;
             match object.kind {
                 Kind::Layer => pruned.layers.push(object.digest),
                 Kind::Blob if configs.contains(&object.digest) => pruned.images.push(object.digest),
                 Kind::Blob => {}
             }
-        })?;
+        }
         Ok(pruned)
     }
 
@@ -165,7 +170,7 @@ impl Store {
         let mut configs = HashSet::new();
         for (kind, digest) in garbage {
             if *kind == Kind::Blob
-                && let Some(node) = read_node(self, digest, None)?
+                && let Some(node) = read_node(self, digest)?
             {
                 configs.extend(node.config().cloned());
             }
@@ -174,10 +179,56 @@ impl Store {
     }
 }
 
+/// A blob or layer that nobody finds any more.
+struct Object {
+    kind: Kind,
+    digest: Digest,
+    bytes: u64,
+    path: PathBuf,
+}
+
+/// What one prune has taken, in a directory that goes when this is dropped.
+struct Taken<'s> {
+    store: &'s Store,
+    dir: Staged,
+    objects: Vec<Object>,
+}
+
+impl Taken<'_> {
+    fn new(store: &Store) -> Result<Taken<'_>, Error> {
+        let dir = Staged::directory(store, "prune")?;
+        let objects = Vec::new();
+        Ok(Taken {
+            store,
+            dir,
+            objects,
+        })
+    }
+
+    /// Takes one object out of its place.
+    fn take(&mut self, kind: Kind, digest: Digest) -> Result<(), Error> {
+        let from = self.store.object_path(kind, &digest);
+        let path = self.dir.path().join(self.objects.len().to_string());
+        let bytes = match kind {
+            Kind::Layer => self.store.layer_size(&digest)?,
+            Kind::Blob => None,
+        };
+        let bytes = bytes.unwrap_or_else(|| tree_bytes(&from));
+        let moved = found(fs::rename(&from, &path)).map_err(failed("remove", &from))?;
+        if moved.is_some() {
+            self.objects.push(Object {
+                kind,
+                digest,
+                bytes,
+                path,
+            });
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use crate::content::Reference;
 
     use super::*;
@@ -289,22 +340,44 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_taken_in_between_brings_content_back() {
+    fn what_is_leased_before_the_list_is_there_stays_in_its_place() {
         let (_dir, store) = Store::for_test();
         let image = add_image(&store, "wanted");
-        let mut aside = Aside::new(&store).unwrap();
-        aside.take(Kind::Blob, image.manifest.clone()).unwrap();
-        aside.take(Kind::Layer, image.diff_id.clone()).unwrap();
+        let garbage = store.unmarked(&Marks::collect(&store).unwrap()).unwrap();
+        assert_eq!(garbage.len(), 4);
         let mut lease = store.lease().unwrap();
         lease.add(&image.manifest).unwrap();
-        let marks = Marks::collect(&store, Some(aside.path())).unwrap();
-        assert!(
-            marks.blobs.contains(&image.config),
-            "seen through the aside"
-        );
-        assert!(marks.layers.contains(&image.diff_id));
-        aside.settle(|_| true, |_| panic!("it is wanted")).unwrap();
-        assert!(is_whole(&store, &image));
+        // The list of a prune that looked before.
+        let condemned = store.condemn(&garbage).unwrap();
+        let marks = Marks::collect(&store).unwrap();
+        let wanted = |(kind, digest): &(Kind, Digest)| marks.has(*kind, digest);
+        assert!(garbage.iter().all(wanted) && is_whole(&store, &image));
+        drop(condemned);
+        assert_eq!(store.sweep_unreferenced().unwrap(), Pruned::default());
+        drop(lease);
+        assert_eq!(store.sweep_unreferenced().unwrap().images, [image.config]);
+        assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_leased_later_is_waited_for() {
+        let (_dir, store) = Store::for_test();
+        let image = add_image(&store, "taken");
+        let garbage = store.unmarked(&Marks::collect(&store).unwrap()).unwrap();
+        let condemned = store.condemn(&garbage).unwrap();
+        std::thread::scope(|scope| {
+            let user = scope.spawn(|| {
+                let mut lease = store.lease().unwrap();
+                lease.add(&image.diff_id).unwrap();
+                store.has_layer(&image.diff_id)
+            });
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            let mut taken = Taken::new(&store).unwrap();
+            taken.take(Kind::Layer, image.diff_id.clone()).unwrap();
+            drop(condemned);
+            // It did not see what was about to go.
+            assert!(!user.join().unwrap());
+        });
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Store {
         for (name, _) in entries(&tmp)? {
             let bytes = name.as_os_str().as_encoded_bytes();
             if bytes.starts_with(SUPERSEDED.as_bytes()) {
-                sweep_staged(self, &tmp.join(name))?;
+                sweep_staged(&tmp.join(name))?;
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::collections::btree_map::Entry;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use super::{Worker, gone};
 use crate::build::error::{Error, failed};
@@ -16,11 +15,10 @@ use crate::build::tree::Source;
 use crate::container::Engine;
 use crate::image::Image;
 use crate::rootfs::{self, Stack};
-use crate::store::ScratchDir;
+use crate::store::{self, ScratchDir};
 
-/// How long a prune may keep what it has to put back, and how often that is looked at.
-const ASIDE: Duration = Duration::from_secs(2);
-const ASIDE_INTERVAL: Duration = Duration::from_millis(2);
+/// Looks for an image that prunes take away.
+const MAX_LOOKS: usize = 3;
 
 impl Worker<'_> {
     /// Returns the result of another stage, waiting for it where it is not built yet.
@@ -54,16 +52,22 @@ impl Worker<'_> {
     ///
     /// [`Error::Image`].
     pub(in crate::build) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
-        let image = steps::base::find(self, name)?;
-        for digest in image
-            .layers()
-            .to_vec()
-            .iter()
-            .chain([&image.id, &image.target])
-        {
-            self.lease(digest)?;
+        let mut looks = 0;
+        loop {
+            let image = steps::base::find(self, name)?;
+            for digest in image.layers().iter().chain([&image.id, &image.target]) {
+                self.lease(digest)?;
+            }
+            // Only what is seen after it was named stays: see `store`.
+            let store = &self.engine.store;
+            let lost = image.layers().iter().find(|layer| !store.has_layer(layer));
+            looks += 1;
+            match lost {
+                None => return Ok(image),
+                Some(_) if looks < MAX_LOOKS => {}
+                Some(layer) => return Err(store::Error::Missing(layer.clone()).into()),
+            }
         }
-        Ok(image)
     }
 
     /// Returns whether `--from` names a build context, whose files have no owners.
@@ -148,15 +152,8 @@ pub(super) fn new_stack(
     Ok(rootfs::select(&engine.store, &engine.settings)?.stack(dir))
 }
 
-/// Returns the layers' directories. A prune that looked before the build named a layer has moved it aside for a moment, and
-/// puts it back when it looks again (see `store`): that is waited for.
+/// Returns the layers' directories.
 fn dirs_of(layers: &[Layer]) -> Vec<PathBuf> {
-    let end = Instant::now() + ASIDE;
-    for layer in layers {
-        while !layer.dir.exists() && Instant::now() < end {
-            std::thread::sleep(ASIDE_INTERVAL);
-        }
-    }
     layers.iter().map(|layer| layer.dir.clone()).collect()
 }
 
