@@ -160,6 +160,7 @@ impl Copier<'_> {
         self.target.show_directory(path, &directory)
     }
 
+    /// Moves what is no directory.
     fn take(&mut self, item: &Item, path: &Path, parent: &Directory) -> Result<(), Error> {
         self.target.clear(parent, path)?;
         let name = name_of(path);
