@@ -7,6 +7,7 @@ use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
+        scenario!(an_export_is_shown_and_says_what_it_lacks),
         scenario!(is_listed_and_pruned),
         scenario!(a_mount_in_use_stays),
         scenario!(system_prune_takes_it_too),
@@ -352,4 +353,33 @@ fn builds_without_it_fill_it(env: &TestEnv) {
     });
     env.file("context/d/sub/b", "changed");
     assert_eq!(build("-t result").0, 1);
+}
+
+fn an_export_is_shown_and_says_what_it_lacks(env: &TestEnv) {
+    env.image("busybox");
+    let stage = |name: &str| {
+        let dirs: String = (0..65).map(|n| format!("WORKDIR /{name}{n}\n")).collect();
+        format!("FROM busybox AS {name}\n{dirs}")
+    };
+    let text = stage("a") + &stage("b") + "COPY --from=a /etc/passwd /\n";
+    let to = env.work().join("exported");
+    let place = to.display();
+    let built = env
+        .ctr(format!(
+            "build --progress plain --cache-to type=local,mode=max,dest={place} -"
+        ))
+        .stdin(text)
+        .ok()
+        .err();
+    let step = format!(" exporting cache to {place}\n#");
+    assert!(built.contains(&step), "{built}");
+    let warning = format!("WARNING: the cache in {place} lacks 4 layers: it has room for 127\n");
+    assert!(built.contains(&warning), "{built}");
+    // A failure is the step's.
+    let failed = env
+        .ctr("build --progress plain --cache-to type=local,dest=/proc/none -")
+        .stdin("FROM busybox\nWORKDIR /x\n")
+        .run()
+        .exits(1);
+    assert!(failed.err().contains("#3 ERROR: "), "{failed}");
 }

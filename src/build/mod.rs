@@ -71,12 +71,13 @@ pub use variables::Globals;
 use std::collections::BTreeMap;
 
 use crate::container::Engine;
+use crate::content::limits;
 use crate::image::Platform;
 use crate::image::layer::{Owners, UnpackOptions};
 use crate::userns::IdMap;
 
 use dockerfile::stages::Stages;
-use event::Observer;
+use event::{Event, Observer, StepId};
 
 impl Request {
     /// Finds out which stages are needed and what they use.
@@ -156,7 +157,7 @@ pub fn build<'a>(
     let owners = UnpackOptions::new(map).owners;
     let mut lease = engine.store.lease()?;
     let imported = cache::Imported::load(request, engine, &mut |text| {
-        observer.event(&event::Event::Warning { text });
+        observer.event(&Event::Warning { text });
     });
     let result = schedule::run(
         request, plan, engine, owners, &imported, &mut lease, observer,
@@ -165,11 +166,11 @@ pub fn build<'a>(
         squash::run(request, engine, owners, &mut result, &mut lease, observer)?;
         Ok((result, used))
     });
-    observer.finish();
     let exported = squashed.and_then(|(result, used)| {
         export(request, engine, owners, &result, &used, observer)?;
         Ok(result)
     });
+    observer.finish();
     match exported {
         Ok(result) => Ok(Product::new(request, engine, owners, result, lease)),
         Err(error) => {
@@ -188,8 +189,15 @@ fn export(
     used: &cache::Used,
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
-    for target in &request.cache_to {
+    for (number, target) in request.cache_to.iter().enumerate() {
         let Some(place) = &target.place else { continue };
+        // A step of no stage.
+        let step = StepId {
+            stage: request.stages.stages.len(),
+            step: 1 + number,
+        };
+        let name = format!("exporting cache to {place}");
+        observer.event(&Event::Started { step, name });
         let exporter = cache::Exporter {
             request,
             engine,
@@ -200,17 +208,24 @@ fn export(
                 &result.used
             },
         };
-        match exporter.run(target, place) {
-            Err(problem) if target.ignore_error => {
-                let text = format!("cannot export the cache to {place}: {problem}");
-                observer.event(&event::Event::Warning { text });
-            }
+        let exported = exporter.run(target, place);
+        let error = exported.as_ref().err().cloned();
+        observer.event(&Event::Ended { step, error });
+        let warning = match exported {
+            Ok(0) => continue,
+            Ok(left_out) => format!(
+                "the cache in {place} lacks {left_out} layers: it has room for {}",
+                limits::MAX_LAYERS
+            ),
             Err(problem) => {
                 let text = format!("cannot export the cache to {place}: {problem}");
-                return Err(Error::Invalid(text));
+                if !target.ignore_error {
+                    return Err(Error::Invalid(text));
+                }
+                text
             }
-            Ok(()) => {}
-        }
+        };
+        observer.event(&Event::Warning { text: warning });
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `--cache-to`.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -65,12 +66,16 @@ pub(in crate::build) struct Exporter<'a> {
 }
 
 impl Exporter<'_> {
-    /// Does it, in a process of its own.
+    /// Does it, in a process of its own. Returns how many layers and cache mounts had no room.
     ///
     /// # Errors
     ///
     /// In words.
-    pub(in crate::build) fn run(&self, target: &CacheTarget, place: &Place) -> Result<(), String> {
+    pub(in crate::build) fn run(
+        &self,
+        target: &CacheTarget,
+        place: &Place,
+    ) -> Result<usize, String> {
         let credentials =
             credentials(place, self.request, self.engine).map_err(|error| words(&error))?;
         let settings = &self.engine.settings;
@@ -82,7 +87,7 @@ impl Exporter<'_> {
         .map_err(|error| words(error.as_ref()))
     }
 
-    fn write(&self, target: &CacheTarget, open: &Open) -> Result<(), TransferError> {
+    fn write(&self, target: &CacheTarget, open: &Open) -> Result<usize, TransferError> {
         let store = &self.engine.store;
         // What an earlier export has packed is not packed again.
         let there = open.contents().unwrap_or_default();
@@ -94,8 +99,13 @@ impl Exporter<'_> {
         let made: Vec<Digest> = (document.records.iter())
             .filter_map(|keyed| keyed.record.diff_id.clone())
             .collect();
+        let mut left_out = BTreeSet::new();
         for diff_id in made {
-            if document.diff_ids.contains(&diff_id) || layers.len() == MAX_LAYERS {
+            if document.diff_ids.contains(&diff_id) {
+                continue;
+            }
+            if layers.len() == MAX_LAYERS {
+                left_out.insert(diff_id);
                 continue;
             }
             let blob = match kept(&there, open, &diff_id, target.packing)? {
@@ -120,10 +130,15 @@ impl Exporter<'_> {
             layer.is_none_or(|layer| fits.contains(layer))
         };
         document.records.retain(has);
+        let mut left_out = left_out.len();
         if target.mounts {
             for id in &self.used.mounts {
                 let dir = mounts::root(store).join(mounts::name_of(id));
-                if !dir.is_dir() || layers.len() == MAX_LAYERS {
+                if !dir.is_dir() {
+                    continue;
+                }
+                if layers.len() == MAX_LAYERS {
+                    left_out += 1;
                     continue;
                 }
                 let _held = mounts::hold(store, id)
@@ -141,7 +156,8 @@ impl Exporter<'_> {
             }
         }
         let config = serde_json::to_vec(&document).map_err(TransferError::Document)?;
-        open.finish(&config, &manifest(&config, &layers))
+        open.finish(&config, &manifest(&config, &layers))?;
+        Ok(left_out)
     }
 
     /// Packs a directory and puts it there. Returns the digest of its tar, and the blob.
