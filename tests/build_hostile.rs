@@ -122,7 +122,9 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
         let running = build(&alone).spawn();
         env.until(Duration::from_secs(20), || {
             let caches = fs::read_dir(env.data().join("ctr/cache/mounts"));
-            (caches.into_iter().flatten()).any(|cache| cache.unwrap().path().join("begun").exists())
+            let mut caches = caches.into_iter().flatten();
+            // They are deleted once the command has begun.
+            caches.any(|cache| cache.unwrap().path().join("begun").exists()) && left().is_empty()
         });
         running.signal(signal);
         let _ = running.wait();

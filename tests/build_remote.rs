@@ -383,14 +383,6 @@ fn builds_what_is_fetched(env: &TestEnv) {
         (
             vec![
                 "--build-context".into(),
-                "x=oci-layout:///x".into(),
-                dir.clone(),
-            ],
-            "oci-layout:///x is not supported yet",
-        ),
-        (
-            vec![
-                "--build-context".into(),
                 format!("x={}", url("Dockerfile")),
                 dir.clone(),
             ],
