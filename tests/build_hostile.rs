@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(what_a_step_is_given_tells_it_from_others),
         scenario!(secrets_go_with_the_build_however_it_ends),
         scenario!(no_link_leads_out_of_a_fetched_context),
+        scenario!(no_here_document_is_written_elsewhere),
         scenario!(a_link_does_not_show_what_is_ignored),
         scenario!(no_image_grows_beyond_what_can_be_read),
     ]
@@ -50,6 +51,26 @@ fn mounts_do_not_share_a_place(env: &TestEnv) {
     .env("B", "secret b\n")
     .ok();
     assert_eq!(result(env, "places"), "secret a\nsecret b\nfx\nfy\nx\ny\n");
+}
+
+/// Its name is the author's to choose, and only a name.
+fn no_here_document_is_written_elsewhere(env: &TestEnv) {
+    let outside = env.work().join("outside").display().to_string();
+    let up = "../".repeat(40) + outside.trim_start_matches('/');
+    for instruction in ["COPY", "ADD"] {
+        for name in [outside.as_str(), &up, "../outside", "a/b", "..", "."] {
+            let text = format!("FROM scratch\n{instruction} <<{name} /f\nx\n{name}\n");
+            let dir = dockerfile(env, &text);
+            let refused = env.ctr(format!("build -q {dir}")).run().exits(1);
+            let words = "a here-document cannot be a file called";
+            assert!(refused.err().contains(words), "{name}: {}", refused.err());
+            assert!(!env.work().join("outside").exists(), "{name}");
+        }
+    }
+    env.image("busybox");
+    let dir = dockerfile(env, "FROM busybox\nCOPY <</r /\nroot's\n/r\n");
+    env.ctr(format!("build -q -t plain {dir}")).ok();
+    assert_eq!(result(env, "plain"), "root's\n");
 }
 
 /// Everything that a command can see decides whether the cache's result is the one it would have.

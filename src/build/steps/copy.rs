@@ -248,7 +248,8 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
     for (n, heredoc) in copy.inline.iter().enumerate() {
         let dir = (worker.scratch.path()).join(format!("inline-{}-{n}", worker.step.step));
         std::fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
-        let path = dir.join(&heredoc.name);
+        let name = inline_name(&heredoc.name)?;
+        let path = dir.join(name);
         std::fs::write(&path, heredoc.file_content()).map_err(failed("write", &path))?;
         let mode = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(&path, mode).map_err(failed("change", &path))?;
@@ -264,11 +265,24 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
                 parents: false,
                 ..copy.clone()
             },
-            &heredoc.name,
+            name,
             &Ignore::default(),
         )?);
     }
     Ok(list)
+}
+
+/// Returns the name of a here-document's file. The Dockerfile's author chooses it, and it must not lead out of the directory
+/// that the file is made in. With BuildKit it is a path from the root of an empty image, in which there are no directories.
+fn inline_name(name: &str) -> Result<&str, Error> {
+    let plain = name.trim_start_matches('/');
+    let mut components = Path::new(plain).components();
+    match (components.next(), components.next()) {
+        (Some(Component::Normal(file)), None) if file == plain => Ok(plain),
+        _ => Err(Error::Invalid(format!(
+            "a here-document cannot be a file called {name:?}"
+        ))),
+    }
 }
 
 fn select(
