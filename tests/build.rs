@@ -249,6 +249,14 @@ fn a_shell_opens_where_it_failed(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--debug needs a terminal");
+    // Where there is none, the step's own failure is told.
+    let text = "FROM busybox AS b\nFROM scratch\nCOPY --from=b /bin/busybox /sh\nRUN [\"/sh\", \"-c\", \"exit 3\"]\n";
+    let dir = context(env, &[("Dockerfile", text)]);
+    let mut terminal = env.ctr(format!("build --debug {dir}")).terminal();
+    terminal.expect("WARNING: cannot open a shell: ");
+    terminal.expect("exit code: 3");
+    assert_eq!(terminal.wait(), 1);
+    assert!(!terminal.is_raw());
 }
 
 fn secrets_stay_out_of_the_image(env: &TestEnv) {

@@ -17,7 +17,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use super::{mounts, volumes};
 use crate::build::config;
 use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
-use crate::build::error::{Error, failed};
+use crate::build::error::{Error, failed, words as words_of};
 use crate::build::event::Event;
 use crate::build::layer::Made;
 use crate::build::leftovers;
@@ -257,7 +257,11 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         && let Some(client) = worker.request.shell
     {
         worker.send(Event::Shell { step: worker.step })?;
-        process.shell(worker, client)?;
+        if let Err(error) = process.shell(worker, client) {
+            // An image without one, say. What has failed first is what the build fails with.
+            let text = format!("cannot open a shell: {}", words_of(&error));
+            worker.send(Event::Warning { text })?;
+        }
     }
     drop(held);
     // Best effort: it goes with the stage at the latest.
