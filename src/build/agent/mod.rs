@@ -145,11 +145,15 @@ fn serve(listener: &UnixListener, end: &io::PipeReader, keys: Vec<Key>) -> io::R
         }
         clients.fetch_add(1, Ordering::Relaxed);
         let (keys, count) = (keys.clone(), clients.clone());
-        thread::spawn(move || {
+        let started = thread::Builder::new().spawn(move || {
             // A client that goes away, or talks nonsense, is no client any more.
             let _ = converse(client, &keys);
             count.fetch_sub(1, Ordering::Relaxed);
         });
+        if started.is_err() {
+            // There are too many processes for now: the client is told so by the end of its connection.
+            clients.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
