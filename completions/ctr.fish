@@ -158,7 +158,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l format -d 'Set the for
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
@@ -375,7 +375,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
@@ -447,7 +447,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subc
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "ls" -d 'List builders'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "rm" -d 'Remove names of the builder; images and the build cache stay'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "stop" -d 'Stop a builder: there is nothing that runs between builds'
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "use" -d 'Choose the builder that others commands are about'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "use" -d 'Choose the builder that other commands are about'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "version" -d 'Show the version of the buildx that these commands behave as'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
@@ -467,7 +467,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
@@ -780,7 +780,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r

@@ -5,7 +5,8 @@
 //! ```text
 //! cli          one file per command: a clap struct and a short call; errors → words, hints, exit codes; tables,
 //!              Go templates, progress. The only part that prints, exits, or reads the environment
-//! build        Dockerfile: text → instructions, each with its place; expansion of variables
+//! build        Dockerfile → image: the language and its linter, stages side by side, instruction after instruction, their
+//!              cache, what becomes of the result
 //! container    the container record and its life: create, start, exec, attach, logs, stop, rm, …
 //! monitor      the process beside each running container: log, terminal, attach, exit status
 //! runtime      an OCI runtime: runtime-spec in, process out; parent half and child half of the boundary

@@ -8,42 +8,37 @@ use clap::Args;
 use super::build_attest;
 use super::build_cache;
 use super::build_call::{Call, Method};
+use super::build_failure::{Located, located};
 use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::Outputs;
 use super::limit_flags::LimitFlags;
 use super::registry_flags::RegistryFlags;
-use super::{build_flags, build_output_flag, build_volume, create_flags};
-use crate::build::cache::{self, Place};
-use crate::build::context::DockerfileText;
+use super::{
+    build_flags, build_logins, build_output_flag, build_style, build_volume, create_flags,
+};
+use crate::build::cache;
+use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
-use crate::build::dockerfile::{Span, excerpt, parse};
 use crate::build::lint;
 use crate::build::outline::{Question, outline};
-use crate::build::request::{CachePolicy, Isolation, Squash};
+use crate::build::request::{CachePolicy, Squash};
 use crate::build::{self, Built, Plan, Products, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
-use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
-use crate::cli::output::build::{Look, Palette, Style, Watcher};
+use crate::cli::output::build::{Style, Watcher};
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::Engine;
 use crate::content::Reference;
-use crate::image::{self, Platform};
-use crate::network::Mode;
-use crate::registry::Credentials;
+use crate::image::Platform;
 use crate::store::Store;
-use crate::sys;
 use crate::userns::{self, IdMap};
 
 /// Stages that are at work at the same time where nobody says.
 const JOBS: usize = 32;
-
-/// Lines of a running step's output that are shown (default of BuildKit).
-const TAIL: usize = 6;
 
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
@@ -118,7 +113,8 @@ pub(crate) struct Build {
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
-    /// Set how RUN is isolated: there is one way, which auto, default, oci and rootless all mean
+    /// Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host's processes, IPC, network
+    /// and cgroup
     #[arg(long, value_name = "KIND")]
     isolation: Option<String>,
     /// Begin with the labels of the base image (default: true)
@@ -287,8 +283,8 @@ impl Command for Build {
             self.provenance.as_deref(),
             self.sbom.as_deref(),
         )?;
-        let style = self.style()?;
-        let look = look(context);
+        let style = build_style::style(self.progress.as_deref(), self.quiet)?;
+        let look = build_style::look(context);
         let secrets = build_flags::secrets(&self.secret)?;
         let agents = build_flags::agents(context, &self.ssh)?;
         let mut input = Sources {
@@ -314,15 +310,15 @@ impl Command for Build {
             let request = self.request(context, &input, &agents.by_id, &secrets, platform);
             let request = request.map_err(|failure| failure.at(context, &input.dockerfile));
             let (mut request, plan) = request?;
-            // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
+            // Before the id map is entered.
             if input.inside.is_none() {
-                request.logins = self.logins(context, &request, &plan)?;
+                request.logins = build_logins::find(context, &request, &plan)?;
             }
             requests.push((request, plan));
         }
         let (store, map) = match input.inside.take() {
             Some(inside) => inside,
-            None => enter(context)?,
+            None => context.store_for_content()?,
         };
         let engine = engine(context, store, &map)?;
         if let (true, [(request, plan)]) = (self.all_platforms, requests.as_slice()) {
@@ -384,35 +380,6 @@ impl Command for Build {
 }
 
 impl Build {
-    /// How progress is shown. Reference: buildx, `toDisplayMode` and `NewDisplay`.
-    fn style(&self) -> Result<Style, Failure> {
-        let asked = self.progress.as_deref().unwrap_or("auto");
-        if self.quiet {
-            return match asked {
-                "auto" | "" | "quiet" | "none" => Ok(Style::Quiet),
-                other => Err(Failure::message(format!(
-                    "progress={other} and quiet cannot be used together"
-                ))),
-            };
-        }
-        let set = environment::set("BUILDKIT_PROGRESS").filter(|mode| !mode.is_empty());
-        let mode = match (asked, &set) {
-            ("auto" | "", Some(mode)) => mode,
-            _ => asked,
-        };
-        let is_terminal = streams::stderr_is_terminal();
-        match mode {
-            "auto" | "" | "tty" if is_terminal => Ok(Style::Terminal),
-            "auto" | "" | "plain" => Ok(Style::Plain),
-            "tty" => Err(Failure::message(
-                "failed to get console: stderr is not a terminal",
-            )),
-            "quiet" | "none" => Ok(Style::Quiet),
-            "rawjson" => Ok(Style::RawJson),
-            other => Err(Failure::message(format!("invalid progress mode {other}"))),
-        }
-    }
-
     /// Makes the request, and finds out what it needs.
     fn request(
         &self,
@@ -435,34 +402,14 @@ impl Build {
                 .entry(name.clone())
                 .or_insert_with(|| value.clone());
         }
-        let mut allowed = [false, false];
-        for entitlement in self.allow.iter().flat_map(|text| text.split(',')) {
-            match entitlement {
-                "security.insecure" => allowed[0] = true,
-                "network.host" => allowed[1] = true,
-                other => {
-                    return Err(Failure::message(format!("unknown entitlement {other:?}")).into());
-                }
-            }
-        }
+        let allowed = build_flags::entitlements(&self.allow)?;
         let cache = match (self.no_cache, self.no_cache_filter.is_empty()) {
             (true, _) => CachePolicy::Never,
             (false, true) => CachePolicy::Use,
             (false, false) => CachePolicy::NotFor(self.no_cache_filter.clone()),
         };
-        let isolation = self.isolation()?;
-        let network = match self.network.as_deref() {
-            None | Some("" | "default") if isolation == Isolation::Chroot => Mode::Host,
-            None | Some("" | "default") => Mode::User,
-            Some("none") => Mode::None,
-            Some("host") => Mode::Host,
-            Some(other) => {
-                return Err(Failure::message(format!(
-                    "network mode {other:?} not supported by build: use default, none or host"
-                ))
-                .into());
-            }
-        };
+        let isolation = build_flags::isolation(self.isolation.as_deref())?;
+        let network = build_flags::network(self.network.as_deref(), isolation)?;
         let request = Request {
             stages,
             escape,
@@ -483,7 +430,7 @@ impl Build {
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
             squash: self.squash()?,
-            docker_format: self.docker_format()?,
+            docker_format: build_flags::has_docker_format(self.format.as_deref())?,
             pull: self.pull,
             network,
             isolation,
@@ -496,8 +443,8 @@ impl Build {
             cap_drop: self.cap_drop.clone(),
             secrets: secrets.clone(),
             agents: agents.clone(),
-            allow_insecure: allowed[0],
-            allow_host_network: allowed[1],
+            allow_insecure: allowed.insecure,
+            allow_host_network: allowed.host_network,
             shell: self.debug.then(|| streams::own(true)),
             logins: Vec::new(),
             cache_from: build_cache::sources(&self.cache_from)?,
@@ -525,22 +472,6 @@ impl Build {
         Ok(platforms)
     }
 
-    /// `--isolation`, or what buildah's images say instead.
-    fn isolation(&self) -> Result<Isolation, Failure> {
-        let wanted = self.isolation.clone();
-        let wanted = wanted.or_else(|| environment::set("BUILDAH_ISOLATION"));
-        match wanted.as_deref() {
-            None | Some("" | "auto" | "default" | "oci" | "rootless") => Ok(Isolation::Namespaces),
-            Some("chroot") => Ok(Isolation::Chroot),
-            Some("none") => Err(Failure::message(
-                "--isolation none is not supported: chroot is the least there is",
-            )),
-            Some(other) => Err(Failure::message(format!(
-                "unrecognized isolation type {other:?}: use auto, oci, rootless or chroot"
-            ))),
-        }
-    }
-
     /// `--squash`, `--squash-all`.
     fn squash(&self) -> Result<Option<Squash>, Failure> {
         let squash = match (self.squash_all, self.squash) {
@@ -562,17 +493,6 @@ impl Build {
         Ok(self.platforms()?.swap_remove(0))
     }
 
-    /// `--format`.
-    fn docker_format(&self) -> Result<bool, Failure> {
-        match self.format.as_deref() {
-            None | Some("" | "oci") => Ok(false),
-            Some("docker") => Ok(true),
-            Some(other) => Err(Failure::message(format!(
-                "unrecognized image type {other:?}: use oci or docker"
-            ))),
-        }
-    }
-
     /// `--build-arg-file`, which `--build-arg` overrides.
     fn build_args(&self) -> Result<BTreeMap<String, String>, Failure> {
         let from_files = variables::collect(&self.build_arg_file, &[])?;
@@ -581,36 +501,6 @@ impl Build {
             .chain(self.build_arg.clone())
             .collect();
         Ok(build_flags::build_args(&all))
-    }
-
-    fn logins(
-        &self,
-        context: &Context,
-        request: &Request,
-        plan: &Plan,
-    ) -> Result<Vec<(Reference, Credentials)>, Failure> {
-        let store = context.store()?;
-        let mut logins = Vec::new();
-        for name in plan.images() {
-            let here = image::resolve(&store, name, request.platform.as_ref()).is_ok();
-            if here && !request.pull {
-                continue;
-            }
-            sys::names::use_files_and_dns();
-            let reference = name.parse::<Reference>()?.with_default_tag();
-            let credentials = Credentials::find(&context.settings, &reference)?;
-            logins.push((reference, credentials));
-        }
-        let places = request.cache_from.iter();
-        let targets = request.cache_to.iter();
-        for place in places.chain(targets.filter_map(|target| target.place.as_ref())) {
-            if let Place::Registry(reference) = place {
-                sys::names::use_files_and_dns();
-                let credentials = Credentials::find(&context.settings, reference)?;
-                logins.push((reference.as_ref().clone(), credentials));
-            }
-        }
-        Ok(logins)
     }
 
     /// `--call check`.
@@ -679,79 +569,6 @@ impl Build {
         style.exported(context, &done);
         Ok(())
     }
-}
-
-/// A failure, and the lines of the Dockerfile that it is about.
-struct Located {
-    failure: Failure,
-    lines: Option<(usize, usize)>,
-}
-
-impl Located {
-    /// Shows the lines.
-    fn at(self, context: &Context, dockerfile: &DockerfileText) -> Failure {
-        if let Some((first, last)) = self.lines {
-            let text = String::from_utf8_lossy(&dockerfile.bytes);
-            for line in excerpt(&dockerfile.name, &text, Span { first, last }).lines() {
-                context.eprintln(line);
-            }
-        }
-        self.failure
-    }
-}
-
-impl From<Failure> for Box<Located> {
-    fn from(failure: Failure) -> Box<Located> {
-        Box::new(Located {
-            failure,
-            lines: None,
-        })
-    }
-}
-
-impl From<build::Error> for Box<Located> {
-    fn from(error: build::Error) -> Box<Located> {
-        Box::new(located(error))
-    }
-}
-
-fn located(error: build::Error) -> Located {
-    let lines = error.lines();
-    let code = match error {
-        build::Error::Interrupted => 130,
-        _ => 1,
-    };
-    // The words of BuildKit's client, which scripts look for.
-    let failure = match &error {
-        build::Error::Interrupted => Failure::of(error),
-        _ => Failure::of(error).about("failed to build: failed to solve"),
-    };
-    Located {
-        failure: failure.with_code(code),
-        lines,
-    }
-}
-
-/// What the environment says about the picture of a build: `NO_COLOR`, `BUILDKIT_COLORS`, `BUILDKIT_TTY_LOG_LINES`.
-fn look(context: &Context) -> Look {
-    let set = environment::set;
-    let colours = set("BUILDKIT_COLORS");
-    let (palette, wrong) = Palette::new(set("NO_COLOR").as_deref(), colours.as_deref());
-    for problem in wrong {
-        context.warn(&problem);
-    }
-    let tail = set("BUILDKIT_TTY_LOG_LINES").and_then(|text| text.parse().ok());
-    Look {
-        palette: match streams::stderr_is_terminal() {
-            true => palette,
-            false => Palette::none(),
-        },
-        tail: tail.filter(|lines| *lines > 0).unwrap_or(TAIL),
-    }
-}
-
-fn enter(context: &Context) -> Result<(Store, IdMap), Failure> {
-    context.store_for_content()
 }
 
 /// Opens the containers from inside the user's id map, where this process is root.

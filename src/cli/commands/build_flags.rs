@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::build::agent::{Agents, Key, KeyError};
+use crate::build::request::Isolation;
 use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::container;
+use crate::network::Mode;
 use crate::units;
 
 /// Bytes of a secret. Source: BuildKit, session/secrets, `MaxSecretSize`.
@@ -46,7 +48,7 @@ pub(super) fn env(set: &[String], unset: &[String]) -> Vec<(String, Option<Strin
     taken.chain(given).collect()
 }
 
-/// `--secret id=ID[,src=FILE|,env=NAME]`, or `--secret ID`-less forms that buildx knows: `type=file|env`.
+/// `--secret id=ID[,src=FILE|,env=NAME]`, and `type=file|env`, which buildx knows as well.
 pub(super) fn secrets(flags: &[String]) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
     let mut secrets = BTreeMap::new();
     for flag in flags {
@@ -240,6 +242,68 @@ pub(super) fn security(flags: &[String]) -> Result<Vec<String>, Failure> {
         .map_err(|error| Failure::message(format!("cannot find the current directory: {error}")))?;
     container::inline_profiles(&mut options, &base_dir)?;
     Ok(options)
+}
+
+/// `--isolation`, or what buildah's images say instead.
+pub(super) fn isolation(flag: Option<&str>) -> Result<Isolation, Failure> {
+    let wanted = flag.map(str::to_owned);
+    let wanted = wanted.or_else(|| environment::set("BUILDAH_ISOLATION"));
+    match wanted.as_deref() {
+        None | Some("" | "auto" | "default" | "oci" | "rootless") => Ok(Isolation::Namespaces),
+        Some("chroot") => Ok(Isolation::Chroot),
+        Some("none") => Err(Failure::message(
+            "--isolation none is not supported: chroot is the least there is",
+        )),
+        Some(other) => Err(Failure::message(format!(
+            "unrecognized isolation type {other:?}: use auto, oci, rootless or chroot"
+        ))),
+    }
+}
+
+/// `--network`; without it that of the host where RUN is isolated by nothing but files.
+pub(super) fn network(flag: Option<&str>, isolation: Isolation) -> Result<Mode, Failure> {
+    match flag {
+        None | Some("" | "default") if isolation == Isolation::Chroot => Ok(Mode::Host),
+        None | Some("" | "default") => Ok(Mode::User),
+        Some("none") => Ok(Mode::None),
+        Some("host") => Ok(Mode::Host),
+        Some(other) => Err(Failure::message(format!(
+            "network mode {other:?} not supported by build: use default, none or host"
+        ))),
+    }
+}
+
+/// What the Dockerfile may do because the user says so.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Entitlements {
+    /// `security.insecure`
+    pub(super) insecure: bool,
+    /// `network.host`
+    pub(super) host_network: bool,
+}
+
+/// `--allow`, several with commas.
+pub(super) fn entitlements(flags: &[String]) -> Result<Entitlements, Failure> {
+    let mut allowed = Entitlements::default();
+    for entitlement in flags.iter().flat_map(|text| text.split(',')) {
+        match entitlement {
+            "security.insecure" => allowed.insecure = true,
+            "network.host" => allowed.host_network = true,
+            other => return Err(Failure::message(format!("unknown entitlement {other:?}"))),
+        }
+    }
+    Ok(allowed)
+}
+
+/// `--format`: whether it is Docker's.
+pub(super) fn has_docker_format(flag: Option<&str>) -> Result<bool, Failure> {
+    match flag {
+        None | Some("" | "oci") => Ok(false),
+        Some("docker") => Ok(true),
+        Some(other) => Err(Failure::message(format!(
+            "unrecognized image type {other:?}: use oci or docker"
+        ))),
+    }
 }
 
 /// `--timestamp`, `--source-date-epoch`, `SOURCE_DATE_EPOCH`: seconds since 1970.

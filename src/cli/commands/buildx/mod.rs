@@ -53,7 +53,7 @@ impl Command for Version {
     }
 }
 
-/// Choose the builder that others commands are about
+/// Choose the builder that other commands are about
 #[derive(Debug, Args)]
 pub(crate) struct Use {
     /// Name of the builder
