@@ -27,9 +27,10 @@
 //! image        a stage's result → an image of the store
 //! ```
 //!
-//! A layer is the upper directory of the root that it was written in (see [`crate::rootfs::Stack`]), named by the digest of its tar, which nobody
-//! writes: see [`crate::image::layer::write`], and [`crate::image::layer::RunningDigest`] for what is copied: a file's bytes are read
-//! once, for the copy, the digest and the cache's key. Nothing is compressed and nothing is copied that the result does not need.
+//! A layer is the upper directory of the root that it was written in (see [`crate::rootfs::Stack`]), named by the digest of
+//! its tar, which nobody writes: see [`crate::image::layer::write`], and [`crate::image::layer::RunningDigest`] for what is
+//! copied: a file's bytes are read once, for the copy, the digest and the cache's key. Nothing is compressed and nothing is
+//! copied that the result does not need.
 
 pub mod agent;
 mod apart;

@@ -48,7 +48,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Finds out what `target` needs; with `all`, every stage before it is needed. `named` tells the names that `--build-context` gives a meaning of its own.
+    /// Finds out what `target` needs; with `all`, every stage before it is needed. `named` tells the names that
+    /// `--build-context` gives a meaning of its own.
     ///
     /// # Errors
     ///

@@ -62,8 +62,8 @@ struct Scheduler<'a> {
     queue: VecDeque<usize>,
 }
 
-/// Builds what the target needs, and returns its result, and what all stages have used of the cache. The calling process has one thread and is inside the user's id
-/// map.
+/// Builds what the target needs, and returns its result, and what all stages have used of the cache. The calling process has
+/// one thread and is inside the user's id map.
 ///
 /// # Errors
 ///

@@ -217,8 +217,8 @@ fn unreadable(path: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> Error {
     }
 }
 
-/// Checks certificates: not at all on loopback and where the user does not want it, by the registry's own anchors as well for the registry, by the system's
-/// for everybody else (token services, storage it redirects to).
+/// Checks certificates: not at all on loopback and where the user does not want it, by the registry's own anchors as well
+/// for the registry, by the system's for everybody else (token services, storage it redirects to).
 #[derive(Debug)]
 struct Verifier {
     host: String,
