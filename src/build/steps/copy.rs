@@ -37,7 +37,7 @@ pub(crate) struct Prepared {
 enum StepKey {
     Complete(Digest),
     /// Lacks the sources. Where the cache is not asked they are not read before they are copied.
-    WithoutSources(Key),
+    WithoutSources(Box<Key>),
 }
 
 impl Prepared {
@@ -159,7 +159,7 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
             }
             StepKey::Complete(key.finish())
         }
-        false => StepKey::WithoutSources(key),
+        false => StepKey::WithoutSources(Box::new(key)),
     };
     Ok(Prepared {
         key,
@@ -367,7 +367,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     let time = implicit.map_or(Timespec::default(), |implicit| implicit.time);
     let stage = worker.engine.store.stage_layer()?;
     let mut target = Target::new(stage.dir(), lower, worker.owners, time)?
-        .as_layer(worker.owners, worker.request.epoch);
+        .into_layer(worker.owners, worker.request.epoch);
     let destination = Destination {
         path: target.resolve(Path::new(&destination))?,
         is_dir: destination.ends_with('/'),

@@ -35,7 +35,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
     let lower = worker.lower()?;
     let stage = worker.engine.store.stage_layer()?;
     let mut target = Target::new(stage.dir(), lower, worker.owners, TIME)?
-        .as_layer(worker.owners, worker.request.epoch);
+        .into_layer(worker.owners, worker.request.epoch);
     let path = target.resolve(Path::new(&worker.image.config.working_dir))?;
     // As Docker: it exists already more often than not, and then there is no layer.
     if path.as_os_str().is_empty() || target.find(&path)?.is_some() {

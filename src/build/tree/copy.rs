@@ -430,7 +430,7 @@ mod tests {
             tv_nsec: 5,
         };
         let target = Target::new(&to, None, Owners::Single, time).unwrap();
-        let mut target = target.as_layer(Owners::Single, epoch);
+        let mut target = target.into_layer(Owners::Single, epoch);
         for (from, place) in sources {
             let source = Source::directory(from, Ignore::default()).unwrap();
             let selection = source.select("/").unwrap().remove(0);

@@ -113,7 +113,7 @@ impl Target {
     }
 
     /// Makes a layer of it: nothing is younger than `epoch`, and the digest is computed on the way as far as possible.
-    pub(crate) fn as_layer(mut self, owners: Owners, epoch: Option<i64>) -> Target {
+    pub(crate) fn into_layer(mut self, owners: Owners, epoch: Option<i64>) -> Target {
         self.epoch = epoch;
         self.digest = Some(RunningDigest::new(owners));
         self.unseen = Some((PathBuf::new(), self.upper.clone()));
