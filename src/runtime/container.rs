@@ -25,7 +25,8 @@ use super::mounts::{self, MountStep, SetReadOnly};
 use super::namespaces::{Namespaces, Unshare};
 use super::options;
 use super::process::{
-    Conceal, Confine, Credentials, EnterWorkingDirectory, Keyring, MakeWorkingDirectory, Signals,
+    self, Conceal, Confine, Credentials, EnterWorkingDirectory, Keyring, MakeWorkingDirectory,
+    Signals,
 };
 use super::rootfs::{self, Isolate, MakeRoot, Pivot, RootAttributes, TryRoot};
 use super::seccomp::Filter;
@@ -106,7 +107,7 @@ pub(super) fn plan(
     }
     plan.push(AwaitStart);
     plan.push(Conceal);
-    let process = process(spec)?;
+    let process = process::of(spec)?;
     let seen = emulation.map(|emulation| emulation.seen(process));
     process_steps(
         &mut plan,
@@ -121,13 +122,6 @@ pub(super) fn plan(
         true,
     )?;
     Ok(plan)
-}
-
-/// The process of a spec that was checked to have one.
-pub(super) fn process(spec: &Spec) -> Result<&Process, Error> {
-    spec.process()
-        .as_ref()
-        .ok_or_else(|| Error::Unsupported("a container without a process".to_owned()))
 }
 
 fn mount_steps(launch: &Launch<'_>) -> Result<Vec<MountStep>, Error> {
@@ -208,7 +202,7 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
             directory: inside("/dev")?,
         });
     }
-    let process = process(launch.spec)?;
+    let process = process::of(launch.spec)?;
     if let Stdio::Terminal { size } = launch.stdio {
         plan.push(Terminal::new(size, process.user().uid(), true)?);
     }

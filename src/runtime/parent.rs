@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::emulation::{Emulation, Supervisor};
 use super::limits::Limits;
 use super::namespaces::Namespaces;
-use super::process::Conceal;
+use super::process::{self, Conceal};
 use super::step::{Inherited, Plan, State};
 use super::stub::Stub;
 use super::sync::{self, ChildEnd, Message, ParentEnd};
@@ -56,7 +56,7 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         launch.id_map = Some(id_map);
     }
     let plan = container::plan(&launch, &namespaces, emulation.as_ref())?;
-    let limits = Limits::new(container::process(launch.spec)?);
+    let limits = Limits::new(process::of(launch.spec)?);
     let entry = match launch.init {
         true => Entry::Init,
         false => Entry::Exec,

@@ -10,12 +10,13 @@
 use std::io;
 use std::os::fd::AsFd as _;
 
-use oci_spec::runtime::Process;
+use oci_spec::runtime::{Process, Spec};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use super::Error;
 use super::caps::Sets;
 use super::inside::{self, InsidePath};
 use super::seccomp::Filter;
@@ -26,6 +27,13 @@ const CAPABILITY_BITS: u32 = 63;
 
 /// `umask` of a process for which none is given, as runc has it.
 const DEFAULT_UMASK: u32 = 0o022;
+
+/// Returns the process of a spec that was checked to have one.
+pub(super) fn of(spec: &Spec) -> Result<&Process, Error> {
+    spec.process()
+        .as_ref()
+        .ok_or_else(|| Error::Unsupported("a container without a process".to_owned()))
+}
 
 /// Keeps processes of the container from looking into this one, which still is the engine's binary (CVE-2016-9962).
 #[derive(Debug)]

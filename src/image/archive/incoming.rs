@@ -9,10 +9,9 @@ use std::path::Path;
 use super::Error;
 use super::container::Section;
 use super::found::FoundLayer;
-use super::load::LoadOptions;
 use crate::content::{Algorithm, Digest, Hasher};
 use crate::image::decompress::{Decompress, compression_of};
-use crate::image::layer::{self, Unpacked};
+use crate::image::layer::{self, UnpackOptions, Unpacked};
 use crate::image::manifest::Compression;
 use crate::image::{Bytes, Event, LayerState, Progress};
 use crate::store::{self, BlobWriter, Store, Verified};
@@ -79,7 +78,7 @@ pub(super) fn take(
     store: &Store,
     layer: &FoundLayer,
     packed: &Packed,
-    options: &LoadOptions,
+    options: &UnpackOptions,
     progress: &dyn Progress,
     wait: bool,
 ) -> Result<Option<Arrived>, Error> {
@@ -126,7 +125,7 @@ pub(super) fn take(
     match reader.writer.take() {
         Some(writer) => set.push(writer.finish()?),
         None => {
-            let written = layer::write(stage.dir(), options.unpack.owners, io::sink());
+            let written = layer::write(stage.dir(), options.owners, io::sink());
             if written.map_err(wrong)?.diff_id != layer.diff_id {
                 match stage_blob(store, packed, wait)? {
                     Some(writer) => set.push(copy(layer, writer)?),
@@ -144,7 +143,7 @@ fn through(
     reader: &mut Reader<'_>,
     dir: &Path,
     packed: &Packed,
-    options: &LoadOptions,
+    options: &UnpackOptions,
     wrong: &dyn Fn(layer::Error) -> Error,
 ) -> Result<Unpacked, Error> {
     let unpacked = unpack(reader, dir, packed, options, wrong)?;
@@ -165,11 +164,11 @@ fn unpack(
     reader: &mut Reader<'_>,
     dir: &Path,
     packed: &Packed,
-    options: &LoadOptions,
+    options: &UnpackOptions,
     wrong: &dyn Fn(layer::Error) -> Error,
 ) -> Result<Unpacked, Error> {
     let layer = reader.layer;
-    let options = options.unpack.clone().max_bytes_for_blob(packed.size);
+    let options = options.clone().max_bytes_for_blob(packed.size);
     let tar = Decompress::detect(reader).map_err(|error| wrong(layer::Error::Read(error)))?;
     let mut tar = Hashed {
         reader: tar,

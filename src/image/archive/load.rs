@@ -169,7 +169,7 @@ fn load_layers(
     }
     let arrived = each(&jobs, options.workers, |job| {
         let (layer, packed) = job;
-        let taken = incoming::take(store, layer, packed, options, progress, false)?;
+        let taken = incoming::take(store, layer, packed, &options.unpack, progress, false)?;
         Ok((job, taken))
     })?;
     let mut set = Vec::new();
@@ -189,7 +189,7 @@ fn load_layers(
     store.publish(set)?;
     // Another load or pull is at these. It may be waiting for one of ours, so they come when we hold none any more.
     for (layer, packed) in busy {
-        let taken = incoming::take(store, layer, packed, options, progress, true)?;
+        let taken = incoming::take(store, layer, packed, &options.unpack, progress, true)?;
         if let Some(Arrived {
             set,
             warnings: words,

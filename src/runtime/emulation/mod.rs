@@ -93,7 +93,7 @@ impl Emulation {
                 })
                 .collect()
         };
-        let user = super::container::process(launch.spec)?.user();
+        let user = super::process::of(launch.spec)?.user();
         Ok(Some(Emulation {
             scope,
             id_map: (scope == Scope::Everything).then(|| IdMap {
