@@ -21,6 +21,8 @@
 //! settings     what the command line and the environment decided, as data
 //! secret       passwords and tokens, which are in no message
 //! units        sizes as people write them
+//! percent      text in URLs
+//! patience     waiting for what nobody announces
 //! unfinished   files that get their name when they are whole
 //! bounded      reading what others wrote, up to a bound
 //! sys          system calls that `nix` and `rustix` lack; the only home of `unsafe`
@@ -44,6 +46,8 @@ pub mod content;
 pub mod image;
 pub mod monitor;
 pub mod network;
+pub mod patience;
+pub mod percent;
 pub mod registry;
 pub mod rootfs;
 pub mod runtime;

@@ -11,10 +11,10 @@ use super::layer::{self, Layer};
 use super::message::StageResult;
 use super::request::Request;
 use crate::container::Engine;
-use crate::content::Digest;
 use crate::content::limits::{MAX_CONFIG_BYTES, MAX_HISTORY};
 use crate::content::media_type::{DOCKER_CONFIG, DOCKER_MANIFEST, OCI_CONFIG, OCI_MANIFEST};
-use crate::store::Lease;
+use crate::content::{Digest, Reference};
+use crate::store::{Lease, Store};
 
 /// A new image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub(super) fn too_long() -> Error {
     Error::Invalid(format!(
         "the image's configuration would have more than {MAX_CONFIG_BYTES} bytes, or more than {MAX_HISTORY} instructions"
     ))
+}
+
+/// Gives an image its names; without any it is one that only its ID leads to.
+///
+/// # Errors
+///
+/// [`Error::Store`].
+pub(super) fn give_names(store: &Store, built: &Built, names: &[Reference]) -> Result<(), Error> {
+    for name in names {
+        store.set_ref(Some(name), &built.manifest)?;
+    }
+    if names.is_empty() {
+        store.set_ref(None, &built.manifest)?;
+    }
+    Ok(())
 }
 
 /// Puts the image into the store, without a name.

@@ -4,16 +4,14 @@
 //! builds the stage, and once that was killed, of the build's first one.
 
 use std::fs;
-use std::time::Duration;
 
+use crate::patience::Patience;
 use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
 };
 
-/// Between two looks at what has died.
-const LOOK: Duration = Duration::from_millis(5);
-/// So many looks, and what still lives is given up: some seconds.
-const MAX_LOOKS: usize = 1000;
+/// For what dies; what still lives then is given up.
+const DYING: Patience = Patience::of_millis(5_000, 5);
 
 /// Has the calling process adopt orphans from now on. Where that cannot be had they are nobody's any more.
 pub(super) fn adopt() {
@@ -22,7 +20,8 @@ pub(super) fn adopt() {
 
 /// Ends all children of the calling process but the one that is `spared`, and theirs, which are adopted one after the other.
 pub(super) fn end(spared: Option<u32>) {
-    for _ in 0..MAX_LOOKS {
+    let wait = DYING.begin();
+    loop {
         let mut is_done = true;
         for child in children() {
             if Some(child.as_raw_nonzero().get() as u32) == spared {
@@ -33,10 +32,9 @@ pub(super) fn end(spared: Option<u32>) {
             let _ = kill_process(child, Signal::KILL);
             let _ = waitpid(Some(child), WaitOptions::NOHANG);
         }
-        if is_done {
+        if is_done || !wait.pause() {
             return;
         }
-        std::thread::sleep(LOOK);
     }
 }
 

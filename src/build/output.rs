@@ -80,13 +80,7 @@ impl<'a> Product<'a> {
     /// [`Error::Store`].
     pub fn name(&mut self, names: &[Reference]) -> Result<Built, Error> {
         let built = self.image()?;
-        let store = &self.engine.store;
-        for name in names {
-            store.set_ref(Some(name), &built.manifest)?;
-        }
-        if names.is_empty() {
-            store.set_ref(None, &built.manifest)?;
-        }
+        super::image::give_names(&self.engine.store, &built, names)?;
         Ok(built)
     }
 

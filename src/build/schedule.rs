@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -24,6 +23,7 @@ use super::request::{Isolation, Request};
 use super::stage::{Task, Worker};
 use crate::container::{Engine, Resources};
 use crate::image::layer::Owners;
+use crate::patience::Patience;
 use crate::runtime;
 use crate::store::{Lease, sweep_run_dir};
 use crate::sys::process::{Side, exit_now, fork, wait};
@@ -34,10 +34,8 @@ const TICK: Timespec = Timespec {
     tv_nsec: 100_000_000,
 };
 
-/// Between two looks at what dies.
-const LOOK: Duration = Duration::from_millis(5);
-/// So many looks, and ends, are waited for: some seconds.
-const MAX_LOOKS: usize = 1000;
+/// For what dies when stages are killed.
+const DYING: Patience = Patience::of_millis(5_000, 5);
 
 /// A process that builds a stage.
 struct Process {
@@ -318,12 +316,13 @@ impl Scheduler<'_> {
 /// Waits for the processes that killed stages had started: they die with those, but not at once, and until then hold what
 /// they were given.
 fn reap_orphans() {
-    for _ in 0..MAX_LOOKS {
+    let wait = DYING.begin();
+    loop {
         match wait_any(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
-            Ok(None) => std::thread::sleep(LOOK),
-            // Nobody is left.
-            Err(_) => return,
+            Ok(None) if wait.pause() => {}
+            // Nobody is left, or it takes too long.
+            Ok(None) | Err(_) => return,
         }
     }
 }

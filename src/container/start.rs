@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use oci_spec::runtime::LinuxNamespaceType;
 use rustix::fs::{Mode as FileMode, OFlags};
@@ -24,6 +24,7 @@ use super::{
 use crate::monitor::protocol::Wants;
 use crate::monitor::{self, LogTarget, Plan, Watch};
 use crate::network::{Mode, PublishedPort, ResolvConf};
+use crate::patience::Patience;
 use crate::runtime::{Launch, Stdio};
 use crate::store::{ContainerDir, ContainerLock, ensure_run_dir, remove_tree};
 use crate::userns::{IdMap, Tier};
@@ -31,8 +32,7 @@ use crate::volume::{Volumes, spec_mounts};
 
 /// How long a container may be held by somebody without running (being made, started, or waited for) before it is given up
 /// on, and how often it is looked at.
-const HOLD_PATIENCE: Duration = Duration::from_secs(30);
-const HOLD_INTERVAL: Duration = Duration::from_millis(2);
+const HOLDING: Patience = Patience::of_millis(30_000, 2);
 
 /// Who holds a container.
 pub(super) enum Held {
@@ -168,7 +168,7 @@ impl Engine {
     /// Takes the container's lock, unless it runs.
     pub(super) fn hold(&self, id: &str) -> Result<Held, Error> {
         let dir = self.store.container(id);
-        let end = Instant::now() + HOLD_PATIENCE;
+        let wait = HOLDING.begin();
         loop {
             if let Some(lock) = dir.try_lock()? {
                 return Ok(Held::Ours(lock));
@@ -178,12 +178,12 @@ impl Engine {
                 Some(container) if container.state.status == Status::Running => {
                     return Ok(Held::Running(Box::new(container)));
                 }
-                Some(_) if Instant::now() > end => {
+                Some(_) if !wait.pause() => {
                     return Err(Error::Invalid(format!(
                         "container {id} is held by another process"
                     )));
                 }
-                Some(_) => std::thread::sleep(HOLD_INTERVAL),
+                Some(_) => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::build::cache::{self, Filter, Item, Limits, Policy, Usage};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
-use crate::cli::output::format::{Format, Headers, RowType, parsing};
+use crate::cli::output::format::{Format, Headers, RowType, TableRow, parsing};
 use crate::cli::output::{escape, size, time};
 use crate::cli::template::Object;
 use crate::units;
@@ -215,16 +215,10 @@ struct Row<'a> {
     marked: bool,
 }
 
-impl Object for Row<'_> {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row<'_> {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let item = self.item;
         let mark = |text: String, marked: bool| match self.marked && marked {
             true => text + "*",
@@ -246,7 +240,7 @@ impl Object for Row<'_> {
         Some(Json::String(text))
     }
 
-    fn method(&self, _: &str, _: &str) -> Option<String> {
+    fn call(&self, _: &str, _: &str) -> Option<String> {
         None
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::images_list::NamedImage;
 use super::{images_row, ps_row};
 use crate::build::cache::Item;
-use crate::cli::output::format::{Headers, RowType};
+use crate::cli::output::format::{Headers, RowType, TableRow};
 use crate::cli::output::{ellipsis, escape, size, time};
 use crate::cli::template::Object;
 use crate::container::{Container, Sizes};
@@ -61,16 +61,10 @@ pub(super) struct Row {
     pub(super) shares: bool,
 }
 
-impl Object for Row {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let reclaimable = || {
             let text = size::human4(self.reclaimable);
             // In wide arithmetic: a hundred times a disk may be more than a u64 holds.
@@ -92,7 +86,7 @@ impl Object for Row {
         Some(Json::String(text))
     }
 
-    fn method(&self, _: &str, _: &str) -> Option<String> {
+    fn call(&self, _: &str, _: &str) -> Option<String> {
         None
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::create_flags;
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::output::format::{Format, Headers, RowType, parsing};
+use crate::cli::output::format::{Format, Headers, RowType, TableRow, parsing};
 use crate::cli::output::{ellipsis, size, time};
 use crate::cli::template::Object;
 use crate::image::{self, HistoryLine};
@@ -122,16 +122,10 @@ impl Row {
     }
 }
 
-impl Object for Row {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let line = &self.line;
         let text = match name {
             "ID" => match &line.id {
@@ -160,7 +154,7 @@ impl Object for Row {
         Some(Json::String(text))
     }
 
-    fn method(&self, _: &str, _: &str) -> Option<String> {
+    fn call(&self, _: &str, _: &str) -> Option<String> {
         None
     }
 }

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::images_list::NamedImage;
-use crate::cli::output::format::{Headers, RowType};
+use crate::cli::output::format::{Headers, RowType, TableRow};
 use crate::cli::output::{size, time};
-use crate::cli::template::Object;
 use crate::container::record::ZERO_TIME;
 
 /// What stands above each column.
@@ -56,16 +55,10 @@ pub(super) struct Row {
     pub(super) truncate: bool,
 }
 
-impl Object for Row {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let image = &self.image;
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.to_owned());
         let text = match name {
@@ -90,7 +83,7 @@ impl Object for Row {
         Some(Json::String(text))
     }
 
-    fn method(&self, _: &str, _: &str) -> Option<String> {
+    fn call(&self, _: &str, _: &str) -> Option<String> {
         None
     }
 }

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::cli::output::format::{Headers, RowType};
+use crate::cli::output::format::{Headers, RowType, TableRow};
 use crate::cli::output::network;
 use crate::cli::output::{ellipsis, go, ports, size, time};
-use crate::cli::template::Object;
 use crate::container::record::{Record, Status};
 use crate::container::{Container, Sizes};
 use crate::content::{SHORT_ID, is_full_id};
@@ -66,16 +65,10 @@ pub(super) struct Row {
     pub(super) sizes: Option<Sizes>,
 }
 
-impl Object for Row {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let (record, state) = (&self.container.record, &self.container.state);
         let text = match name {
             "ID" if self.truncate => self.container.short_id().to_owned(),
@@ -107,7 +100,7 @@ impl Object for Row {
         Some(Json::String(text))
     }
 
-    fn method(&self, name: &str, argument: &str) -> Option<String> {
+    fn call(&self, name: &str, argument: &str) -> Option<String> {
         let labels = &self.container.record.config.labels;
         (name == "Label").then(|| labels.get(argument).cloned().unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
 use crate::cli::labels::label;
-use crate::cli::output::format::{Format, Headers, RowType, parsing};
+use crate::cli::output::format::{Format, Headers, RowType, TableRow, parsing};
 use crate::cli::template::Object;
 use crate::volume::{self, Volume, Volumes};
 
@@ -156,16 +156,10 @@ static TYPE: RowType = RowType {
 #[derive(Debug)]
 struct Row(Volume);
 
-impl Object for Row {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let volume = &self.0;
         let text = match name {
             "Name" => volume.name.clone(),
@@ -186,7 +180,7 @@ impl Object for Row {
         Some(Json::String(text))
     }
 
-    fn method(&self, name: &str, argument: &str) -> Option<String> {
+    fn call(&self, name: &str, argument: &str) -> Option<String> {
         let labels = self.0.labels.as_ref();
         (name == "Label").then(|| {
             labels

@@ -47,6 +47,36 @@ pub(crate) struct RowType {
     pub(crate) headers: Headers,
 }
 
+/// A row whose type has a description.
+pub(crate) trait TableRow: std::fmt::Debug {
+    /// The description.
+    const TYPE: &'static RowType;
+
+    /// As [`Object::field`].
+    fn cell(&self, name: &str) -> Option<Json>;
+
+    /// As [`Object::method`].
+    fn call(&self, name: &str, argument: &str) -> Option<String>;
+}
+
+impl<R: TableRow> Object for R {
+    fn type_name(&self) -> &'static str {
+        R::TYPE.name
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        R::TYPE.fields
+    }
+
+    fn field(&self, name: &str) -> Option<Json> {
+        self.cell(name)
+    }
+
+    fn method(&self, name: &str, argument: &str) -> Option<String> {
+        self.call(name, argument)
+    }
+}
+
 impl Format {
     /// Reads `--format`; `columns` is what there is without one.
     ///

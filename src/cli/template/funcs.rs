@@ -11,6 +11,7 @@ use super::limits::{MAX_BYTES, MAX_WIDTH};
 use super::printf;
 use super::value::{Schema, Shape, Value};
 use crate::cli::output::go;
+use crate::percent::query_escaped;
 
 /// Why a call failed.
 pub(super) enum Failure {
@@ -96,7 +97,7 @@ pub(super) fn call<'d>(
         "printf" => printf::printf(text(0), &arguments[1..], schema).into(),
         "html" => html(&printf::print(arguments, schema)).into(),
         "js" => js(&printf::print(arguments, schema)).into(),
-        "urlquery" => urlquery(&printf::print(arguments, schema)).into(),
+        "urlquery" => query_escaped(&printf::print(arguments, schema)).into(),
         "call" => {
             let kind = arguments[0].type_name();
             return fail(match kind.as_str() {
@@ -351,21 +352,6 @@ fn js(text: &str) -> String {
                 escaped.push_str(&format!("\\u{:04X}", c as u32));
             }
             c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// Go's `url.QueryEscape`.
-fn urlquery(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            b' ' => escaped.push('+'),
-            byte => escaped.push_str(&format!("%{byte:02X}")),
         }
     }
     escaped

@@ -22,6 +22,7 @@ use super::{Container, Engine, Error, LogOptions, log_options};
 use crate::monitor;
 use crate::monitor::log::FILE_NAME;
 use crate::monitor::protocol::{Kind, Outbox, Wants};
+use crate::percent::query_escaped;
 use reader::{EntrySink, LogReader};
 
 /// One line of the file.
@@ -216,21 +217,6 @@ fn described(attributes: &BTreeMap<String, String>) -> String {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     format!("{} ", pairs.join(","))
-}
-
-/// Escapes as Go's `url.QueryEscape`.
-fn query_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            b' ' => escaped.push('+'),
-            byte => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, SendFlags};
@@ -14,6 +14,7 @@ use crate::container::record::Status;
 use crate::container::{Error, lookup};
 use crate::monitor::StartError;
 use crate::monitor::protocol::{INPUT_WINDOW, Inbox, Kind, Outbox, Received, Wants, encode_size};
+use crate::patience::Patience;
 use crate::store::ContainerDir;
 
 /// Bytes received at once.
@@ -27,8 +28,7 @@ const KILLED: i32 = 137;
 const REDRAW_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a killed monitor may seem alive after it has closed its connections, and how often it is looked at.
-const LAST_BREATH: Duration = Duration::from_secs(1);
-const LAST_BREATH_INTERVAL: Duration = Duration::from_millis(10);
+const LAST_BREATH: Patience = Patience::of_millis(1_000, 10);
 
 /// A connection to a container's monitor.
 #[derive(Debug)]
@@ -92,12 +92,11 @@ impl Session {
             return Ok(state.exit_code);
         }
         // A process that is killed closes its descriptors one by one: the lock may come after the socket.
-        let end = Instant::now() + LAST_BREATH;
+        let wait = LAST_BREATH.begin();
         while self.dir.is_locked()? {
-            if Instant::now() > end {
+            if !wait.pause() {
                 return Err(Error::TooSlow);
             }
-            std::thread::sleep(LAST_BREATH_INTERVAL);
         }
         Ok(KILLED)
     }

@@ -6,7 +6,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::bus::{self, Bus, Message, Target};
 use super::error::Error;
@@ -14,6 +13,7 @@ use super::files::enter as enter_cgroup;
 use super::marshal::{Body, Value};
 use super::place::{Hierarchies, Hierarchy};
 use super::wish::Wish;
+use crate::patience::Patience;
 use crate::settings::Settings;
 
 const MANAGER: Target = Target {
@@ -26,8 +26,7 @@ const MANAGER: Target = Target {
 const SUPERVISOR: &str = "supervisor";
 
 /// How long systemd may take to forget a scope without processes, and how often it is asked.
-const FORGETTING: Duration = Duration::from_secs(5);
-const FORGETTING_INTERVAL: Duration = Duration::from_millis(10);
+const FORGETTING: Patience = Patience::of_millis(5_000, 10);
 
 const EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
 
@@ -149,7 +148,7 @@ fn start(unit: &str, slice: Option<&str>, settings: &Settings) -> Result<(), bus
     );
     bus.subscribe(&rule)?;
     let mut result = None;
-    let end = Instant::now() + FORGETTING;
+    let wait = FORGETTING.begin();
     loop {
         let look = |signal: Message| {
             if let Some(word) = job_result(&signal, unit) {
@@ -164,9 +163,7 @@ fn start(unit: &str, slice: Option<&str>, settings: &Settings) -> Result<(), bus
             look,
         ) {
             // Of the container's last run: its end has not been noticed yet.
-            Err(bus::Error::Refused { name, .. }) if name == EXISTS && Instant::now() < end => {
-                std::thread::sleep(FORGETTING_INTERVAL);
-            }
+            Err(bus::Error::Refused { name, .. }) if name == EXISTS && wait.pause() => {}
             other => {
                 other?;
                 break;

@@ -3,20 +3,19 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::files::write;
 use super::place::Hierarchies;
+use crate::patience::Patience;
 
 /// The directory in which cgroups are made where nobody says, and how the names of all of them begin.
 pub(super) const OWN: &str = "ctr";
 const PREFIX: &str = "ctr-";
 
 /// How long the kernel may take to see that the last process of a cgroup has gone, and how often that is looked at.
-const EMPTYING: Duration = Duration::from_secs(2);
-const EMPTYING_INTERVAL: Duration = Duration::from_millis(1);
+const EMPTYING: Patience = Patience::of_millis(2_000, 1);
 
 /// Cgroups within a container's that are removed with it.
 const MAX_DEPTH: u32 = 64;
@@ -74,10 +73,7 @@ pub(super) fn remove_if_free(path: &Path) {
 /// Removes a cgroup, what is below it, and the directory above it if that is ours and empty. Best effort: one whose processes
 /// do not end stays, and is found by the next sweep.
 pub(super) fn remove(path: &Path) {
-    let end = Instant::now() + EMPTYING;
-    while !remove_tree(path, 0) && Instant::now() < end {
-        std::thread::sleep(EMPTYING_INTERVAL);
-    }
+    EMPTYING.until(|| remove_tree(path, 0).then_some(()));
     if let Some(parent) = path.parent().filter(|parent| parent.ends_with(OWN)) {
         let _ = fs::remove_dir(parent);
     }

@@ -7,7 +7,7 @@ use super::names::{DEFAULT, Named, Names};
 use super::{BUILDKIT_VERSION, TIMEOUT, platforms};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
-use crate::cli::output::format::{Format, Headers, RowType, parsing};
+use crate::cli::output::format::{Format, Headers, RowType, TableRow, parsing};
 use crate::cli::output::go;
 use crate::cli::template::Object;
 
@@ -107,16 +107,10 @@ struct Row<'a> {
     cut: bool,
 }
 
-impl Object for Row<'_> {
-    fn type_name(&self) -> &'static str {
-        TYPE.name
-    }
+impl TableRow for Row<'_> {
+    const TYPE: &'static RowType = &TYPE;
 
-    fn fields(&self) -> &'static [&'static str] {
-        TYPE.fields
-    }
-
-    fn field(&self, name: &str) -> Option<Json> {
+    fn cell(&self, name: &str) -> Option<Json> {
         let text = |json: &Json| json.as_str().unwrap_or_default().to_owned();
         let below = |value: &Json| match self.table {
             true => format!(" \\_ {}", text(value)),
@@ -142,7 +136,7 @@ impl Object for Row<'_> {
         Some(Json::String(value))
     }
 
-    fn method(&self, _: &str, _: &str) -> Option<String> {
+    fn call(&self, _: &str, _: &str) -> Option<String> {
         None
     }
 }
