@@ -68,7 +68,10 @@ fn no_here_document_is_written_elsewhere(env: &TestEnv) {
         }
     }
     env.image("busybox");
-    let dir = dockerfile(env, "FROM busybox\nCOPY <</r /\nroot's\n/r\n");
+    // Nor is it a pattern.
+    let text =
+        "FROM busybox\nCOPY <</r /\nroot's\n/r\nCOPY <<'[x]*' /\n\n[x]*\nRUN test -f '/[x]*'\n";
+    let dir = dockerfile(env, text);
     env.ctr(format!("build -q -t plain {dir}")).ok();
     assert_eq!(result(env, "plain"), "root's\n");
 }

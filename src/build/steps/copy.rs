@@ -265,7 +265,7 @@ fn inline(worker: &Worker<'_>, copy: &Copy) -> Result<Vec<Prepare>, Error> {
                 parents: false,
                 ..copy.clone()
             },
-            name,
+            &tree::literal(name),
             &Ignore::default(),
         )?);
     }

@@ -235,19 +235,8 @@ pub(super) fn prepare(
 fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Result<Files, Error> {
     let of_host = worker.is_of_host(from);
     let source = worker.source(from)?;
-    let pattern = path.unwrap_or("/");
-    // No wildcards here.
-    let escaped: String = pattern
-        .chars()
-        .flat_map(|c| {
-            matches!(c, '*' | '?' | '[' | '\\')
-                .then_some('\\')
-                .into_iter()
-                .chain([c])
-        })
-        .collect();
     let mut items = Vec::new();
-    for mut selection in source.select(&escaped)? {
+    for mut selection in source.select(&tree::literal(path.unwrap_or("/")))? {
         if of_host && selection.path.as_os_str().is_empty() {
             // The directory that holds a context is no part of it.
             selection.stat.st_mode = FileType::Directory.as_raw_mode() | 0o755;

@@ -8,6 +8,18 @@ pub(super) fn is_pattern(component: &str) -> bool {
     component.contains(['*', '?', '[', '\\'])
 }
 
+/// Returns the pattern of exactly this path.
+pub(crate) fn literal(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
 /// Returns whether `name` matches `pattern`; `None` for a malformed pattern.
 pub(super) fn matches(pattern: &str, name: &str) -> Option<bool> {
     let pattern: Vec<char> = pattern.chars().collect();
