@@ -14,6 +14,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(writes_archives).needs(Need::Busybox),
         scenario!(pushes),
         scenario!(refuses),
+        scenario!(says_no_wrong_id),
+        scenario!(names_frontends_that_do_not_run),
+        scenario!(hands_documents_to_those_who_build_on_it).needs(Need::Busybox),
     ]
 }
 
@@ -113,8 +116,24 @@ fn pushes(env: &TestEnv) {
     let registry = Registry::start();
     let dir = context(env, TEXT);
     let name = registry.name("a:1");
-    env.ctr(["build", "--push", "-t", &name, &dir]).ok();
+    env.ctr([
+        "build",
+        "--push",
+        "-t",
+        &name,
+        "--metadata-file",
+        "metadata",
+        &dir,
+    ])
+    .ok();
     let manifest = registry.manifest("a", "1").expect("a manifest");
+    // What is signed and deployed is what the registry has.
+    let metadata = fs::read(env.work().join("metadata")).unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata).unwrap();
+    assert_eq!(
+        metadata["containerimage.digest"],
+        manifest.digest().to_string()
+    );
     let here = env.ctr(["image", "inspect", &name]).ok().json();
     assert_eq!(
         here[0]["RepoDigests"][0],
@@ -170,4 +189,43 @@ fn refuses(env: &TestEnv) {
             .any(|name| name.to_string_lossy().contains("tar")),
         "{names:?}"
     );
+}
+
+fn says_no_wrong_id(env: &TestEnv) {
+    let stale = env.file("id", "sha256:old");
+    let dir = context(env, TEXT);
+    let args = ["build", "--iidfile", "id", "--target", "nope", &dir];
+    env.ctr(args).run().exits(1);
+    assert!(!stale.exists());
+    // Nor is a violated rule told without the line.
+    let dir = context(env, "# check=error=true\nFROM scratch as x\nCOPY a /\n");
+    env.ctr(["build", &dir])
+        .run()
+        .exits(1)
+        .stderr_has("lint violation found for rules: FromAsCasing")
+        .stderr_has("(line 2)");
+}
+
+fn names_frontends_that_do_not_run(env: &TestEnv) {
+    let text = format!("# syntax=example.org/x:1\n{TEXT}");
+    let dir = context(env, &text);
+    let warning = "the frontend example.org/x:1 is not run";
+    env.ctr(["build", &dir]).ok().stderr_has(warning);
+    let syntax = "BUILDKIT_SYNTAX=docker.io/docker/dockerfile:1.7-labs";
+    let quiet = env.ctr(["build", "--build-arg", syntax, &dir]).ok().err();
+    assert!(!quiet.contains("frontend"), "{quiet}");
+}
+
+fn hands_documents_to_those_who_build_on_it(env: &TestEnv) {
+    env.image("busybox");
+    let dir = context(
+        env,
+        "FROM busybox\nONBUILD COPY <<-a <<b /d/\n\t1\na\n2\nb\n",
+    );
+    env.ctr(["build", "-t", "base", &dir]).ok();
+    let dir = context(
+        env,
+        "FROM base\nRUN test \"$(cat /d/a /d/b | tr '\\n' ' ')\" = '1 2 '\n",
+    );
+    env.ctr(["build", &dir]).ok();
 }

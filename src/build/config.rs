@@ -131,10 +131,12 @@ pub(super) fn apply(
             config.healthcheck = Some(healthcheck(check.as_ref()));
         }
         Instruction::OnBuild(node) => {
-            config
-                .on_build
-                .get_or_insert_default()
-                .push(node.text.clone());
+            let mut trigger = node.text.clone();
+            // As BuildKit's parser keeps them, so that they are read again with it.
+            for document in &node.heredocs {
+                trigger = format!("{trigger}\n{}{}", document.content, document.name);
+            }
+            config.on_build.get_or_insert_default().push(trigger);
         }
         _ => {}
     }

@@ -8,10 +8,10 @@ use clap::Args;
 use super::build_attest;
 use super::build_cache;
 use super::build_call::{Call, Method};
-use super::build_failure::{Located, located};
+use super::build_failure::{self, Located, located};
 use super::build_input::{Input, Sources};
 use super::build_lint;
-use super::build_output::Outputs;
+use super::build_output::{Made, Outputs};
 use super::limit_flags::LimitFlags;
 use super::registry_flags::RegistryFlags;
 use super::{
@@ -23,7 +23,7 @@ use crate::build::dockerfile::stages::Stages;
 use crate::build::lint;
 use crate::build::outline::{Question, outline};
 use crate::build::request::{CachePolicy, Squash};
-use crate::build::{self, Built, Plan, Products, Request};
+use crate::build::{self, Plan, Products, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -32,7 +32,6 @@ use crate::cli::output::build::{Style, Watcher};
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::Engine;
-use crate::content::Reference;
 use crate::image::Platform;
 use crate::store::Store;
 use crate::userns::{self, IdMap};
@@ -284,6 +283,9 @@ impl Command for Build {
             self.sbom.as_deref(),
         )?;
         let style = build_style::style(self.progress.as_deref(), self.quiet)?;
+        if let Some(path) = &self.iidfile {
+            build_failure::forget_image_id(path)?;
+        }
         let look = build_style::look(context);
         let secrets = build_flags::secrets(&self.secret)?;
         let agents = build_flags::agents(context, &self.ssh)?;
@@ -320,6 +322,12 @@ impl Command for Build {
             Some(inside) => inside,
             None => context.store_for_content()?,
         };
+        if let Some(frontend) = foreign_frontend(&input.dockerfile.bytes, &self.build_args()?) {
+            let text = format!(
+                "the frontend {frontend} is not run: the Dockerfile is read as by docker/dockerfile:1"
+            );
+            style.warn(context, &text);
+        }
         let engine = engine(context, store, &map)?;
         if let (true, [(request, plan)]) = (self.all_platforms, requests.as_slice()) {
             let platforms = build::platforms_of_bases(request, plan, &engine, &map);
@@ -348,9 +356,9 @@ impl Command for Build {
             Some(verdict) => Err(Failure::message(verdict)),
             None => Ok(()),
         };
-        verdict()?;
         let palette = look.palette.clone();
         let build = || -> Result<(), Box<Located>> {
+            verdict()?;
             let mut products = Vec::new();
             for (request, plan) in &requests {
                 let mut watcher = Watcher::new(style, look.clone());
@@ -360,8 +368,8 @@ impl Command for Build {
             verdict()?;
             let mut products = Products::new(&engine, products)?;
             let made = outputs.make(context, &engine, &map, &mut products, style.is_wordless())?;
-            if let Some((built, names)) = &made {
-                self.report(context, built, names, style, &outputs)?;
+            if let Some(made) = &made {
+                self.report(context, made, style, &outputs)?;
             }
             Ok(())
         };
@@ -535,11 +543,15 @@ impl Build {
     fn report(
         &self,
         context: &Context,
-        built: &Built,
-        names: &[Reference],
+        made: &Made,
         style: Style,
         outputs: &Outputs,
     ) -> Result<(), Failure> {
+        let Made {
+            built,
+            names,
+            pushed,
+        } = made;
         if let Some(path) = &self.iidfile {
             std::fs::write(path, built.id.to_string())
                 .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
@@ -547,7 +559,7 @@ impl Build {
         if let Some(path) = &self.metadata_file {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let mut metadata = serde_json::json!({
-                "containerimage.digest": built.manifest,
+                "containerimage.digest": pushed.as_ref().unwrap_or(&built.manifest),
                 "image.name": names.join(","),
             });
             // An index has none.
@@ -569,6 +581,16 @@ impl Build {
         style.exported(context, &done);
         Ok(())
     }
+}
+
+/// Returns the frontend that `BUILDKIT_SYNTAX` or `# syntax=` names, where it is another than Docker's for Dockerfiles.
+fn foreign_frontend(dockerfile: &[u8], build_args: &BTreeMap<String, String>) -> Option<String> {
+    let written = || parse(dockerfile).ok()?.directives.syntax;
+    let named = (build_args.get("BUILDKIT_SYNTAX").cloned()).or_else(written)?;
+    let name = named.split_whitespace().next()?;
+    let path = name.strip_prefix("docker.io/").unwrap_or(name);
+    let is_ours = path.starts_with("docker/dockerfile");
+    (!is_ours).then(|| name.to_owned())
 }
 
 /// Opens the containers from inside the user's id map, where this process is root.

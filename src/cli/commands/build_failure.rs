@@ -1,5 +1,7 @@
 //! How a build that fails is told of: with the lines of the Dockerfile that it is about.
 
+use std::path::Path;
+
 use crate::build;
 use crate::build::context::DockerfileText;
 use crate::build::dockerfile::{Span, excerpt};
@@ -55,5 +57,16 @@ pub(super) fn located(error: build::Error) -> Located {
     Located {
         failure: failure.with_code(code),
         lines,
+    }
+}
+
+/// Removes what an earlier build has written, so that no script takes it for the ID of an image that could not be built.
+pub(super) fn forget_image_id(path: &Path) -> Result<(), Failure> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            // buildx, `RunBuild`.
+            Err(Failure::of(error).about(&format!("removing image ID file {}", path.display())))
+        }
+        _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::cli::output::progress::Watcher;
 use crate::cli::streams;
 use crate::container::Engine;
-use crate::content::Reference;
+use crate::content::{Digest, Reference};
 use crate::image::archive::{self, Directory, Format, Item, SaveOptions, Tar};
 use crate::image::layer::{self, UnpackOptions};
 use crate::image::push::{self, PushOptions};
@@ -24,6 +24,15 @@ const BUFFER: usize = 256 << 10;
 /// All outputs of a build.
 #[derive(Debug)]
 pub(super) struct Outputs(Vec<Output>);
+
+/// The image that was made.
+pub(super) struct Made {
+    pub(super) built: Built,
+    /// What it is called here.
+    pub(super) names: Vec<Reference>,
+    /// Its digest in a registry, where its layers are compressed.
+    pub(super) pushed: Option<Digest>,
+}
 
 impl Outputs {
     /// Reads `--output`, `--push` and the names of `-t`. Logins are looked up here: before the id map is entered.
@@ -120,7 +129,7 @@ impl Outputs {
         })
     }
 
-    /// Makes all of them. Returns the image, where there is one, and the names it has got here.
+    /// Makes all of them. Returns the image, where there is one.
     pub(super) fn make(
         &self,
         context: &Context,
@@ -128,12 +137,17 @@ impl Outputs {
         map: &IdMap,
         products: &mut Products<'_>,
         quiet: bool,
-    ) -> Result<Option<(Built, Vec<Reference>)>, Failure> {
-        let mut made: Option<(Built, Vec<Reference>)> = None;
+    ) -> Result<Option<Made>, Failure> {
+        let mut made: Option<Made> = None;
+        let mut pushed = None;
         let mut note = |built: Built, names: &[Reference]| {
-            let (_, known) = made.get_or_insert((built, Vec::new()));
-            known.extend(names.iter().cloned());
-            known.dedup();
+            let made = made.get_or_insert(Made {
+                built,
+                names: Vec::new(),
+                pushed: None,
+            });
+            made.names.extend(names.iter().cloned());
+            made.names.dedup();
         };
         for output in &self.0 {
             match output {
@@ -172,10 +186,13 @@ impl Outputs {
                     let built = products.name(names).map_err(solving)?;
                     note(built.clone(), names);
                     if let Some(push) = push {
-                        push.send(context, engine, map, &built, names, quiet)?;
+                        pushed = push.send(context, engine, map, &built, names, quiet)?;
                     }
                 }
             }
+        }
+        if let Some(made) = &mut made {
+            made.pushed = pushed;
         }
         Ok(made)
     }
@@ -189,6 +206,7 @@ impl Push {
         }
     }
 
+    /// Returns what registries call the image from now on.
     fn send(
         &self,
         context: &Context,
@@ -197,7 +215,8 @@ impl Push {
         built: &Built,
         names: &[Reference],
         quiet: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Digest>, Failure> {
+        let mut digest = None;
         for (name, credentials) in names.iter().zip(&self.credentials) {
             let options = PushOptions {
                 platform: None,
@@ -215,8 +234,9 @@ impl Push {
             if !quiet {
                 context.eprintln(&format!("pushed {name} digest: {}", pushed.digest));
             }
+            digest = Some(pushed.digest);
         }
-        Ok(())
+        Ok(digest)
     }
 }
 
