@@ -158,6 +158,18 @@ fn a_list_grows_build_by_build(env: &TestEnv) {
         build("linux/arm64,linux/s390x"),
         ["linux/mips64le", "linux/arm64", "linux/s390x"]
     );
+    // Nor does it lose what another build adds meanwhile.
+    let at_once: Vec<_> = ["riscv64", "ppc64le", "386", "amd64", "mips64", "loong64"]
+        .map(|architecture| {
+            let flags = format!("--manifest list --platform linux/{architecture}");
+            env.ctr(format!("build -q {flags} {dir}")).spawn()
+        })
+        .into_iter()
+        .collect();
+    for build in at_once {
+        build.wait().exits(0);
+    }
+    assert_eq!(platforms(env, &target(env, "list")).len(), 9);
     // In the list it needs no name of its own.
     let images = env.ctr("images -q").ok().lines();
     assert_eq!(images.len(), 1, "{images:?}");

@@ -12,10 +12,10 @@ use super::error::Error;
 use super::output::Product;
 use crate::container::Engine;
 use crate::content::media_type::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
-use crate::content::{Reference, limits};
+use crate::content::{Digest, Reference, limits};
 use crate::image::manifest::{Descriptor, Document};
 use crate::image::{self, Platform};
-use crate::store::{Lease, RefEntry};
+use crate::store::Lease;
 
 /// The results of a build.
 #[derive(Debug)]
@@ -89,25 +89,22 @@ impl<'a> Products<'a> {
             let is_it = |other: &Platform| Some(other) == platform.as_ref();
             new.iter().any(|(other, _)| is_it(other))
         };
-        let mut entries = Vec::new();
-        for descriptor in self.listed(name)? {
-            if !known(&descriptor.platform) {
-                entries.push(entry(&descriptor));
+        let store = &self.engine.store;
+        loop {
+            let before = store.get_ref(name)?;
+            let mut entries = Vec::new();
+            for descriptor in self.listed(name, before.as_ref())? {
+                if !known(&descriptor.platform) {
+                    entries.push(entry(&descriptor));
+                }
+            }
+            entries.extend(new.iter().map(|(_, entry)| entry.clone()));
+            let built = self.put(entries)?;
+            // Another build may have added its own meanwhile.
+            if store.replace_ref(name, before.as_ref(), &built.manifest)? {
+                return Ok(built);
             }
         }
-        entries.extend(new.into_iter().map(|(_, entry)| entry));
-        let built = self.put(entries)?;
-        let store = &self.engine.store;
-        let before = store.get_ref(name)?;
-        store.set_ref(Some(name), &built.manifest)?;
-        if let Some(target) = before.filter(|target| *target != built.manifest) {
-            // The list has grown: what it was before is no image that somebody would miss.
-            store.remove_ref(&RefEntry {
-                reference: None,
-                target,
-            })?;
-        }
-        Ok(built)
     }
 
     /// Puts the files into `dir`; those for several platforms into `dir/OS_ARCH`. See [`Product::write_files`].
@@ -165,17 +162,17 @@ impl<'a> Products<'a> {
         Ok(entries)
     }
 
-    /// Returns what the list called `name` has, if there is one.
-    fn listed(&self, name: &Reference) -> Result<Vec<Descriptor>, Error> {
+    /// Returns what the list called `name` has, which is `target`, if there is one.
+    fn listed(&self, name: &Reference, target: Option<&Digest>) -> Result<Vec<Descriptor>, Error> {
         let store = &self.engine.store;
-        let Some(target) = store.get_ref(name)? else {
+        let Some(target) = target else {
             return Ok(Vec::new());
         };
         let broken = |source| Error::Image {
             image: name.familiar(),
             source: Box::new(source),
         };
-        match image::read_document(store, &target).map_err(broken)? {
+        match image::read_document(store, target).map_err(broken)? {
             Document::Index(index) => Ok(index.manifests),
             Document::Manifest(_) => Err(Error::Invalid(format!(
                 "{} is an image, not a manifest list",

@@ -74,6 +74,29 @@ impl Store {
         Ok(())
     }
 
+    /// Points `reference` from `before` (`None`: it is no name yet) to `target`; `false` if it points elsewhere by now. What it
+    /// was before gets no nameless reference: the new target takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn replace_ref(
+        &self,
+        reference: &Reference,
+        before: Option<&Digest>,
+        target: &Digest,
+    ) -> Result<bool, Error> {
+        let _lock = self.lock_refs()?;
+        let path = self.ref_path(reference);
+        if read_target(&path)?.as_ref() != before {
+            return Ok(false);
+        }
+        self.write_ref(&path, target)?;
+        let nameless = self.nameless_path(target);
+        found(fs::remove_file(&nameless)).map_err(failed("remove", &nameless))?;
+        Ok(true)
+    }
+
     /// Removes a reference; `false` if it was not there or points elsewhere by now. Blobs stay until prune.
     ///
     /// # Errors
