@@ -368,7 +368,7 @@ impl TestEnv {
             else {
                 continue;
             };
-            let Ok(environment) = fs::read(entry.path().join("environ")) else {
+            let Some(environment) = environment_of(&entry.path()) else {
                 continue;
             };
             if environment
@@ -446,6 +446,27 @@ impl TestEnv {
             .into());
         }
         Ok(())
+    }
+}
+
+/// The environment a process was started with; `None` where there is no program in it, as in the kernel's own and in
+/// zombies.
+///
+/// While a process is inside `execve` its environment and its command line read as empty, although it has both. Taking
+/// that for an answer overlooked a process that had just been started.
+fn environment_of(process: &Path) -> Option<Vec<u8>> {
+    let patience = Instant::now() + Duration::from_secs(1);
+    let mut seen_empty = false;
+    loop {
+        let environment = fs::read(process.join("environ")).ok()?;
+        fs::read_link(process.join("exe")).ok()?;
+        let is_inside_execve = fs::read(process.join("cmdline")).ok()?.is_empty();
+        let is_settled = !environment.is_empty() || (seen_empty && !is_inside_execve);
+        if is_settled || Instant::now() > patience {
+            return Some(environment);
+        }
+        seen_empty = !is_inside_execve;
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
