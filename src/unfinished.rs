@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use crate::sys;
 use crate::sys::process::{Side, exit_now, fork, wait};
+use crate::sys::rights::as_caller;
 
 /// A file that is being written.
 #[derive(Debug)]
@@ -33,12 +34,16 @@ enum State {
 }
 
 impl Unfinished {
-    /// Begins a file that will be called `path`.
+    /// Begins a file that will be called `path`, with the caller's own rights.
     ///
     /// # Errors
     ///
     /// Those of opening it.
     pub fn beside(path: &Path) -> io::Result<Unfinished> {
+        as_caller(|| Unfinished::open(path))
+    }
+
+    fn open(path: &Path) -> io::Result<Unfinished> {
         if path.metadata().is_ok_and(|meta| !meta.is_file()) {
             let file = File::options().write(true).open(path)?;
             let state = State::Itself;
@@ -66,12 +71,16 @@ impl Unfinished {
         Ok(Unfinished { file, state })
     }
 
-    /// Gives it its name. A file that had it is replaced.
+    /// Gives it its name, with the caller's own rights. A file that had it is replaced.
     ///
     /// # Errors
     ///
     /// Those of naming it.
     pub fn finish(self, path: &Path) -> io::Result<()> {
+        as_caller(|| self.name(path))
+    }
+
+    fn name(self, path: &Path) -> io::Result<()> {
         match self.state {
             State::Itself => Ok(()),
             State::Nameless => {

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use crate::support::pulling::refs;
 use crate::support::registry::Registry;
-use crate::support::{Need, Scenario, TestEnv, scenario};
+use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -13,6 +13,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(writes_tars),
         scenario!(writes_archives).needs(Need::Busybox),
         scenario!(pushes),
+        // Root may write everywhere.
+        scenario!(writes_where_the_caller_may).only(&[Tier::SubIds, Tier::NoSubIds]),
         scenario!(refuses),
         scenario!(says_no_wrong_id),
         scenario!(names_frontends_that_do_not_run),
@@ -61,6 +63,54 @@ fn writes_files(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("non-directory");
+}
+
+fn writes_where_the_caller_may(env: &TestEnv) {
+    let dir = context(env, TEXT);
+    let denied = |args: &[&str]| {
+        let said = env.ctr(args).run().exits(1).err();
+        assert!(
+            said.to_lowercase().contains("permission denied"),
+            "{args:?}: {said}"
+        );
+    };
+    env.file("closed/old", "old");
+    env.file("closed/d/old", "old");
+    env.ctr(["build", "-q", "-t", "it", &dir]).ok();
+    let closed = env.work().join("closed");
+    let set = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // Above, everything may be written; below, not.
+    set(&closed.join("d"), 0o555);
+    denied(&["build", "-o", "closed", &dir]);
+    set(&closed, 0o555);
+    set(&closed.join("old"), 0o444);
+    for flags in [
+        ["-o", "closed"],
+        ["-o", "closed/new"],
+        ["-o", "type=tar,dest=closed/f.tar"],
+        ["-o", "type=oci,dest=closed/f.tar"],
+        ["-o", "type=oci,tar=false,dest=closed/image"],
+        ["--iidfile", "closed/id"],
+        ["--metadata-file", "closed/metadata"],
+        ["--metadata-file", "closed/old"],
+        ["--cache-to", "type=local,dest=closed/cache"],
+    ] {
+        denied(&["build", flags[0], flags[1], &dir]);
+    }
+    denied(&["save", "-o", "closed/f.tar", "it"]);
+    denied(&["save", "--format", "oci-dir", "-o", "closed/image", "it"]);
+    let mut left: Vec<_> = fs::read_dir(&closed)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["bin", "d", "old"]);
+    assert_eq!(fs::read(closed.join("old")).unwrap(), b"old");
+    set(&closed, 0o755);
+    set(&closed.join("d"), 0o755);
+    env.ctr(["build", "-o", "closed", &dir]).ok();
 }
 
 fn writes_tars(env: &TestEnv) {

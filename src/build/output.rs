@@ -19,6 +19,7 @@ use crate::image::layer::{self, Owners};
 use crate::monitor;
 use crate::rootfs;
 use crate::store::Lease;
+use crate::sys::rights::as_caller;
 
 /// The result of a build. What it consists of stays in the store for as long as this lives, and longer where it gets a name.
 #[derive(Debug)]
@@ -85,13 +86,14 @@ impl<'a> Product<'a> {
     }
 
     /// Puts the files into `dir`, which is made where it is missing. They belong to whoever builds; others of these names
-    /// are replaced, and the rest stays. Source: BuildKit, exporter/local.
+    /// are replaced, and the rest stays. Directories that are there are written to with the caller's own rights. Source:
+    /// BuildKit, exporter/local.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] where something is in the way; [`Error::Io`].
     pub fn write_files(&self, dir: &Path) -> Result<(), Error> {
-        std::fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        as_caller(|| std::fs::create_dir_all(dir)).map_err(failed("create", dir))?;
         self.with_root(|root| {
             let source = Source::new(root, Ignore::default());
             let options = CopyOptions {
@@ -101,11 +103,7 @@ impl<'a> Product<'a> {
             };
             for selection in source.select("/")? {
                 let items = source.list(&selection, &Ignore::default())?;
-                let Some(root) = items.first() else {
-                    continue;
-                };
-                let time = tree::implicit(root, &options).time;
-                let mut target = Target::new(dir, None, self.owners, time)?;
+                let mut target = Target::outside(dir, self.owners)?;
                 tree::copy(&items, &mut target, Path::new(""), &options, Manner::Copy)?;
                 target.finish()?;
             }

@@ -21,6 +21,7 @@ pub mod namespace;
 pub mod network;
 pub mod process;
 pub mod random;
+pub mod rights;
 pub mod seccomp;
 pub mod signal;
 pub mod stat;

@@ -10,10 +10,14 @@ use crate::settings::Settings;
 use crate::sys::child::speaking_child;
 use crate::sys::namespace::{setns, unshare};
 use crate::sys::process::{Side, exit_now, fork, wait};
+use crate::sys::rights;
 
 /// Moves the calling process, which must have one thread, into a new user and mount namespace with `map` and makes it
 /// root there. For commands that touch layer contents (pull, import, prune, …). Does nothing where the map is this process's
 /// own ([`IdMap::is_own`]).
+///
+/// Its groups stay: through them the user reads what she builds from, and writes what she is given. What concerns files of
+/// hers is done with her own rights, see [`rights::as_caller`].
 ///
 /// # Errors
 ///
@@ -23,6 +27,7 @@ pub fn enter(map: &IdMap, settings: &Settings) -> Result<(), Error> {
         return Ok(());
     }
     let writer = Writer::fork(map, settings)?;
+    rights::remember_own();
     match unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) {
         Ok(()) => writer.finish()?,
         Err(error) => {
@@ -30,7 +35,7 @@ pub fn enter(map: &IdMap, settings: &Settings) -> Result<(), Error> {
             return Err(Error::Unshare(error));
         }
     }
-    become_root().map_err(Error::Unshare)
+    take_root_ids().map_err(Error::Unshare)
 }
 
 /// A copy of this process that stays in the old namespace, where the right to write maps is.
@@ -136,7 +141,7 @@ fn unpack(words: &str) -> Error {
 /// [`Error::Unshare`] where joining or forking fails.
 pub fn run_joined(userns: BorrowedFd<'_>, work: impl FnOnce() -> u8) -> Result<u8, Error> {
     let ended = speaking_child(|words| {
-        match setns(userns, libc::CLONE_NEWUSER).and_then(|()| become_root()) {
+        match setns(userns, libc::CLONE_NEWUSER).and_then(|()| take_root_ids()) {
             Ok(()) => work(),
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or(libc::EIO);
@@ -153,15 +158,14 @@ pub fn run_joined(userns: BorrowedFd<'_>, work: impl FnOnce() -> u8) -> Result<u
     }
 }
 
-/// Takes the ids 0 and drops the groups of the old namespace. In a map without an id 0 the process stays what it is:
+/// Takes the ids 0. In a map without an id 0 the process stays what it is:
 /// its capabilities, not its number, give it power there.
-fn become_root() -> io::Result<()> {
+fn take_root_ids() -> io::Result<()> {
     let ignore_unmapped = |result: rustix::io::Result<()>| match result {
-        // EINVAL: id 0 is not mapped. EPERM: `setgroups` is denied in this namespace.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) | Ok(()) => Ok(()),
+        // EINVAL: id 0 is not mapped.
+        Err(rustix::io::Errno::INVAL) | Ok(()) => Ok(()),
         Err(error) => Err(io::Error::from(error)),
     };
-    ignore_unmapped(rustix::thread::set_thread_groups(&[]))?;
     ignore_unmapped(rustix::thread::set_thread_res_gid(
         Gid::ROOT,
         Gid::ROOT,

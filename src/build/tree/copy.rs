@@ -138,8 +138,9 @@ impl Copier<'_> {
         if item.place.as_os_str().is_empty() {
             return self.target.ensure_directory(path, implicit);
         }
-        let is_there = self.target.find(path)?.is_some();
-        let directory = if is_there {
+        let mode = self.mode(item);
+        let directory = if let Some(there) = self.target.find(path)? {
+            self.target.recognize(path, &there, mode, time_of(item));
             self.target.directory(path, implicit)?.fd
         } else {
             let parent = self.target.directory(parent_path, implicit)?;
@@ -153,7 +154,6 @@ impl Copier<'_> {
         if self.options.xattrs {
             self.xattrs(item, &source, directory.as_fd(), path)?;
         }
-        let mode = self.mode(item);
         rustix::fs::fchmod(&*directory, Mode::from_raw_mode(mode))
             .map_err(refused("change", path))?;
         self.target.set_time(path, time_of(item));

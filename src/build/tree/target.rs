@@ -11,12 +11,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, XattrFlags};
 use rustix::io::Errno;
 
 use super::source::{Item, kind};
 use crate::build::error::{Error, refused};
 use crate::image::layer::{OwnerWriter, Owners, Place, RunningDigest, Written};
+use crate::sys::rights::as_caller;
 use crate::sys::xattr;
 
 /// Symbolic links followed for one path, as in the kernel.
@@ -41,6 +42,8 @@ pub(crate) struct Target {
     unseen: Option<(PathBuf, Rc<OwnedFd>)>,
     /// Whether a source was something else when it was copied than when it was listed.
     sources_changed: bool,
+    /// It is no layer but a directory of the caller's.
+    is_outside: bool,
 }
 
 /// A directory of the upper layer.
@@ -98,18 +101,40 @@ impl Target {
             Some(lower) => time_of(&rustix::fs::fstat(lower).map_err(refused("read", dir))?),
             None => time,
         };
-        Ok(Target {
+        let mut target = Target::of(upper, dir, lower, owners);
+        target.times.insert(PathBuf::new(), time);
+        Ok(target)
+    }
+
+    /// Writes into the directory `dir` of the caller's, which keeps its times. It and those in it are written to if she may.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub(crate) fn outside(dir: &Path, owners: Owners) -> Result<Target, Error> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let upper = as_caller(|| rustix::fs::open(dir, flags, Mode::empty()))
+            .map_err(refused("open", dir))?;
+        caller_may_write(upper.as_fd()).map_err(refused("write to", dir))?;
+        let mut target = Target::of(upper, dir, None, owners);
+        target.is_outside = true;
+        Ok(target)
+    }
+
+    fn of(upper: OwnedFd, dir: &Path, lower: Option<OwnedFd>, owners: Owners) -> Target {
+        Target {
             upper: Rc::new(upper),
             dir: dir.to_owned(),
             lower,
             owners: OwnerWriter::new(owners),
-            times: HashMap::from([(PathBuf::new(), time)]),
+            times: HashMap::new(),
             last: None,
             epoch: None,
             digest: None,
             unseen: None,
             sources_changed: false,
-        })
+            is_outside: false,
+        }
     }
 
     /// Makes a layer of it: nothing is younger than `epoch`, and the digest is computed on the way as far as possible.
@@ -265,6 +290,10 @@ impl Target {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&*parent.fd, &name, flags, Mode::empty()) {
             Ok(fd) => {
+                // Those that the image describes may be made to allow nothing.
+                if self.is_outside && !self.times.contains_key(at) {
+                    caller_may_write(fd.as_fd()).map_err(refused("write to", &self.dir.join(at)))?;
+                }
                 return Ok(Directory {
                     fd: Rc::new(fd),
                     in_lower,
@@ -372,6 +401,14 @@ impl Target {
         rustix::fs::linkat(&*self.upper, first, &*parent.fd, &name, AtFlags::empty())
             .map_err(refused("link", path))?;
         self.show(parent, path, Made::HardLink(first))
+    }
+
+    /// Looks at what is at a path where a directory of this mode and time is to be. Outside of layers one that has the mode
+    /// already is what an earlier build has put there: it may be written to, although that may not allow it.
+    pub(super) fn recognize(&mut self, path: &Path, there: &Stat, mode: u32, time: Timespec) {
+        if self.is_outside && there.st_mode & 0o7777 == mode {
+            self.set_time(path, time);
+        }
     }
 
     /// Sets what a directory's times are to be in the end.
@@ -491,6 +528,12 @@ impl Target {
             None => Ok(None),
         }
     }
+}
+
+/// Whether the caller's own rights are enough to put something into a directory.
+fn caller_may_write(dir: BorrowedFd<'_>) -> Result<(), Errno> {
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    as_caller(|| rustix::fs::accessat(dir, ".", wanted, AtFlags::EACCESS))
 }
 
 /// Gives a file the owner that another one has; ids that do not exist here are left out.

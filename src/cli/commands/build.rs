@@ -16,6 +16,7 @@ use super::limit_flags::LimitFlags;
 use super::registry_flags::RegistryFlags;
 use super::{
     build_flags, build_logins, build_output_flag, build_style, build_volume, create_flags,
+    result_file,
 };
 use crate::build::cache;
 use crate::build::dockerfile::parse;
@@ -553,8 +554,7 @@ impl Build {
             pushed,
         } = made;
         if let Some(path) = &self.iidfile {
-            std::fs::write(path, built.id.to_string())
-                .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
+            result_file::write(path, &built.id.to_string())?;
         }
         if let Some(path) = &self.metadata_file {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
@@ -567,8 +567,7 @@ impl Build {
                 metadata["containerimage.config.digest"] = serde_json::json!(built.id);
             }
             let text = format!("{metadata:#}\n");
-            std::fs::write(path, text)
-                .map_err(|error| Failure::message(format!("write {}: {error}", path.display())))?;
+            result_file::write(path, &text)?;
         }
         if self.quiet && outputs.takes_stdout() {
             return Ok(());

@@ -48,6 +48,7 @@ mod pull;
 mod push;
 mod registry_flags;
 mod rm;
+mod result_file;
 mod rmi;
 mod run;
 mod save;

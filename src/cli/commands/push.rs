@@ -1,13 +1,12 @@
 //! `ctr push`.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::create_flags;
 use super::registry_flags::RegistryFlags;
+use super::{create_flags, result_file};
 use crate::cli::command::{Command, Example, Flag, Names, Outcome};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -106,9 +105,7 @@ impl Command for Push {
             watcher.finish();
             let pushed = pushed?;
             if let Some(path) = &self.digestfile {
-                fs::write(path, pushed.digest.to_string()).map_err(|error| {
-                    Failure::of(error).about(&format!("cannot write {}", path.display()))
-                })?;
+                result_file::write(path, pushed.digest.as_str())?;
             }
             if !self.quiet {
                 let tag = name.tag().unwrap_or_default();

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use crate::sys::rights::as_caller;
 
 /// Writes the content of a file.
 pub type Fill<'a> = &'a mut dyn FnMut(&mut dyn Write) -> Result<(), Error>;
@@ -86,7 +87,7 @@ impl<W: Write> Sink for Tar<W> {
     }
 }
 
-/// A directory, which was made for this or is empty.
+/// A directory, which was made for this or is empty. It is written with the caller's own rights.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
@@ -103,13 +104,13 @@ impl Directory {
             path: root.to_owned(),
             source,
         };
-        match fs::create_dir(root) {
+        match as_caller(|| fs::create_dir(root)) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed(error));
             }
             _ => {}
         }
-        if fs::read_dir(root).map_err(failed)?.next().is_some() {
+        if as_caller(|| fs::read_dir(root)).map_err(failed)?.next().is_some() {
             return Err(Error::NotEmpty(root.to_owned()));
         }
         Ok(Directory {
@@ -126,9 +127,9 @@ impl Sink for Directory {
             source,
         };
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(failed)?;
+            as_caller(|| fs::create_dir_all(parent)).map_err(failed)?;
         }
-        let file = File::create_new(&path).map_err(failed)?;
+        let file = as_caller(|| File::create_new(&path)).map_err(failed)?;
         let mut out = io::BufWriter::with_capacity(256 << 10, file);
         let mut counted = Counted {
             out: &mut out,

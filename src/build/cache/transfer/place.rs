@@ -17,6 +17,7 @@ use crate::image::Platform;
 use crate::image::manifest::{Descriptor, Document, Manifest};
 use crate::registry::{Access, Content, Credentials, Piece, Session, Timing, Upload, Wanted};
 use crate::settings::Settings;
+use crate::sys::rights::as_caller;
 use crate::unfinished::Unfinished;
 
 /// What `oci-layout` holds.
@@ -225,7 +226,7 @@ fn replace(
     write: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), TransferError> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(failed("create", dir))?;
+    as_caller(|| fs::create_dir_all(dir)).map_err(failed("create", dir))?;
     Unfinished::beside(path)
         .and_then(|mut unfinished| {
             write(&mut unfinished.file)?;
