@@ -292,7 +292,8 @@ impl Target {
             Ok(fd) => {
                 // Those that the image describes may be made to allow nothing.
                 if self.is_outside && !self.times.contains_key(at) {
-                    caller_may_write(fd.as_fd()).map_err(refused("write to", &self.dir.join(at)))?;
+                    caller_may_write(fd.as_fd())
+                        .map_err(refused("write to", &self.dir.join(at)))?;
                 }
                 return Ok(Directory {
                     fd: Rc::new(fd),

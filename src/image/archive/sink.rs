@@ -110,7 +110,11 @@ impl Directory {
             }
             _ => {}
         }
-        if as_caller(|| fs::read_dir(root)).map_err(failed)?.next().is_some() {
+        if as_caller(|| fs::read_dir(root))
+            .map_err(failed)?
+            .next()
+            .is_some()
+        {
             return Err(Error::NotEmpty(root.to_owned()));
         }
         Ok(Directory {
