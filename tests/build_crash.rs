@@ -21,6 +21,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(killed_builds),
         scenario!(interrupted_builds),
+        scenario!(interrupted_outputs),
+        scenario!(ignored_signals),
         scenario!(a_full_disk),
         scenario!(the_same_twice_at_once),
         scenario!(prune_beside_builds),
@@ -127,6 +129,7 @@ fn interrupted_builds(env: &TestEnv) {
         (Signal::SIGINT, false),
         (Signal::SIGINT, true),
         (Signal::SIGTERM, false),
+        (Signal::SIGHUP, false),
     ] {
         let running = env
             .ctr("build --progress plain -")
@@ -154,7 +157,7 @@ fn interrupted_builds(env: &TestEnv) {
             }
             false => running.signal(signal),
         }
-        running.wait().exits(130);
+        running.wait().exits(128 + signal as i32);
         assert!(
             begun.elapsed() < Duration::from_secs(10),
             "it waited for the step"
@@ -168,6 +171,50 @@ fn interrupted_builds(env: &TestEnv) {
         env,
         &["tmp", "blobs/sha256", "layers", "refs", "cache/mounts"],
     );
+}
+
+/// What comes after the last step waits for others, and can be interrupted as well.
+fn interrupted_outputs(env: &TestEnv) {
+    env.file("context/Dockerfile", "FROM scratch\nCOPY much /\n");
+    env.file("context/much", vec![7; 1 << 20]);
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        let running = (env.ctr("build --progress plain -o - context"))
+            .stdout(writer)
+            .spawn();
+        let mut first = [0];
+        std::io::Read::read_exact(&mut reader, &mut first).expect("the tar has begun");
+        running.signal(signal);
+        running.wait().exits(128 + signal as i32);
+        assert_no_process(env);
+    }
+    env.ctr("system check").ok();
+    assert_prune_cleans(
+        env,
+        &["tmp", "blobs/sha256", "layers", "refs", "cache/steps"],
+    );
+}
+
+/// `nohup ctr build`, and what a shell starts in the background.
+fn ignored_signals(env: &TestEnv) {
+    env.image("busybox");
+    let shared = env.work().join("shared");
+    env.file("shared/it", "is the user's");
+    env.file(
+        "Dockerfile",
+        "FROM busybox\nRUN touch /v/begun; until [ -e /v/go ]; do sleep .05; done\n",
+    );
+    let build = "build --progress plain --network none";
+    let script = format!(
+        "trap '' HUP; exec {} {build} -v {}:/v -f Dockerfile shared",
+        env.binary().display(),
+        shared.display()
+    );
+    let running = env.script(&script).spawn();
+    env.until(Duration::from_secs(20), || shared.join("begun").exists());
+    running.signal(Signal::SIGHUP);
+    env.file("shared/go", "");
+    running.wait().exits(0);
 }
 
 /// In a mount namespace with a store of sixteen megabytes.

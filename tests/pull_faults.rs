@@ -20,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_partial_file_that_went_bad),
         scenario!(a_stored_blob_that_went_bad),
         scenario!(a_killed_pull_goes_on),
+        scenario!(a_pull_ends_with_the_run_that_wants_it),
         scenario!(transient_answers_are_waited_out),
         scenario!(a_long_retry_after_is_not_waited_for),
         scenario!(wrong_content_is_refused),
@@ -166,6 +167,23 @@ fn a_killed_pull_goes_on(env: &TestEnv) {
         .iter()
         .find(|request| request.path.contains(&blob_of(&image)));
     assert_eq!(blob.unwrap().header("range"), "bytes=2000000-");
+}
+
+fn a_pull_ends_with_the_run_that_wants_it(env: &TestEnv) {
+    let registry = Registry::start();
+    let image = large(4_000_000);
+    registry.push("x", "latest", &image);
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        registry.fail(&blob_of(&image), 1, Fault::StallAfter(1_000_000));
+        let running = env.ctr(["run", "--rm", &registry.name("x")]).spawn();
+        env.until(Duration::from_secs(30), || {
+            registry.count(&blob_of(&image)) > 0
+        });
+        running.signal(signal);
+        running.wait().exits(128 + signal as i32);
+        env.until(Duration::from_secs(10), || env.processes().is_empty());
+        registry.take_requests();
+    }
 }
 
 fn transient_answers_are_waited_out(env: &TestEnv) {

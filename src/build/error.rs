@@ -94,9 +94,9 @@ pub enum Error {
     /// A process of the build has gone without a word.
     #[error("a process of the build ended with exit code {0}")]
     Worker(u8),
-    /// Interrupted by the user.
+    /// Interrupted by a signal of this number.
     #[error("the build was interrupted")]
-    Interrupted,
+    Interrupted(i32),
     /// RUN.
     #[error(transparent)]
     Container(#[from] container::Error),

@@ -66,10 +66,13 @@ pub trait Observer {
     /// Called once nothing more happens.
     fn finish(&mut self) {}
 
-    /// Returns whether the user wants the build to end.
-    fn is_interrupted(&self) -> bool {
-        false
+    /// Returns the number of the signal with which somebody wants the build to end.
+    fn interruption(&self) -> Option<i32> {
+        None
     }
+
+    /// Called once nobody asks for that any more: from now on signals do what they do to other programs.
+    fn release_signals(&mut self) {}
 }
 
 /// Bytes as text for the way between processes: a list of numbers takes ten times as long.

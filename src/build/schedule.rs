@@ -93,6 +93,8 @@ pub(super) fn run(
     let _ = set_child_subreaper(Some(getpid()));
     let result = scheduler.run(observer);
     scheduler.end_all();
+    // What is still to do waits for disks, pipes and registries, and leaves nothing that the next command does not remove.
+    observer.release_signals();
     if let Ok(result) = &result {
         let unused = (plan.globals).unused(|name| declares(request, result, name));
         if !unused.is_empty() {
@@ -210,8 +212,8 @@ impl Scheduler<'_> {
     /// Returns the stages that have something to say.
     fn wait(&mut self, observer: &mut dyn Observer) -> Result<Vec<usize>, Error> {
         loop {
-            if observer.is_interrupted() {
-                return Err(Error::Interrupted);
+            if let Some(signal) = observer.interruption() {
+                return Err(Error::Interrupted(signal));
             }
             let mut fds: Vec<PollFd<'_>> = (self.running.values())
                 .map(|process| PollFd::from_borrowed_fd(process.channel.as_fd(), PollFlags::IN))
@@ -250,8 +252,8 @@ impl Scheduler<'_> {
             Some(Report::Failed(failure)) => return Err(Error::Step(failure)),
             None => {
                 let code = self.reap(number);
-                if observer.is_interrupted() {
-                    return Err(Error::Interrupted);
+                if let Some(signal) = observer.interruption() {
+                    return Err(Error::Interrupted(signal));
                 }
                 return Err(Error::Worker(code));
             }

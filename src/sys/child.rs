@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Write};
 
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
 use super::process::{Side, exit_now, fork, wait};
 
 /// What became of a child.
@@ -26,6 +28,20 @@ pub fn in_child(work: impl FnOnce() -> u8) -> io::Result<u8> {
     match fork()? {
         Side::Child => exit_now(work()),
         Side::Parent(pid) => wait(pid),
+    }
+}
+
+/// Has the calling process killed when `parent`, which has forked it, ends. The kernel forgets it when the process enters a
+/// user namespace, so it comes after that. See `PR_SET_PDEATHSIG(2const)`.
+///
+/// # Errors
+///
+/// `ESRCH` where the parent has ended already.
+pub fn die_with(parent: Pid) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    match getppid() == Some(parent) {
+        true => Ok(()),
+        false => Err(io::Error::from_raw_os_error(libc::ESRCH)),
     }
 }
 

@@ -25,6 +25,16 @@ pub fn ignore_broken_pipes() {
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
+/// Returns whether the process ignores signal `number`, as one does that was started by `nohup(1)`.
+pub fn is_ignored(number: i32) -> bool {
+    let mut old = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: without a new action the call only writes the old one, to a place that has room for it.
+    let result = unsafe { libc::sigaction(number, std::ptr::null(), old.as_mut_ptr()) };
+    // SAFETY: all zeros are a valid `sigaction`, too.
+    let old = unsafe { old.assume_init() };
+    result == 0 && old.sa_sigaction == libc::SIG_IGN
+}
+
 /// Blocks every signal, or none.
 ///
 /// # Errors

@@ -59,6 +59,8 @@ impl IntoArgs for Vec<String> {
 pub(crate) struct Invocation {
     command: Command,
     stdin: Option<Vec<u8>>,
+    /// Where its output goes, where that is not collected.
+    stdout: Option<Stdio>,
     timeout: Duration,
     /// Uid and gid to become, where they are not ours already.
     user: Option<(u32, u32)>,
@@ -73,6 +75,7 @@ impl Invocation {
         Invocation {
             command,
             stdin: None,
+            stdout: None,
             timeout: DEFAULT_TIMEOUT,
             user,
         }
@@ -81,6 +84,12 @@ impl Invocation {
     /// What it reads; without this, its stdin is `/dev/null`.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Invocation {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Gives it a standard output of its own: what it writes there is not collected.
+    pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Invocation {
+        self.stdout = Some(stdout.into());
         self
     }
 
@@ -139,7 +148,7 @@ impl Invocation {
         let mut child = self
             .command
             .stdin(stdin)
-            .stdout(Stdio::piped())
+            .stdout(self.stdout.take().unwrap_or_else(Stdio::piped))
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
@@ -148,7 +157,10 @@ impl Invocation {
             // A thread, because both sides may have more to say than a pipe holds. The reader may not want it all.
             std::thread::spawn(move || pipe.write_all(&bytes).is_ok());
         }
-        let stdout = collect(child.stdout.take().expect("piped"));
+        let stdout = match child.stdout.take() {
+            Some(stdout) => collect(stdout),
+            None => collect(std::io::empty()),
+        };
         let stderr = collect(child.stderr.take().expect("piped"));
         Running {
             words,

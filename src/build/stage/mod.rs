@@ -346,7 +346,7 @@ impl<'a> Worker<'a> {
     /// Shows a step that fails before it can begin.
     fn or_failed<T>(&self, node: &Node, prepared: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &prepared
-            && !matches!(error, Error::Interrupted)
+            && !matches!(error, Error::Interrupted(_))
         {
             let (step, name) = (self.step, self.caption(node));
             let error = Some(words(error));

@@ -30,7 +30,8 @@ impl Worker<'_> {
         if !self.others.contains_key(&number) {
             message::send(&self.channel, &Report::Need(number)).map_err(gone())?;
             let result = message::receive(&self.channel).map_err(gone())?;
-            let result: StageResult = result.ok_or(Error::Interrupted)?;
+            // Nobody wants the result any more, as of a program whose terminal is gone.
+            let result: StageResult = result.ok_or(Error::Interrupted(libc::SIGHUP))?;
             self.others.insert(number, result);
         }
         Ok(&self.others[&number])

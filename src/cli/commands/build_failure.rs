@@ -46,12 +46,12 @@ impl From<build::Error> for Box<Located> {
 pub(super) fn located(error: build::Error) -> Located {
     let lines = error.lines();
     let code = match error {
-        build::Error::Interrupted => 130,
+        build::Error::Interrupted(signal) => 128 + signal,
         _ => 1,
     };
     // The words of BuildKit's client, which scripts look for.
     let failure = match &error {
-        build::Error::Interrupted => Failure::of(error),
+        build::Error::Interrupted(_) => Failure::of(error),
         _ => Failure::of(error).about("failed to build: failed to solve"),
     };
     Located {

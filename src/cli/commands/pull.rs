@@ -15,7 +15,7 @@ use crate::image::layer::UnpackOptions;
 use crate::image::pull::{self, PullOptions};
 use crate::image::{self, Platform};
 use crate::registry::{Credentials, Timing};
-use crate::sys::child::in_child;
+use crate::sys::child::{die_with, in_child};
 
 /// Download an image from a registry
 #[derive(Debug, Args)]
@@ -62,6 +62,7 @@ impl Command for Pull {
             &wanted,
             platform,
             &watcher,
+            || Ok(()),
         )?;
         for reference in &wanted {
             context.println(&reference.to_string())?;
@@ -70,12 +71,13 @@ impl Command for Pull {
     }
 }
 
-/// Pulls, in this process, which is inside the user's id map from then on.
+/// Pulls, in this process, which is inside the user's id map from then on; there it does `inside` first.
 fn fetch(
     context: &Context,
     references: &[Reference],
     platform: Option<Platform>,
     watcher: &Watcher,
+    inside: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     // The logins belong to the user, and helpers that keep them run as the user: before the id map is entered.
     let credentials = references
@@ -84,6 +86,7 @@ fn fetch(
         .collect::<Result<Vec<_>, _>>()?;
     context.prepare_network();
     let (store, map) = context.store_for_content()?;
+    inside()?;
     for (reference, credentials) in references.iter().zip(credentials) {
         let options = PullOptions {
             platform: platform.clone(),
@@ -133,13 +136,16 @@ pub(super) fn create_pulling(
     Ok(created)
 }
 
-/// Pulls in a child process: threads and the id map stay in there.
+/// Pulls in a child process: threads and the id map stay in there. It does not outlive this one.
 fn pull_beside(context: &Context, options: &CreateOptions, quiet: bool) -> Result<(), Failure> {
     let reference = options.image.parse::<Reference>()?.with_default_tag();
     let cannot = |error| Failure::message(format!("cannot start a process for the pull: {error}"));
+    let parent = rustix::process::getpid();
     let pull = || {
         let watcher = Watcher::new(quiet);
-        let pulled = fetch(context, &[reference], options.platform.clone(), &watcher);
+        let platform = options.platform.clone();
+        let tie = || die_with(parent).map_err(cannot);
+        let pulled = fetch(context, &[reference], platform, &watcher, tie);
         if let Err(failure) = &pulled {
             context.report(failure);
         }

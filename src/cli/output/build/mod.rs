@@ -14,6 +14,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::build::event::{Event, Observer};
 use crate::cli::context::Context;
+use crate::sys;
 
 pub(crate) use palette::{Palette, Role};
 use plain::Plain;
@@ -61,12 +62,42 @@ impl Style {
 /// Watches a build, and whether the user wants it to end.
 pub(crate) struct Watcher {
     shown: Box<dyn Observer>,
-    signals: Option<SignalFd>,
-    interrupted: Cell<bool>,
+    signals: Option<Signals>,
+    interruption: Cell<Option<i32>>,
+}
+
+/// Signals that are kept from ending the process.
+struct Signals {
+    fd: SignalFd,
+    before: SigSet,
+}
+
+impl Signals {
+    /// Takes those over that would end it; what its parent has it ignore (`nohup`, a shell's `&`) stays ignored.
+    fn take() -> nix::Result<Signals> {
+        let before = SigSet::thread_get_mask()?;
+        let mut set = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            if !sys::signal::is_ignored(signal as i32) {
+                set.add(signal);
+            }
+        }
+        set.thread_block()?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        Ok(Signals { fd, before })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // Cannot fail for a mask that was in force. One that waits ends the process here.
+        let _ = self.before.thread_set_mask();
+    }
 }
 
 impl Watcher {
-    /// Begins to watch. From now on Ctrl-C does not end this process; see [`Observer::is_interrupted`].
+    /// Begins to watch. From now on Ctrl-C does not end this process, see [`Observer::interruption`], until
+    /// [`Observer::release_signals`] or the watcher's end.
     pub(crate) fn new(style: Style, look: Look) -> Watcher {
         let shown: Box<dyn Observer> = match style {
             Style::Quiet => Box::new(Terminal::new(None)),
@@ -74,19 +105,10 @@ impl Watcher {
             Style::Terminal => Box::new(Terminal::new(Some(look))),
             Style::RawJson => Box::new(RawJson::new()),
         };
-        let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
-        }
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let signals = set
-            .thread_block()
-            .and_then(|()| SignalFd::with_flags(&set, flags))
-            .ok();
         Watcher {
             shown,
-            signals,
-            interrupted: Cell::new(false),
+            signals: Signals::take().ok(),
+            interruption: Cell::new(None),
         }
     }
 }
@@ -104,12 +126,16 @@ impl Observer for Watcher {
         self.shown.finish();
     }
 
-    fn is_interrupted(&self) -> bool {
+    fn interruption(&self) -> Option<i32> {
         if let Some(signals) = &self.signals
-            && matches!(signals.read_signal(), Ok(Some(_)))
+            && let Ok(Some(signal)) = signals.fd.read_signal()
         {
-            self.interrupted.set(true);
+            self.interruption.set(Some(signal.ssi_signo as i32));
         }
-        self.interrupted.get()
+        self.interruption.get()
+    }
+
+    fn release_signals(&mut self) {
+        self.signals = None;
     }
 }
