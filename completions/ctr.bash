@@ -354,16 +354,12 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --add-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --allow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -400,14 +396,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cap-add)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cap-drop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -436,10 +424,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --isolation)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -453,10 +437,6 @@ _ctr() {
                     return 0
                     ;;
                 --metadata-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -492,14 +472,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --security-opt)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --shm-size)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --ssh)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -525,6 +497,50 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -622,16 +638,12 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --add-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --allow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -668,14 +680,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cap-add)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cap-drop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -704,10 +708,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --isolation)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -721,10 +721,6 @@ _ctr() {
                     return 0
                     ;;
                 --metadata-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -760,14 +756,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --security-opt)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --shm-size)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --ssh)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -793,6 +781,50 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -946,16 +978,12 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --add-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --allow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -992,14 +1020,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cap-add)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cap-drop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1028,10 +1048,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --isolation)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1045,10 +1061,6 @@ _ctr() {
                     return 0
                     ;;
                 --metadata-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1084,14 +1096,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --security-opt)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --shm-size)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --ssh)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1117,6 +1121,50 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1448,7 +1496,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1519,6 +1567,26 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1978,7 +2046,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2053,6 +2121,26 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2276,7 +2364,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2347,6 +2435,26 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2576,16 +2684,12 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --add-host --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cap-add --cap-drop --check --debug --env --file --format --ignorefile --from --iidfile --isolation --inherit-labels --jobs --label --manifest --metadata-file --network --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --security-opt --shm-size --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --add-host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --allow)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2622,14 +2726,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cap-add)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cap-drop)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2658,10 +2754,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --isolation)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --jobs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2675,10 +2767,6 @@ _ctr() {
                     return 0
                     ;;
                 --metadata-file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2714,14 +2802,6 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --security-opt)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --shm-size)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --ssh)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2747,6 +2827,50 @@ _ctr() {
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-add)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cap-drop)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --security-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shm-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3600,7 +3724,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3675,6 +3799,26 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --add-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-option)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dns-search)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

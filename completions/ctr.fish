@@ -84,6 +84,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-driver -d 'Logging d
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
@@ -116,6 +120,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -s d -l detach -d 'Run cont
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l sig-proxy -d 'Pass signals on to the process (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l privileged -d 'Give extended privileges to this container'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l read-only -d 'Mount the container\'s root filesystem as read only'
@@ -140,7 +146,6 @@ complete -c ctr -n "__fish_ctr_using_subcommand ps" -s l -l latest -d 'Show the 
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -l no-trunc -d 'Don\'t truncate output'
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -s q -l quiet -d 'Only display container IDs'
 complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display total file sizes'
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
@@ -150,20 +155,16 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg-file -d 'Rea
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-add -d 'Give RUN a capability more' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
@@ -171,14 +172,22 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the k
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh, or that of one with these private keys, which have no passphrase' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -207,6 +216,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -s q -l quiet -d 'Suppres
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand pull" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F
@@ -258,6 +269,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-driver -d 'Loggin
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
@@ -288,6 +303,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s w -l workdir -d 'Work
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l privileged -d 'Give extended privileges to this container'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
@@ -357,7 +374,6 @@ complete -c ctr -n "__fish_ctr_using_subcommand wait" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show the disk usage of the build cache'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
@@ -367,20 +383,16 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
@@ -388,14 +400,22 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh, or that of one with these private keys, which have no passphrase' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -424,6 +444,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
@@ -449,7 +471,6 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subc
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "stop" -d 'Stop a builder: there is nothing that runs between builds'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "use" -d 'Choose the builder that other commands are about'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subcommand_from build du prune create inspect install ls rm stop use version" -f -a "version" -d 'Show the version of the buildx that these commands behave as'
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
@@ -459,20 +480,16 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
@@ -480,14 +497,22 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh, or that of one with these private keys, which have no passphrase' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -516,6 +541,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from du" -l format -d 'Format output: table, "table TEMPLATE", json, or a Go template' -r
@@ -588,6 +615,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
@@ -620,6 +651,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Pass signals on to the process (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'Give extended privileges to this container'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Mount the container\'s root filesystem as read only'
@@ -679,6 +712,10 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l network -l net -d 'Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
@@ -709,6 +746,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l help -d 'Print usage'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep STDIN open even if not attached'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'Give extended privileges to this container'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the container\'s root filesystem as read only'
@@ -762,7 +801,6 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
@@ -772,20 +810,16 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Do something else with the Dockerfile: check it, show what a target can be given, or list the targets' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'Use results that other machines have exported: an image\'s, a registry\'s, a directory\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Export results for --cache-from: inline (into the image), to a registry, to a directory. More options: mode=min|max, compression=gzip|zstd|uncompressed, compression-level=N, mounts=true (cache mounts go along), ignore-error=true' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l env -d 'Set environment variables of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l format -d 'Set the form of the image\'s manifest: oci or docker (default: oci)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ignorefile -d 'Read the rules about files that the build does not see from this file, and from no other' -r -F
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l from -d 'Take another image than the first FROM says' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l jobs -d 'Build at most this many stages at the same time (default: 32)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l manifest -d 'Add the image to a list of images for several platforms, which is made where it is missing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write what was built to a JSON file' -r -F
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not use results of earlier builds for these stages' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
@@ -793,14 +827,22 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l ssh -d 'Show an agent\'s socket to RUN --mount=type=ssh, or that of one with these private keys, which have no passphrase' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s t -l tag -d 'Name the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l target -d 'Build this stage (default: the last one)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l timestamp -d 'Set the time of the build and the latest time of files, in seconds since 1970' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetenv -d 'Remove environment variables from the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l unsetlabel -d 'Remove labels of the base image' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default, none or host' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -829,6 +871,8 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l skip-unused-stages -d 'Leave out stages that the target does not need (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash -d 'Make one layer of those that the Dockerfile adds to the base image'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l squash-all -d 'Make one layer of all, those of the base image included'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-hostname -d 'Leave /etc/hostname as the image has it'
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l tls-verify -d 'Insist on HTTPS with a certificate that is trusted; false takes any, and HTTP (default: true)'
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Choose the platform of a multi-platform image (default: this machine\'s)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from pull" -l authfile -d 'Use the logins of this file alone (default: those of docker and podman, that of $REGISTRY_AUTH_FILE first)' -r -F

@@ -27,6 +27,7 @@ mod build_platform;
 mod build_progress;
 mod build_remote;
 mod build_reproducible;
+mod build_run_flags;
 mod build_sources;
 mod build_squash;
 mod build_ssh;
@@ -90,6 +91,7 @@ const FILES: &[File] = &[
     ("build_squash", build_squash::scenarios),
     ("buildx", buildx::scenarios),
     ("build_reproducible", build_reproducible::scenarios),
+    ("build_run_flags", build_run_flags::scenarios),
     ("corpus", corpus::scenarios),
     ("crash", crash::scenarios),
     ("distribution", distribution::scenarios),

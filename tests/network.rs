@@ -10,6 +10,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let docker = [
         scenario!(none_has_loopback_only),
         scenario!(another_container_s_is_shared),
+        scenario!(names_beyond_the_network_s),
     ]
     .map(|scenario| scenario.claimed_of_docker("docs.docker.com/engine/network/drivers"));
     let own = [
@@ -72,6 +73,46 @@ fn another_container_s_is_shared(env: &TestEnv) {
         .run()
         .exits(125)
         .stderr_has("No such container: nosuch");
+}
+
+fn names_beyond_the_network_s(env: &TestEnv) {
+    env.image("busybox");
+    let flags = "--add-host a:192.0.2.1 --add-host b=[::1] --add-host g:host-gateway \
+                 --dns 192.0.2.9 --dns-search x.example --dns-opt ndots:3 --dns-option rotate";
+    env.ctr(format!(
+        "create --name box --network none {flags} busybox cat /etc/hosts /etc/resolv.conf"
+    ))
+    .ok();
+    let value = env.ctr("inspect box").ok().json();
+    let host = &value[0]["HostConfig"];
+    let kept = serde_json::json!(["a:192.0.2.1", "b:::1", "g:host-gateway"]);
+    assert_eq!(host["ExtraHosts"], kept);
+    assert_eq!(host["Dns"], serde_json::json!(["192.0.2.9"]));
+    assert_eq!(host["DnsSearch"], serde_json::json!(["x.example"]));
+    assert_eq!(host["DnsOptions"], serde_json::json!(["ndots:3", "rotate"]));
+    for (flags, words) in [
+        ("--add-host a", "bad format for add-host: \"a\""),
+        ("--add-host a:b", "invalid IP address in add-host: \"b\""),
+        ("--dns x", "is not a correctly formatted IP address"),
+        ("--dns-search 1", "1 is not a valid domain"),
+    ] {
+        let refused = env.ctr(format!("create {flags} busybox")).run().exits(125);
+        refused.stdout("").stderr_has(words);
+    }
+    if outer_address().is_none() && !env.is_peer() {
+        // There is nothing that `host-gateway` could be.
+        env.ctr("start -a box").run().exits(1);
+        return;
+    }
+    // Twice: the files are made anew.
+    for _ in 0..2 {
+        let seen = env.ctr("start -a box").ok().out();
+        assert!(seen.contains("\n192.0.2.1\ta\n::1\tb\n"), "{seen}");
+        assert!(seen.contains("\tg\n"), "{seen}");
+        assert!(seen.contains("nameserver 192.0.2.9\n"), "{seen}");
+        assert!(seen.contains("search x.example\n"), "{seen}");
+        assert!(seen.contains("options ndots:3 rotate\n"), "{seen}");
+    }
 }
 
 /// The namespace in which the scenario itself runs.

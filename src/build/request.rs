@@ -1,13 +1,12 @@
 //! What a build is asked for, as data. `cli` fills it in; whatever the environment has to say has been looked up there.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::cache::{CacheTarget, Place};
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
-use crate::container::Resources;
+use crate::container::StepOptions;
 use crate::container::stream::Streams;
 use crate::content::Reference;
 use crate::image::Platform;
@@ -66,20 +65,10 @@ pub struct Request {
     pub network: Mode,
     /// `--isolation`.
     pub isolation: Isolation,
-    /// `--add-host`.
-    pub hosts: Vec<(String, IpAddr)>,
     /// `--volume`: what every RUN sees of the host.
     pub volumes: Vec<Volume>,
-    /// `--shm-size`, bytes.
-    pub shm_size: Option<u64>,
-    /// What each RUN may use.
-    pub resources: Resources,
-    /// `--security-opt` for RUN, with the seccomp profiles in them.
-    pub security_opt: Vec<String>,
-    /// `--cap-add`, `--cap-drop`: what RUN may do beyond the default, and what not.
-    pub cap_add: Vec<String>,
-    /// See `cap_add`.
-    pub cap_drop: Vec<String>,
+    /// What every RUN gets.
+    pub run: StepOptions,
     /// `--secret`, by id.
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// `--ssh`: agents' sockets, by id.

@@ -308,7 +308,7 @@ impl Scheduler<'_> {
             // What cannot be removed now, prune finds.
             let _ = self.engine.store.sweep_left_overs();
             let _ = sweep_run_dir(&self.engine.store, &self.engine.settings.run_dir);
-            if self.request.resources != Resources::default() {
+            if self.request.run.resources != Resources::default() {
                 runtime::sweep();
             }
         }

@@ -65,6 +65,16 @@ impl Engine {
         let log_config = options.log.clone().unwrap_or_default();
         log_options::target(&log_config, Path::new(""))?;
         let list = |values: Vec<String>| (!values.is_empty()).then_some(values);
+        let names = &options.names;
+        let dns = &names.dns;
+        if joined.is_some() && !(names.extra_hosts.is_empty() && dns.is_empty()) {
+            // moby, runconfig/hostconfig_unix.go, in the order of its errors.
+            let flags = match dns.is_empty() {
+                false => "dns and the network mode",
+                true => "custom host-to-IP mapping and the network mode",
+            };
+            return Err(Error::Invalid(format!("conflicting options: {flags}")));
+        }
         let mut rootfs = options.rootfs.clone();
         if let Some(rootfs) = &mut rootfs {
             let path = options.base_dir.join(&rootfs.path);
@@ -83,6 +93,11 @@ impl Engine {
             auto_remove: options.auto_remove,
             cap_add: list(capabilities::normalize(&options.cap_add, "CapAdd")?),
             cap_drop: list(capabilities::normalize(&options.cap_drop, "CapDrop")?),
+            dns: dns.servers.iter().map(ToString::to_string).collect(),
+            dns_options: dns.options.clone(),
+            dns_search: dns.search.clone(),
+            extra_hosts: list(names.extra_hosts.iter().map(ToString::to_string).collect()),
+            image_files: (names.image_files.iter().map(ToString::to_string)).collect(),
             ipc_mode: "private".to_owned(),
             privileged: options.privileged,
             readonly_rootfs: options.read_only,

@@ -122,6 +122,9 @@ pub enum Error {
     /// `--network`.
     #[error(transparent)]
     NetworkMode(#[from] network::ModeError),
+    /// `--add-host NAME:host-gateway`.
+    #[error(transparent)]
+    HostGateway(#[from] network::NoHostAddress),
     /// `-p`.
     #[error(transparent)]
     Port(#[from] network::PortError),

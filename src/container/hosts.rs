@@ -12,7 +12,7 @@ use std::path::Path;
 use super::Error;
 use super::error::failed;
 use crate::bounded;
-use crate::network::{Mode, ResolvConf};
+use crate::network::{Dns, Mode, ResolvConf};
 
 /// Docker's first lines of `/etc/hosts`.
 const IPV4_LINES: &str = "127.0.0.1\tlocalhost\n";
@@ -34,9 +34,11 @@ const PUBLIC_NAMESERVERS: [IpAddr; 2] = [
 /// Bytes of a file of the host's that is copied for a container in the host's network.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Returns the text of `/etc/hosts` for a container called `hostname` (and `hostname.domainname`) with these addresses.
-pub fn hosts(hostname: &str, domainname: &str, addresses: &[IpAddr]) -> String {
+/// Returns the text of `/etc/hosts` for a container called `hostname` (and `hostname.domainname`) with these addresses;
+/// `extra` are further lines.
+pub fn hosts(hostname: &str, domainname: &str, extra: &[String], addresses: &[IpAddr]) -> String {
     let mut text = format!("{IPV4_LINES}{IPV6_LINES}");
+    text.extend(extra.iter().map(String::as_str));
     for address in addresses {
         let line = if domainname.is_empty() {
             format!("{address}\t{hostname}\n")
@@ -54,10 +56,15 @@ pub fn hostname(hostname: &str) -> String {
 }
 
 /// Returns the text of `/etc/resolv.conf` for a container with a network of its own. `dns` are the name servers that
-/// its network found reachable ([`crate::network::Attached::dns`]).
+/// its network found reachable ([`crate::network::Attached::dns`]); what is `wanted` takes their place, and that of the
+/// host's other lines.
 ///
 /// Without a way out (`none`) the host's servers stay, those on loopback excepted, as in Docker.
-pub fn resolv_conf(host: &ResolvConf, mode: &Mode, dns: &[IpAddr]) -> String {
+pub fn resolv_conf(host: &ResolvConf, mode: &Mode, dns: &[IpAddr], wanted: &Dns) -> String {
+    let host = &wanted.over(host);
+    if !wanted.servers.is_empty() || matches!(mode, Mode::Host) {
+        return host.render(&host.nameservers);
+    }
     if !dns.is_empty() {
         return host.render(dns);
     }
@@ -116,32 +123,58 @@ mod tests {
     fn hosts_as_docker() {
         let address = ["172.17.0.2".parse().unwrap()];
         assert_eq!(
-            hosts("f0e1d2c3b4a5", "", &address),
+            hosts("f0e1d2c3b4a5", "", &[], &address),
             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n\
              ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n172.17.0.2\tf0e1d2c3b4a5\n"
         );
         assert!(
-            hosts("web", "example.org", &address).ends_with("172.17.0.2\tweb.example.org web\n")
+            hosts("web", "example.org", &[], &address)
+                .ends_with("172.17.0.2\tweb.example.org web\n")
         );
-        assert!(hosts("web", "", &[]).ends_with("ip6-allrouters\n"));
+        assert!(hosts("web", "", &[], &[]).ends_with("ip6-allrouters\n"));
+        let extra = ["192.0.2.7\tdb\n".to_owned()];
+        let text = hosts("web", "", &extra, &address);
+        assert!(text.ends_with("ip6-allrouters\n192.0.2.7\tdb\n172.17.0.2\tweb\n"));
     }
 
     #[test]
     fn loopback_servers_do_not_get_in() {
         let host = ResolvConf::parse("nameserver 127.0.0.53\nnameserver 192.0.2.1\nsearch lan\n");
         assert_eq!(
-            resolv_conf(&host, &Mode::None, &[]),
+            resolv_conf(&host, &Mode::None, &[], &Dns::default()),
             "nameserver 192.0.2.1\nsearch lan\n"
         );
         assert_eq!(
-            resolv_conf(&host, &Mode::User, &["10.0.2.3".parse().unwrap()]),
+            resolv_conf(
+                &host,
+                &Mode::User,
+                &["10.0.2.3".parse().unwrap()],
+                &Dns::default()
+            ),
             "nameserver 10.0.2.3\nsearch lan\n"
+        );
+        // What was asked for does.
+        let wanted = Dns {
+            servers: vec!["127.0.0.1".parse().unwrap()],
+            ..Dns::default()
+        };
+        assert_eq!(
+            resolv_conf(&host, &Mode::User, &["10.0.2.3".parse().unwrap()], &wanted),
+            "nameserver 127.0.0.1\nsearch lan\n"
+        );
+        let wanted = Dns {
+            options: vec!["ndots:3".to_owned()],
+            ..Dns::default()
+        };
+        assert_eq!(
+            resolv_conf(&host, &Mode::Host, &[], &wanted),
+            "nameserver 127.0.0.53\nnameserver 192.0.2.1\nsearch lan\noptions ndots:3\n"
         );
         let stub = ResolvConf::parse("nameserver 127.0.0.53\n");
         assert_eq!(
-            resolv_conf(&stub, &Mode::User, &[]),
+            resolv_conf(&stub, &Mode::User, &[], &Dns::default()),
             "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"
         );
-        assert_eq!(resolv_conf(&stub, &Mode::None, &[]), "");
+        assert_eq!(resolv_conf(&stub, &Mode::None, &[], &Dns::default()), "");
     }
 }

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::etc_files::EtcFiles;
 use super::record::{NetworkState, PortBinding, Record, State, Status, ZERO_TIME};
-use super::spec::ETC_FILES;
-use super::{Engine, Error, clock, hosts, lookup, process};
+use super::{Engine, Error, clock, lookup, process};
 use crate::monitor::{End, Keeper, StartError, StartFailure};
-use crate::network::{Attached, Mode, ResolvConf};
+use crate::network::{Attached, Mode};
 use crate::runtime::{Group, Running};
 use crate::store::{ContainerDir, ContainerLock};
 use crate::userns;
@@ -68,19 +68,13 @@ impl Keeper for Warden<'_> {
         let Some(address) = network.address else {
             return Ok(());
         };
-        let config = &self.record.config;
-        for (name, _) in ETC_FILES {
-            let text = match name {
-                "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[address]),
-                "resolv.conf" => {
-                    hosts::resolv_conf(&ResolvConf::of_host(), &self.network, &network.dns)
-                }
-                _ => continue,
-            };
-            hosts::write(&self.dir.path().join(name), text.as_bytes())
-                .map_err(|error| StartError::from_error(StartFailure::Engine, &error))?;
-        }
-        Ok(())
+        let dir = self.dir.path();
+        let put = || -> Result<(), Error> {
+            let files = EtcFiles::of(self.record, &self.network)?;
+            files.put_address(dir, address)?;
+            files.put_servers(dir, &network.dns)
+        };
+        put().map_err(|error| StartError::from_error(StartFailure::Engine, &error))
     }
 
     fn started(&mut self, running: &Running, network: &Attached) -> Result<(), StartError> {

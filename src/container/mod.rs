@@ -14,6 +14,7 @@ mod create;
 mod devices;
 mod environment;
 mod error;
+mod etc_files;
 mod exec;
 mod external_rootfs;
 pub mod hosts;
@@ -37,6 +38,7 @@ mod sizes;
 mod spec;
 mod start;
 mod step;
+mod step_options;
 mod stop;
 pub mod stream;
 mod top;
@@ -50,6 +52,7 @@ use crate::userns::IdMap;
 
 pub use crate::monitor::{Obstacle, StartError, StartFailure};
 pub use error::Error;
+pub use etc_files::Names;
 pub use names::make_up as make_up_name;
 pub use options::{
     AttachOptions, CreateOptions, ExecOptions, LogOptions, RemoveOptions, StartOptions,
@@ -58,6 +61,7 @@ use record::{Record, State};
 pub use resources::{Resources, Ulimit};
 pub use security::inline_profiles;
 pub use step::{StartedStep, Step, StepNetwork, find_owner};
+pub use step_options::StepOptions;
 use stream::Session;
 pub use top::Processes;
 

@@ -13,8 +13,8 @@ use rustix::fs::Mode;
 
 use super::Error;
 use super::error::failed;
+use super::etc_files;
 use super::record::Record;
-use super::spec::ETC_FILES;
 use super::view::View;
 use crate::rootfs::Root;
 use crate::userns::{Extent, IdMap};
@@ -32,7 +32,8 @@ pub(super) fn make_room(root: &Root, record: &Record, uids: &[Extent]) -> Result
     let host = &record.host_config;
     let mounts = record.mounts.iter().map(|mount| mount.destination.as_str());
     let tmpfs = host.tmpfs.iter().flat_map(|tmpfs| tmpfs.keys());
-    let targets = (ETC_FILES.iter().map(|(_, place)| *place))
+    let targets = etc_files::bound(&host.image_files)
+        .map(|(_, place)| place)
         .chain(mounts)
         .chain(tmpfs.map(String::as_str))
         .chain([record.config.working_dir.as_str()]);

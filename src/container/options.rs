@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::Names;
 use super::record::{ExternalRootfs, LogConfig};
 use super::resources::Resources;
 use crate::image::Platform;
@@ -67,6 +68,8 @@ pub struct CreateOptions {
     pub mounts: Vec<String>,
     /// `--tmpfs`, as typed.
     pub tmpfs: Vec<String>,
+    /// `--add-host`, `--dns`, `--no-hosts` and their like.
+    pub names: Names,
     /// `--network`, as typed.
     pub network: String,
     /// `-p`, as typed.

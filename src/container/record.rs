@@ -143,14 +143,18 @@ pub struct HostConfig {
     pub cap_add: Option<Vec<String>>,
     /// `--cap-drop`.
     pub cap_drop: Option<Vec<String>>,
-    /// `--dns` and friends are for later; empty lists, as Docker prints.
+    /// `--dns`: addresses.
     pub dns: Vec<String>,
-    /// See `dns`.
+    /// `--dns-option`.
     pub dns_options: Vec<String>,
-    /// See `dns`.
+    /// `--dns-search`.
     pub dns_search: Vec<String>,
-    /// `--add-host`, for later.
+    /// `--add-host`: `name:address`.
     pub extra_hosts: Option<Vec<String>>,
+    /// Which of `hosts`, `hostname` and `resolv.conf` stay as the image has them (`--no-hosts`, `--no-hostname`, `--dns none`). Not
+    /// Docker's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub image_files: Vec<String>,
     /// `private`.
     pub ipc_mode: String,
     /// Empty for a private namespace.

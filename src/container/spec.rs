@@ -15,7 +15,7 @@ use rustix::process::{Resource, getrlimit};
 use super::record::{HostConfig, Record};
 use super::security::Security;
 use super::user::User;
-use super::{Error, capabilities, devices, environment};
+use super::{Error, capabilities, devices, environment, etc_files};
 use crate::network::Mode;
 use crate::userns::{Extent, IdMap, Tier};
 
@@ -28,13 +28,6 @@ const VERSION: &str = "1.2.0";
 /// Open files per process: what dockerd's unit file gives it, as far as the user's hard limit goes.
 const OPEN_FILES: u64 = 1_048_576;
 
-/// The files that are bound over the container's own: name in the container's directory, place in the container.
-pub(super) const ETC_FILES: [(&str, &str); 3] = [
-    ("resolv.conf", "/etc/resolv.conf"),
-    ("hostname", "/etc/hostname"),
-    ("hosts", "/etc/hosts"),
-];
-
 /// What the spec is made from, beside the record.
 #[derive(Debug)]
 pub(super) struct Ingredients<'a> {
@@ -44,7 +37,7 @@ pub(super) struct Ingredients<'a> {
     /// The ids of the container's own user namespace; `None` where it has none.
     pub(super) id_map: Option<&'a IdMap>,
     pub(super) network: &'a Mode,
-    /// Where [`ETC_FILES`] are.
+    /// Where the files that are bound over `/etc` are.
     pub(super) etc_dir: &'a Path,
     /// The root directory, for other runtimes.
     pub(super) root: &'a Path,
@@ -310,7 +303,7 @@ fn mounts(from: Ingredients<'_>) -> Result<Vec<Mount>, Error> {
         !covered(&target, &from.volumes)
     });
     let mut further = from.volumes;
-    for (name, target) in ETC_FILES {
+    for (name, target) in etc_files::bound(&host.image_files) {
         if !covered(target, &further) {
             let source: PathBuf = from.etc_dir.join(name);
             further.push(mount(

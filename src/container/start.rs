@@ -8,12 +8,12 @@ use oci_spec::runtime::LinuxNamespaceType;
 use rustix::fs::{Mode as FileMode, OFlags};
 
 use super::error::{failed, system};
-use super::hosts;
+use super::etc_files::EtcFiles;
 use super::keeper::Warden;
 use super::options::StartOptions;
 use super::record::{PortBinding, Record, State, Status};
 use super::security::Security;
-use super::spec::{self, ETC_FILES, Ingredients};
+use super::spec::{self, Ingredients};
 use super::stream::Session;
 use super::user::{self, User};
 use super::view::View;
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::monitor::protocol::Wants;
 use crate::monitor::{self, LogTarget, Plan, Watch};
-use crate::network::{Mode, PublishedPort, ResolvConf};
+use crate::network::{Mode, PublishedPort};
 use crate::patience::Patience;
 use crate::runtime::{Launch, Stdio};
 use crate::store::{ContainerDir, ContainerLock, ensure_run_dir, remove_tree};
@@ -214,7 +214,7 @@ impl Engine {
         let network = network_mode(record)?;
         let (join, etc_dir) = self.joined(&network, dir)?;
         if join.is_empty() {
-            write_etc_files(&etc_dir, record, &network)?;
+            EtcFiles::of(record, &network)?.write(&etc_dir, &[])?;
         }
         let volumes = spec_mounts(
             &Volumes::new(&self.store),
@@ -349,22 +349,6 @@ fn write_config(dir: &ContainerDir, spec: &oci_spec::runtime::Spec) -> Result<()
     std::fs::write(&path, bytes).map_err(failed("write", &path))
 }
 
-/// Writes the files that are bound over `/etc`, as far as they are known before there is a network.
-fn write_etc_files(dir: &Path, record: &Record, network: &Mode) -> Result<(), Error> {
-    let config = &record.config;
-    let of_host = matches!(network, Mode::Host);
-    for (name, place) in ETC_FILES {
-        let text = match name {
-            "hostname" => hosts::hostname(&config.hostname).into_bytes(),
-            // The host's own, by content: the container's is a file of its own, as in Docker.
-            _ if of_host => hosts::of_host(Path::new(place))?,
-            "hosts" => hosts::hosts(&config.hostname, &config.domainname, &[]).into_bytes(),
-            _ => hosts::resolv_conf(&ResolvConf::of_host(), network, &[]).into_bytes(),
-        };
-        hosts::replace(&dir.join(name), &text)?;
-    }
-    Ok(())
-}
 /// Returns where the container's output goes, and what is said of it there.
 fn log_target(record: &Record, dir: &Path) -> Result<Option<LogTarget>, Error> {
     let mut target = log_options::target(&record.host_config.log_config, dir)?;

@@ -3,8 +3,6 @@
 //! It goes through the same door as a container's first process: a [`Record`] that is never written gives the runtime-spec
 //! (see `spec`), and the runtime starts it. There is no monitor: the caller holds the process's streams and waits for it.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -13,19 +11,21 @@ use rustix::fs::{Mode as FileMode, OFlags};
 use serde_json::Map;
 
 use super::error::{failed, system};
+use super::etc_files::EtcFiles;
 use super::local::Local;
 use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
 use super::resources::Resources;
 use super::security::Security;
-use super::spec::{self, ETC_FILES, Ingredients};
+use super::spec::{self, Ingredients};
+use super::step_options::StepOptions;
 use super::stream::{self, relay::relay};
 use super::user::User;
 use super::view::View;
-use super::{Engine, Error, capabilities, clock, configure, hosts, user};
+use super::{Engine, Error, capabilities, clock, configure, user};
 use crate::image;
 use crate::monitor::{StartError, StartFailure, Streams};
-use crate::network::{self, Attached, Mode, ResolvConf};
+use crate::network::{self, Attached, Mode};
 use crate::rootfs::Root;
 use crate::runtime::{self, Launch, Running, Stdio};
 use crate::store::new_id;
@@ -52,18 +52,8 @@ pub struct Step<'a> {
     pub hostname: &'a str,
     /// Mounts beside the usual ones.
     pub mounts: Vec<Mount>,
-    /// Additional lines of `/etc/hosts`.
-    pub hosts: &'a [(String, IpAddr)],
-    /// Bytes of `/dev/shm`; `None` for the default.
-    pub shm_size: Option<u64>,
-    /// What it may use.
-    pub resources: &'a Resources,
-    /// `--security-opt`, with the profiles in them.
-    pub security_opt: &'a [String],
-    /// `--cap-add`.
-    pub cap_add: &'a [String],
-    /// `--cap-drop`.
-    pub cap_drop: &'a [String],
+    /// What all steps of the build get.
+    pub options: &'a StepOptions,
     /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
     pub insecure: bool,
     /// Its pid, IPC and cgroup namespaces are the host's. Who starts it ends what it leaves behind.
@@ -162,7 +152,8 @@ impl Engine {
             .shared
             .as_ref()
             .map(|(_, attached)| attached.dns.as_slice());
-        write_etc_files(&step, &network.mode, dns.unwrap_or_default())?;
+        let files = EtcFiles::of(&record, &network.mode)?;
+        files.write(step.dir, dns.unwrap_or_default())?;
         let granted = capabilities::granted(host);
         let mut spec = spec::build(Ingredients {
             record: &record,
@@ -198,8 +189,7 @@ impl Engine {
                     Error::Start(StartError::from_error(StartFailure::Engine, &error))
                 })?;
             warnings.extend(attached.warning.clone());
-            let text = hosts::resolv_conf(&ResolvConf::of_host(), &network.mode, &attached.dns);
-            hosts::write(&step.dir.join("resolv.conf"), text.as_bytes())?;
+            files.put_servers(step.dir, &attached.dns)?;
             let path = PathBuf::from(format!("/proc/{}/ns/net", created.pid()));
             let flags = OFlags::RDONLY | OFlags::CLOEXEC;
             let namespace = rustix::fs::open(&path, flags, FileMode::empty())
@@ -219,13 +209,7 @@ impl Engine {
             user: Some(step.user.clone()),
             hostname: Some(step.hostname.to_owned()),
             privileged: step.insecure,
-            cap_add: step.cap_add.to_vec(),
-            cap_drop: step.cap_drop.to_vec(),
-            security_opt: step.security_opt.to_vec(),
-            resources: step.resources.clone(),
-            shm_size: step.shm_size,
-            network: network.to_string(),
-            ..CreateOptions::default()
+            ..step.options.as_flags(network)
         };
         let mut host = self.host_part(&options)?;
         if step.shares_host {
@@ -275,33 +259,6 @@ fn keep_groups(spec: &mut Spec, user: &User) {
     ids.set_additional_gids(Some(groups));
     process.set_user(ids);
     spec.set_process(Some(process));
-}
-
-/// Writes the files that are bound over `/etc`.
-fn write_etc_files(step: &Step<'_>, mode: &Mode, dns: &[IpAddr]) -> Result<(), Error> {
-    let mut extra: BTreeMap<&str, String> = BTreeMap::new();
-    for (name, address) in step.hosts {
-        extra.insert(name, format!("{address}\t{name}\n"));
-    }
-    for (name, place) in ETC_FILES {
-        let text = match name {
-            "hostname" => hosts::hostname(step.hostname),
-            // The host's own, by content.
-            _ if matches!(mode, Mode::Host) => {
-                let text = hosts::of_host(Path::new(place))?;
-                String::from_utf8_lossy(&text).into_owned()
-                    + &extra.values().cloned().collect::<String>()
-            }
-            "hosts" => {
-                let mut text = hosts::hosts(step.hostname, "", &[]);
-                text.extend(extra.values().map(String::as_str));
-                text
-            }
-            _ => hosts::resolv_conf(&ResolvConf::of_host(), mode, dns),
-        };
-        hosts::replace(&step.dir.join(name), text.as_bytes())?;
-    }
-    Ok(())
 }
 
 /// Resolves `user[:group]` of COPY's `--chown` in a stack of layers, lowest first. A user alone brings her own group; where

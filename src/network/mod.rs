@@ -9,6 +9,7 @@
 mod helper;
 mod listen;
 mod mode;
+mod names;
 mod pasta;
 mod port;
 mod resolver;
@@ -19,6 +20,7 @@ use std::os::fd::OwnedFd;
 
 pub use helper::Helper;
 pub use mode::{Mode, ModeError};
+pub use names::{Dns, ExtraHost, NoHostAddress, check_search_domain};
 pub use port::{PortError, Protocol, PublishedPort};
 pub use resolver::ResolvConf;
 

@@ -15,6 +15,7 @@ use rustix::fs::{Timespec, Timestamps};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::{mounts, volumes};
+use crate::build::cache::Key;
 use crate::build::config;
 use crate::build::dockerfile::instruction::{Command, Run, RunNetwork};
 use crate::build::error::{Error, failed, words as words_of};
@@ -24,11 +25,11 @@ use crate::build::leftovers;
 use crate::build::request::Isolation;
 use crate::build::stage::{Outcome, Worker};
 use crate::container::stream::{Streams as ClientStreams, terminal_size};
-use crate::container::{Error as ContainerError, StartedStep, Step, StepNetwork};
+use crate::container::{Error as ContainerError, StartedStep, Step, StepNetwork, StepOptions};
 use crate::content::Digest;
 use crate::image::Platform;
 use crate::monitor::{StartFailure, Stream, Streams, exit_code};
-use crate::network::Mode;
+use crate::network::{Dns, Mode};
 use crate::rootfs::{Place, Root, Upper};
 use crate::runtime::{Running, Stdio, Supervisor};
 use crate::store::remove_tree;
@@ -38,8 +39,6 @@ const HOSTNAME: &str = "buildkitsandbox";
 
 /// Where things are mounted that an image may have no place for.
 const MOUNT_POINTS: [&str; 3] = ["dev", "proc", "sys"];
-/// Files that are bound over the image's.
-const MOUNT_POINT_FILES: [&str; 3] = ["etc/hosts", "etc/hostname", "etc/resolv.conf"];
 
 /// Bytes of output taken at once.
 const CHUNK: usize = 32 << 10;
@@ -146,24 +145,8 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
         RunNetwork::Host => Mode::Host,
     };
     key.field("network", format!("{network:?}"));
-    key.field("hosts", format!("{:?}", worker.request.hosts));
-    key.field("shm", format!("{:?}", worker.request.shm_size));
     key.field("insecure", [u8::from(run.insecure)]);
-    // What a command is refused may change what it does; how fast it is and how much it takes does not.
-    if !worker.request.security_opt.is_empty() {
-        key.list("security-opt", &worker.request.security_opt);
-    }
-    for (name, list) in [
-        ("cap-add", &worker.request.cap_add),
-        ("cap-drop", &worker.request.cap_drop),
-    ] {
-        if !list.is_empty() {
-            key.list(name, list);
-        }
-    }
-    for ulimit in &worker.request.resources.ulimits {
-        key.field("ulimit", ulimit.to_string());
-    }
+    add_options(&mut key, &worker.request.run);
     volumes::add_to(&mut key, &worker.request.volumes);
     let mut list = Vec::new();
     for mount in &run.mounts {
@@ -189,6 +172,48 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
         network: run.network,
         insecure: run.insecure,
     })
+}
+
+/// Adds what a step's result may depend on. What a command is refused, or told of names, may change what it does; how fast
+/// it is and how much it takes does not.
+fn add_options(key: &mut Key, options: &StepOptions) {
+    key.field("shm", format!("{:?}", options.shm_size));
+    let Dns {
+        servers,
+        search,
+        options: dns_options,
+    } = &options.names.dns;
+    let hosts: Vec<String> = options
+        .names
+        .extra_hosts
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+    let image_files: Vec<String> = options
+        .names
+        .image_files
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for (name, list) in [
+        // What stands for an address counts, not the address.
+        ("hosts", &hosts),
+        ("dns", &servers),
+        ("dns-search", search),
+        ("dns-option", dns_options),
+        ("image-files", &image_files),
+        ("security-opt", &options.security_opt),
+        ("cap-add", &options.cap_add),
+        ("cap-drop", &options.cap_drop),
+    ] {
+        if !list.is_empty() {
+            key.list(name, list);
+        }
+    }
+    for ulimit in &options.resources.ulimits {
+        key.field("ulimit", ulimit.to_string());
+    }
 }
 
 /// Runs it.
@@ -219,7 +244,11 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         dir: stage.dir(),
         work: &work,
     };
-    let root = (worker.stack).begin(&layers, upper, &mount_points(&spec_mounts)?)?;
+    let root = (worker.stack).begin(
+        &layers,
+        upper,
+        &mount_points(&worker.request.run, &spec_mounts)?,
+    )?;
     let own = match prepared.network {
         RunNetwork::Default => None,
         RunNetwork::None => Some(StepNetwork::new(Mode::None)),
@@ -318,12 +347,7 @@ impl Process {
             user: config.user.clone(),
             hostname: HOSTNAME,
             mounts: self.mounts.clone(),
-            hosts: &worker.request.hosts,
-            shm_size: worker.request.shm_size,
-            resources: &worker.request.resources,
-            security_opt: &worker.request.security_opt,
-            cap_add: &worker.request.cap_add,
-            cap_drop: &worker.request.cap_drop,
+            options: &worker.request.run,
             insecure: self.insecure,
             shares_host: worker.request.isolation == Isolation::Chroot,
             stdio,
@@ -412,7 +436,7 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
 /// # Errors
 ///
 /// [`Error::Invalid`] where one of them would have to be a file and a directory.
-fn mount_points(mounts: &[Mount]) -> Result<Vec<Place>, Error> {
+fn mount_points(options: &StepOptions, mounts: &[Mount]) -> Result<Vec<Place>, Error> {
     let place = |path: String, is_file| Place {
         path: path.into(),
         is_file,
@@ -420,7 +444,7 @@ fn mount_points(mounts: &[Mount]) -> Result<Vec<Place>, Error> {
     let dirs = MOUNT_POINTS
         .iter()
         .map(|dir| place(format!("/{dir}"), false));
-    let files = (MOUNT_POINT_FILES.iter()).map(|file| place(format!("/{file}"), true));
+    let files = (options.names.bound_files()).map(|file| place(file.to_owned(), true));
     let others = mounts.iter().map(|mount| {
         let target = config::absolute(&mount.destination().to_string_lossy(), "/");
         let is_file = (mount.source().as_ref())

@@ -12,12 +12,9 @@ use super::build_failure::{self, Located, located};
 use super::build_input::{Input, Sources};
 use super::build_lint;
 use super::build_output::{Made, Outputs};
-use super::limit_flags::LimitFlags;
+use super::build_run_flags::BuildRunFlags;
 use super::registry_flags::RegistryFlags;
-use super::{
-    build_flags, build_logins, build_output_flag, build_style, build_volume, create_flags,
-    result_file,
-};
+use super::{build_flags, build_logins, build_output_flag, build_style, create_flags, result_file};
 use crate::build::cache;
 use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
@@ -43,9 +40,6 @@ const JOBS: usize = 32;
 /// Build an image from a Dockerfile
 #[derive(Debug, Args)]
 pub(crate) struct Build {
-    /// Add a custom host-to-IP mapping
-    #[arg(long, value_name = "HOST:IP")]
-    add_host: Vec<String>,
     /// Allow what the Dockerfile may not do by itself: network.host, security.insecure
     #[arg(long, value_name = "ENTITLEMENT")]
     allow: Vec<String>,
@@ -83,12 +77,6 @@ pub(crate) struct Build {
         value_name = "type=inline|type=registry,ref=IMAGE|type=local,dest=DIR"
     )]
     cache_to: Vec<String>,
-    /// Give RUN a capability more
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_add: Vec<String>,
-    /// Take a capability from RUN
-    #[arg(long, value_name = "CAPABILITY")]
-    cap_drop: Vec<String>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
@@ -113,10 +101,6 @@ pub(crate) struct Build {
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
-    /// Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host's processes, IPC, network
-    /// and cgroup
-    #[arg(long, value_name = "KIND")]
-    isolation: Option<String>,
     /// Begin with the labels of the base image (default: true)
     #[arg(long, default_value = "true")]
     inherit_labels: bool,
@@ -132,9 +116,6 @@ pub(crate) struct Build {
     /// Write what was built to a JSON file
     #[arg(long, value_name = "FILE")]
     metadata_file: Option<PathBuf>,
-    /// Set the network of RUN: default, none or host
-    #[arg(long, value_name = "MODE")]
-    network: Option<String>,
     /// Do not use results of earlier builds
     #[arg(long)]
     no_cache: bool,
@@ -173,12 +154,6 @@ pub(crate) struct Build {
     /// Show a secret to RUN --mount=type=secret
     #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]")]
     secret: Vec<String>,
-    /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable
-    #[arg(long, value_name = "OPTION")]
-    security_opt: Vec<String>,
-    /// Size of /dev/shm (default: 64m)
-    #[arg(long, value_name = "BYTES")]
-    shm_size: Option<String>,
     /// Leave out stages that the target does not need (default: true)
     #[arg(long, default_value = "true")]
     skip_unused_stages: bool,
@@ -206,11 +181,8 @@ pub(crate) struct Build {
     /// Remove labels of the base image
     #[arg(long, value_name = "NAME")]
     unsetlabel: Vec<String>,
-    /// Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have
-    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
-    volume: Vec<String>,
     #[command(flatten)]
-    limits: LimitFlags,
+    run: BuildRunFlags,
     /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
     /// "-" for an archive or a Dockerfile on stdin
     #[arg(value_name = "PATH", hide = true)]
@@ -330,6 +302,10 @@ impl Command for Build {
             style.warn(context, &text);
         }
         let engine = engine(context, store, &map)?;
+        // Also where every step is in the cache.
+        for (request, _) in &requests {
+            (engine.check_step_options(&request.run, &request.network)).map_err(Failure::from)?;
+        }
         if let (true, [(request, plan)]) = (self.all_platforms, requests.as_slice()) {
             let platforms = build::platforms_of_bases(request, plan, &engine, &map);
             let logins = request.logins.clone();
@@ -417,8 +393,6 @@ impl Build {
             (false, true) => CachePolicy::Use,
             (false, false) => CachePolicy::NotFor(self.no_cache_filter.clone()),
         };
-        let isolation = build_flags::isolation(self.isolation.as_deref())?;
-        let network = build_flags::network(self.network.as_deref(), isolation)?;
         let request = Request {
             stages,
             escape,
@@ -441,15 +415,10 @@ impl Build {
             squash: self.squash()?,
             docker_format: build_flags::has_docker_format(self.format.as_deref())?,
             pull: self.pull,
-            network,
-            isolation,
-            hosts: build_flags::hosts(&self.add_host)?,
-            volumes: build_volume::volumes(&self.volume)?,
-            shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
-            resources: self.limits.resources(),
-            security_opt: build_flags::security(&self.security_opt)?,
-            cap_add: self.cap_add.clone(),
-            cap_drop: self.cap_drop.clone(),
+            network: self.run.network()?,
+            isolation: self.run.isolation()?,
+            volumes: self.run.volumes()?,
+            run: self.run.options()?,
             secrets: secrets.clone(),
             agents: agents.clone(),
             allow_insecure: allowed.insecure,

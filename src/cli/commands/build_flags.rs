@@ -1,7 +1,6 @@
 //! The values of `build`'s flags.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::build::agent::{Agents, Key, KeyError};
@@ -207,24 +206,6 @@ pub(super) fn annotations(flags: &[String]) -> Result<Vec<(String, String)>, Fai
     Ok(annotations)
 }
 
-/// `--add-host NAME:ADDRESS` or `NAME=ADDRESS`.
-pub(super) fn hosts(flags: &[String]) -> Result<Vec<(String, IpAddr)>, Failure> {
-    let mut hosts = Vec::new();
-    for flag in flags {
-        let bad = || Failure::message(format!("bad format for add-host: {flag:?}"));
-        let (name, address) = flag.split_once(['=', ':']).ok_or_else(bad)?;
-        let address = address.trim_matches(['[', ']']);
-        let address = address.parse().map_err(|_| {
-            Failure::message(format!("invalid IP address in add-host: {address:?}"))
-        })?;
-        if name.is_empty() {
-            return Err(bad());
-        }
-        hosts.push((name.to_owned(), address));
-    }
-    Ok(hosts)
-}
-
 /// `--shm-size 64m`.
 pub(super) fn shm_size(flag: Option<&str>) -> Result<Option<u64>, Failure> {
     let Some(text) = flag else {
@@ -352,14 +333,5 @@ mod tests {
         ] {
             assert!(secrets(&strings(&[bad])).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn hosts_by_colon_or_equals_sign() {
-        let got = hosts(&strings(&["a:1.2.3.4", "b=[::1]"])).unwrap();
-        assert_eq!(got[0], ("a".to_owned(), "1.2.3.4".parse().unwrap()));
-        assert_eq!(got[1], ("b".to_owned(), "::1".parse().unwrap()));
-        assert!(hosts(&strings(&["a"])).is_err());
-        assert!(hosts(&strings(&["a:b"])).is_err());
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::limit_flags::{self, RunLimitFlags};
+use super::name_flags::NameFlags;
 use crate::cli::command::Flag;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::cli::exit_code::ENGINE_ERROR;
 use crate::cli::labels::label;
 use crate::cli::streams;
 use crate::cli::variables;
@@ -74,6 +76,8 @@ pub(crate) struct CreateFlags {
     /// Assign a name to the container (default: a made-up one)
     #[arg(long)]
     name: Option<String>,
+    #[command(flatten)]
+    names: NameFlags,
     /// Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     network: Option<String>,
@@ -150,7 +154,6 @@ pub(crate) struct CreateFlags {
 
 /// Flags of Docker's and podman's `run` that are still to come.
 pub(crate) const UNBUILT: &[Flag] = &[
-    Flag::value("add-host"),
     Flag::value("annotation"),
     Flag::value("blkio-weight"),
     Flag::value("blkio-weight-device"),
@@ -164,10 +167,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("device-read-iops"),
     Flag::value("device-write-bps"),
     Flag::value("device-write-iops"),
-    Flag::value("dns"),
-    Flag::value("dns-opt"),
-    Flag::value("dns-option"),
-    Flag::value("dns-search"),
     Flag::value("domainname"),
     Flag::value("expose"),
     Flag::value("gidmap"),
@@ -277,6 +276,10 @@ impl CreateFlags {
             volumes: self.volume.clone(),
             mounts: self.mount.clone(),
             tmpfs: self.tmpfs.clone(),
+            names: self
+                .names
+                .names()
+                .map_err(|failure| failure.with_code(ENGINE_ERROR))?,
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
             resources: self.limits.resources(),
@@ -356,7 +359,7 @@ pub(crate) fn platform(flag: Option<&str>) -> Result<Option<Platform>, Failure> 
         .or_else(environment::default_platform);
     text.map(|text| text.parse::<Platform>())
         .transpose()
-        .map_err(|error| Failure::of(error).with_code(crate::cli::exit_code::ENGINE_ERROR))
+        .map_err(|error| Failure::of(error).with_code(ENGINE_ERROR))
 }
 
 fn external_rootfs(text: &str) -> Result<ExternalRootfs, Failure> {
@@ -379,5 +382,5 @@ fn external_rootfs(text: &str) -> Result<ExternalRootfs, Failure> {
 }
 
 fn engine(message: impl Into<String>) -> Failure {
-    Failure::message(message).with_code(crate::cli::exit_code::ENGINE_ERROR)
+    Failure::message(message).with_code(ENGINE_ERROR)
 }

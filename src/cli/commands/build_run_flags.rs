@@ -1,0 +1,71 @@
+//! The flags of `build` that are about RUN.
+
+use clap::Args;
+
+use super::build_flags;
+use super::build_volume;
+use super::limit_flags::LimitFlags;
+use super::name_flags::NameFlags;
+use crate::build::request::{Isolation, Volume};
+use crate::cli::error::Failure;
+use crate::container::StepOptions;
+use crate::network::Mode;
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildRunFlags {
+    /// Give RUN a capability more
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_add: Vec<String>,
+    /// Take a capability from RUN
+    #[arg(long, value_name = "CAPABILITY")]
+    cap_drop: Vec<String>,
+    #[command(flatten)]
+    names: NameFlags,
+    /// Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host's processes, IPC, network
+    /// and cgroup
+    #[arg(long, value_name = "KIND")]
+    isolation: Option<String>,
+    /// Set the network of RUN: default, none or host
+    #[arg(long, value_name = "MODE")]
+    network: Option<String>,
+    /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable
+    #[arg(long, value_name = "OPTION")]
+    security_opt: Vec<String>,
+    /// Size of /dev/shm (default: 64m)
+    #[arg(long, value_name = "BYTES")]
+    shm_size: Option<String>,
+    /// Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have
+    #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    volume: Vec<String>,
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+impl BuildRunFlags {
+    /// `--isolation`.
+    pub(super) fn isolation(&self) -> Result<Isolation, Failure> {
+        build_flags::isolation(self.isolation.as_deref())
+    }
+
+    /// `--network`.
+    pub(super) fn network(&self) -> Result<Mode, Failure> {
+        build_flags::network(self.network.as_deref(), self.isolation()?)
+    }
+
+    /// `--volume`.
+    pub(super) fn volumes(&self) -> Result<Vec<Volume>, Failure> {
+        build_volume::volumes(&self.volume)
+    }
+
+    /// The others.
+    pub(super) fn options(&self) -> Result<StepOptions, Failure> {
+        Ok(StepOptions {
+            names: self.names.names()?,
+            shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
+            resources: self.limits.resources(),
+            security_opt: build_flags::security(&self.security_opt)?,
+            cap_add: self.cap_add.clone(),
+            cap_drop: self.cap_drop.clone(),
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! What every step of a build gets, whatever it runs.
+
+use super::options::CreateOptions;
+use super::resources::Resources;
+use super::security::Security;
+use super::{Engine, Error, Names, capabilities};
+use crate::network::Mode;
+
+/// The flags of `build` that are about RUN.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepOptions {
+    /// `--add-host`, `--dns`, `--no-hosts` and their like.
+    pub names: Names,
+    /// `--shm-size`, bytes; `None` for the default.
+    pub shm_size: Option<u64>,
+    /// What each may use.
+    pub resources: Resources,
+    /// `--security-opt`, with the profiles in them.
+    pub security_opt: Vec<String>,
+    /// `--cap-add`.
+    pub cap_add: Vec<String>,
+    /// `--cap-drop`.
+    pub cap_drop: Vec<String>,
+}
+
+impl StepOptions {
+    /// The same as flags of a container.
+    pub(super) fn as_flags(&self, network: &Mode) -> CreateOptions {
+        CreateOptions {
+            names: self.names.clone(),
+            shm_size: self.shm_size,
+            resources: self.resources.clone(),
+            security_opt: self.security_opt.clone(),
+            cap_add: self.cap_add.clone(),
+            cap_drop: self.cap_drop.clone(),
+            network: network.to_string(),
+            ..CreateOptions::default()
+        }
+    }
+}
+
+impl Engine {
+    /// Finds out what is wrong with the options before a step is begun, or found in the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] and the others that [`Engine::create`] has for the same flags; [`Error::HostGateway`].
+    pub fn check_step_options(&self, options: &StepOptions, network: &Mode) -> Result<(), Error> {
+        let host = self.host_part(&options.as_flags(network))?.config;
+        let granted = capabilities::granted(&host);
+        Security::of(&host)?.filter(&granted)?;
+        for host in &options.names.extra_hosts {
+            host.line()?;
+        }
+        Ok(())
+    }
+}
