@@ -83,7 +83,9 @@ pub fn save(
         }
         let documents: Vec<Document> = saved.iter().map(|image| image.manifest.clone()).collect();
         let top = match (&plan.index, documents.first()) {
-            (Some(index), _) => archive.document(index.with(&plan.images, &documents)?)?,
+            (Some(index), _) => {
+                archive.document(outgoing::index(index, &plan.images, &documents)?)?
+            }
             (None, Some(manifest)) => manifest.clone(),
             (None, None) => continue,
         };

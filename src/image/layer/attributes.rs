@@ -1,5 +1,5 @@
 //! Owners, modes, xattrs and times: what an entry gets once it exists, in the order in which one does not undo the other
-//! (`chown` clears setuid bits and capabilities).
+//! (`chown` clears setuid bits and capabilities). What could not be given is told once for the whole layer.
 
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
@@ -11,10 +11,45 @@ use rustix::io::Errno;
 use super::owner::{self, OWNER_XATTR, Owners};
 use super::pax::Time;
 use super::tree::write_error;
-use super::unpack::Unpacker;
 use super::{Error, xattr};
 
-impl Unpacker {
+/// What entries can be given here, and what they could not be given so far.
+#[derive(Debug)]
+pub(super) struct Attributes {
+    owners: Owners,
+    /// Permission bits that a new file gets when it asks for them: umask and default ACLs take the others.
+    granted: u32,
+    pub(super) warned: Warned,
+}
+
+/// What the user is told, each once for the whole layer.
+#[derive(Debug, Default)]
+pub(super) struct Warned {
+    owners: bool,
+    pub(super) devices: bool,
+    pub(super) xattrs: bool,
+}
+
+impl Attributes {
+    /// For what is made in `dir`.
+    pub(super) fn new(dir: &Path, owners: Owners) -> Attributes {
+        Attributes {
+            owners,
+            granted: granted_bits(dir),
+            warned: Warned::default(),
+        }
+    }
+
+    /// Returns the owner that `uid:gid` of a tar gets.
+    pub(super) fn owner(&self, uid: u64, gid: u64) -> (u32, u32) {
+        self.owners.apply(uid, gid)
+    }
+
+    /// Returns whether a new file does not have all of `mode`, though it asked for it.
+    pub(super) fn lacks(&self, mode: u32) -> bool {
+        mode & !self.granted != 0
+    }
+
     pub(super) fn set_xattrs(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -46,7 +81,7 @@ impl Unpacker {
         uid: u64,
         gid: u64,
     ) -> Result<(), Error> {
-        let (applied_uid, applied_gid) = self.owners.apply(uid, gid);
+        let (applied_uid, applied_gid) = self.owner(uid, gid);
         if (u64::from(applied_uid), u64::from(applied_gid)) == (uid, gid) {
             return Ok(());
         }
@@ -66,10 +101,29 @@ impl Unpacker {
         // A user with one id knows that files of others cannot be; it is not a flaw of this image.
         self.warned.owners |= self.owners != Owners::Single;
     }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.warned.owners {
+            warnings.push(
+                "some files belong to user or group IDs that are not mapped here; they were given to the nearest ID and their owners are remembered"
+                    .to_owned(),
+            );
+        }
+        if self.warned.devices {
+            warnings.push(
+                "device nodes in the image were skipped: they cannot be made here".to_owned(),
+            );
+        }
+        if self.warned.xattrs {
+            warnings.push("some extended attributes could not be set here".to_owned());
+        }
+        warnings
+    }
 }
 
 /// Returns the permission bits that files made in `dir` keep of the mode they ask for.
-pub(super) fn granted_bits(dir: &Path) -> u32 {
+fn granted_bits(dir: &Path) -> u32 {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     rustix::fs::open(dir, flags, Mode::from_raw_mode(0o777))
         .and_then(|fd| rustix::fs::fstat(&fd))

@@ -11,7 +11,7 @@
 //! Spec: image-spec, layer.md; overlayfs.rst, "whiteouts and opaque directories", "Nesting overlayfs mounts".
 
 mod attributes;
-mod finish;
+mod directories;
 mod members;
 pub(crate) mod memory;
 mod merge;

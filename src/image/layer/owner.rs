@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Error;
 use super::pax::Time;
 
 /// Name of the xattr.
@@ -81,6 +82,23 @@ pub(super) struct Unapplied {
 }
 
 impl Unapplied {
+    /// Writes the records of the layer directory `dir`, if there are any.
+    pub(super) fn write_all(records: &[Unapplied], dir: &Path) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for record in records {
+            record.write(&mut bytes);
+        }
+        let path = unapplied_path(dir);
+        std::fs::write(&path, bytes).map_err(|source| Error::Write {
+            action: "write",
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
     /// Appends the record to `out`.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (major, minor) = self.device;

@@ -13,10 +13,10 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::attributes::{chown, granted_bits, timestamps};
-use super::finish::{Pending, Warned};
+use super::attributes::{Attributes, chown, timestamps};
+use super::directories::{self, Pending};
 use super::memory;
-use super::owner::{Owners, Unapplied};
+use super::owner::Unapplied;
 use super::stream::{Entry, Kind, Stream};
 use super::tree::{self, Found, Tree, split, write_error};
 use super::{Error, UnpackOptions, Unpacked};
@@ -44,17 +44,14 @@ pub(super) fn unpack(
 }
 
 #[derive(Debug)]
-pub(super) struct Unpacker {
-    pub(super) tree: Tree,
-    pub(super) owners: Owners,
-    /// Permission bits that a new file gets when it asks for them: umask and default ACLs take the others.
-    granted: u32,
-    pub(super) directories: BTreeMap<Vec<u8>, Pending>,
-    pub(super) unapplied: Vec<Unapplied>,
+struct Unpacker {
+    tree: Tree,
+    attributes: Attributes,
+    directories: BTreeMap<Vec<u8>, Pending>,
+    unapplied: Vec<Unapplied>,
     /// Bytes in `directories` and `unapplied`; what was replaced counts as well.
     held: u64,
-    pub(super) size: u64,
-    pub(super) warned: Warned,
+    size: u64,
 }
 
 /// Where an entry goes.
@@ -79,13 +76,20 @@ impl Unpacker {
     fn new(dir: &Path, options: &UnpackOptions) -> Result<Self, Error> {
         Ok(Unpacker {
             tree: Tree::open(dir)?,
-            owners: options.owners,
-            granted: granted_bits(dir),
+            attributes: Attributes::new(dir, options.owners),
             directories: BTreeMap::from([(Vec::new(), Pending::default())]),
             unapplied: Vec::new(),
             held: 0,
             size: 0,
-            warned: Warned::default(),
+        })
+    }
+
+    fn finish(mut self, dir: &Path) -> Result<Unpacked, Error> {
+        directories::finish(self.directories, &mut self.tree, &mut self.attributes)?;
+        Unapplied::write_all(&self.unapplied, dir)?;
+        Ok(Unpacked {
+            size: self.size,
+            warnings: self.attributes.warnings(),
         })
     }
 
@@ -212,17 +216,19 @@ impl Unpacker {
                 limit: limits::MAX_LAYER_BYTES,
             });
         }
-        let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
+        let (uid, gid) = self.attributes.owner(entry.uid, entry.gid);
         // New files are ours, and no parent has its setgid bit yet.
         if (uid, gid) != (0, 0) {
             chown(fd.as_fd(), c"", uid, gid).map_err(|errno| failed("chown", errno))?;
         }
-        if entry.mode & !self.granted != 0 {
+        if self.attributes.lacks(entry.mode) {
             rustix::fs::fchmod(&fd, Mode::from_raw_mode(entry.mode))
                 .map_err(|errno| failed("chmod", errno))?;
         }
-        self.set_xattrs(fd.as_fd(), &entry.path, &entry.xattrs)?;
-        self.remember(fd.as_fd(), &entry.path, entry.uid, entry.gid)?;
+        self.attributes
+            .set_xattrs(fd.as_fd(), &entry.path, &entry.xattrs)?;
+        self.attributes
+            .remember(fd.as_fd(), &entry.path, entry.uid, entry.gid)?;
         rustix::fs::futimens(&fd, &timestamps(entry.mtime))
             .map_err(|errno| failed("set times of", errno))
     }
@@ -357,7 +363,7 @@ impl Unpacker {
         match made {
             Ok(()) => self.finish_node(place, entry, letter),
             Err(Errno::PERM | Errno::INVAL) if letter != b'p' => {
-                self.warned.devices = true;
+                self.attributes.warned.devices = true;
                 self.push_unapplied(place, &entry, letter)
             }
             Err(errno) => Err(write_error("create", &entry.path, errno)),
@@ -367,13 +373,13 @@ impl Unpacker {
     /// Owner, mode, times and attributes of what has no descriptor of its own.
     fn finish_node(&mut self, place: &Place, entry: Entry, letter: u8) -> Result<(), Error> {
         let failed = |action, errno| write_error(action, &entry.path, errno);
-        let (uid, gid) = self.owners.apply(entry.uid, entry.gid);
-        let granted = self.granted;
+        let (uid, gid) = self.attributes.owner(entry.uid, entry.gid);
+        let lacks_mode = letter != b'l' && self.attributes.lacks(entry.mode);
         let parent = self.parent_fd(&place.parent)?;
         if (uid, gid) != (0, 0) {
             chown(parent, &place.name, uid, gid).map_err(|errno| failed("chown", errno))?;
         }
-        if letter != b'l' && entry.mode & !granted != 0 {
+        if lacks_mode {
             rustix::fs::chmodat(
                 parent,
                 &place.name,
@@ -391,14 +397,14 @@ impl Unpacker {
         .map_err(|errno| failed("set times of", errno))?;
         if (u64::from(uid), u64::from(gid)) != (entry.uid, entry.gid) {
             let remembered = memory::remember_at(parent, &place.name, entry.uid, entry.gid);
-            self.note_clamped();
+            self.attributes.note_clamped();
             // A filesystem without such attributes.
             if remembered.is_err() {
                 self.push_unapplied(place, &entry, letter)?;
             }
         }
         // Only `trusted.*` and `security.*` can be on such files, and neither can be set on them by this user.
-        self.warned.xattrs |= !entry.xattrs.is_empty();
+        self.attributes.warned.xattrs |= !entry.xattrs.is_empty();
         Ok(())
     }
 

@@ -7,7 +7,7 @@ mod rewrite;
 
 pub(super) use known::Known;
 pub(super) use plan::{ImagePlan, Plan};
-pub(super) use rewrite::{layer_type, manifest};
+pub(super) use rewrite::{index, layer_type, manifest};
 
 use crate::content::Digest;
 

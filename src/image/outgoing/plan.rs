@@ -2,11 +2,11 @@
 
 use crate::content::{Digest, limits};
 use crate::image::document;
-use crate::image::manifest::{Document, Index};
+use crate::image::manifest::{self, Index};
 use crate::image::{Error, Image, Platform};
 use crate::store::Store;
 
-use super::rewrite::IndexPlan;
+use super::Document;
 
 /// An image, and its manifest as it is.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(in crate::image) struct ImagePlan {
 pub(in crate::image) struct Plan {
     pub(in crate::image) images: Vec<ImagePlan>,
     /// What names them, where it leaves as well.
-    pub(in crate::image) index: Option<IndexPlan>,
+    pub(in crate::image) index: Option<Document>,
     /// An index that stays, because not all of it is here.
     pub(in crate::image) left_out: Option<Digest>,
     target: Digest,
@@ -39,15 +39,19 @@ impl Plan {
     ) -> Result<Plan, Error> {
         let bytes = store.read_blob(target, limits::MAX_MANIFEST_BYTES)?;
         let index = match document::parse(target, &bytes, None)? {
-            Document::Index(index) => Some(index),
-            Document::Manifest(_) => None,
+            manifest::Document::Index(index) => Some(index),
+            manifest::Document::Manifest(_) => None,
         };
         if let (Some(index), None) = (&index, platform)
             && let Some(images) = all_images(store, index)?
         {
             return Ok(Plan {
                 images,
-                index: Some(IndexPlan::new(target.clone(), index.media_type, bytes)),
+                index: Some(Document {
+                    digest: target.clone(),
+                    media_type: index.media_type.to_owned(),
+                    bytes,
+                }),
                 left_out: None,
                 target: target.clone(),
             });
@@ -82,7 +86,8 @@ fn all_images(store: &Store, index: &Index) -> Result<Option<Vec<ImagePlan>>, Er
             return Ok(None);
         }
         let bytes = store.read_blob(&entry.digest, limits::MAX_MANIFEST_BYTES)?;
-        let Document::Manifest(manifest) = document::parse(&entry.digest, &bytes, None)? else {
+        let manifest::Document::Manifest(manifest) = document::parse(&entry.digest, &bytes, None)?
+        else {
             return Ok(None);
         };
         if manifest.check_image().is_err() || !store.has_blob(&manifest.config.digest) {

@@ -55,60 +55,33 @@ pub(in crate::image) fn manifest(
     Ok(Document::of(&value, media_type))
 }
 
-/// An index to be pushed.
-#[derive(Debug)]
-pub(in crate::image) struct IndexPlan {
-    digest: Digest,
-    media_type: &'static str,
-    bytes: Vec<u8>,
-}
-
-impl IndexPlan {
-    pub(in crate::image) fn new(
-        digest: Digest,
-        media_type: &'static str,
-        bytes: Vec<u8>,
-    ) -> IndexPlan {
-        IndexPlan {
-            digest,
-            media_type,
-            bytes,
-        }
+/// Returns `index` with what its images, which were `planned`, have become.
+pub(in crate::image) fn index(
+    index: &Document,
+    planned: &[ImagePlan],
+    sent: &[Document],
+) -> Result<Document, Error> {
+    let same =
+        |(plan, document): (&ImagePlan, &Document)| plan.image.manifest_digest == document.digest;
+    if planned.iter().zip(sent).all(same) {
+        return Ok(index.clone());
     }
-
-    /// Returns the index with what its images have become.
-    pub(in crate::image) fn with(
-        &self,
-        images: &[ImagePlan],
-        sent: &[Document],
-    ) -> Result<Document, Error> {
-        let same = |(image, document): (&ImagePlan, &Document)| {
-            image.image.manifest_digest == document.digest
-        };
-        if images.iter().zip(sent).all(same) {
-            return Ok(Document {
-                digest: self.digest.clone(),
-                media_type: self.media_type.to_owned(),
-                bytes: self.bytes.clone(),
-            });
-        }
-        let mut value = parse(&self.bytes)?;
-        for (at, document) in sent.iter().enumerate() {
-            let entry = &mut value["manifests"][at];
-            entry["mediaType"] = json!(document.media_type);
-            entry["digest"] = json!(document.digest);
-            entry["size"] = json!(document.bytes.len());
-        }
-        let is_oci = sent
-            .iter()
-            .any(|document| document.media_type == OCI_MANIFEST);
-        let media_type = match self.media_type {
-            DOCKER_INDEX if is_oci => OCI_INDEX,
-            other => other,
-        };
-        value["mediaType"] = json!(media_type);
-        Ok(Document::of(&value, media_type))
+    let mut value = parse(&index.bytes)?;
+    for (at, document) in sent.iter().enumerate() {
+        let entry = &mut value["manifests"][at];
+        entry["mediaType"] = json!(document.media_type);
+        entry["digest"] = json!(document.digest);
+        entry["size"] = json!(document.bytes.len());
     }
+    let is_oci = sent
+        .iter()
+        .any(|document| document.media_type == OCI_MANIFEST);
+    let media_type = match index.media_type.as_str() {
+        DOCKER_INDEX if is_oci => OCI_INDEX,
+        other => other,
+    };
+    value["mediaType"] = json!(media_type);
+    Ok(Document::of(&value, media_type))
 }
 
 impl Document {

@@ -108,7 +108,7 @@ pub fn push(
                     &document.bytes,
                 )?;
             }
-            index.with(&plan.images, &sent)?
+            outgoing::index(index, &plan.images, &sent)?
         }
     };
     let name = reference.tag().unwrap_or(top.digest.as_str());
