@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::build_dir;
 use super::containers::REMOVED;
 use super::files::{entries, exists, failed, found, private_file, tree_bytes};
 use super::lock::{still_names, try_flock};
@@ -117,8 +118,8 @@ pub fn sweep_run_dir(store: &Store, run_dir: &Path) -> Result<(), Error> {
         if is_dir && is_full_id(id) && !exists(store.container(id).path()) {
             remove_tree(&run_dir.join(id))?;
         }
-        // Secrets, which a build that lives holds. The number of its process may be another's by now.
-        if is_dir && id.starts_with("build-") {
+        // Of a build, which holds it while it lives.
+        if is_dir && id.starts_with(build_dir::PREFIX) {
             let path = run_dir.join(name);
             let opened = found(fs::File::open(&path)).map_err(failed("open", &path))?;
             if let Some(dir) = opened
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_that_nobody_holds_go_whoever_has_their_number() {
+    fn secrets_that_nobody_holds_go() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("s")).unwrap();
         let run_dir = dir.path().join("run");

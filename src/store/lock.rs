@@ -15,7 +15,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 /// Waits for the exclusive flock.
-pub(crate) fn flock_wait(file: impl AsFd) -> io::Result<()> {
+pub(in crate::store) fn flock_wait(file: impl AsFd) -> io::Result<()> {
     rustix::io::retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))
         .map_err(io::Error::from)
 }

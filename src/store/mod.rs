@@ -33,6 +33,7 @@
 //! Colon and at sign keep tags apart from repositories of the same name (`a/b` tagged `c`, and `a/b/c`).
 
 mod blobs;
+mod build_dir;
 mod check;
 mod claims;
 mod condemned;
@@ -60,6 +61,7 @@ use std::path::{Path, PathBuf};
 use crate::content::Digest;
 
 pub use blobs::BlobWriter;
+pub use build_dir::BuildDir;
 pub use check::Problem;
 pub use claims::Claims;
 pub use containers::{ContainerDir, ContainerLock, new_id};

@@ -4,8 +4,7 @@
 //! has started it: it holds one end of a pipe, and that process alone the other.
 //!
 //! ```text
-//! RUN_DIR/build-PID/          locked while it is used, so that it is found when it was not removed
-//! RUN_DIR/build-PID/agent-N   the sockets
+//! RUN_DIR/build-…/agent-N   the sockets; see [`BuildDir`]
 //! ```
 //!
 //! Keys can be listed and used; nothing can be added, removed or locked.
@@ -15,10 +14,10 @@
 mod key;
 mod wire;
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, PipeWriter, Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,8 +26,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::store::lock::flock_wait;
-use crate::store::{ensure_run_dir, remove_tree};
+use crate::store::BuildDir;
 use crate::sys::process::{Side, exit_now, fork, wait};
 use wire::{Reader, put_string};
 
@@ -49,10 +47,9 @@ const SIGN_RESPONSE: u8 = 14;
 /// Agents that run until this is dropped.
 #[derive(Debug)]
 pub struct Agents {
-    dir: PathBuf,
-    _lock: File,
     /// When the last of these ends is closed, the agents end.
     lives: Vec<PipeWriter>,
+    dir: BuildDir,
 }
 
 impl Agents {
@@ -62,16 +59,8 @@ impl Agents {
     ///
     /// Those of making and locking it.
     pub fn new(run_dir: &Path) -> io::Result<Agents> {
-        ensure_run_dir(run_dir).map_err(io::Error::other)?;
-        let dir = run_dir.join(format!("build-{}", std::process::id()));
-        // Of a process with our number, which is no more.
-        remove_tree(&dir).map_err(io::Error::other)?;
-        DirBuilder::new().mode(0o700).create(&dir)?;
-        let lock = File::open(&dir)?;
-        flock_wait(&lock)?;
         Ok(Agents {
-            dir,
-            _lock: lock,
+            dir: BuildDir::create(run_dir).map_err(io::Error::other)?,
             lives: Vec::new(),
         })
     }
@@ -82,7 +71,7 @@ impl Agents {
     ///
     /// Those of making the socket and the process.
     pub fn start(&mut self, keys: Vec<Key>) -> io::Result<PathBuf> {
-        let path = self.dir.join(format!("agent-{}", self.lives.len()));
+        let path = self.dir.path().join(format!("agent-{}", self.lives.len()));
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         let (end, life) = io::pipe()?;
@@ -103,14 +92,6 @@ impl Agents {
                 }
             }
         }
-    }
-}
-
-impl Drop for Agents {
-    fn drop(&mut self) {
-        self.lives.clear();
-        // What is left a later build or prune removes.
-        let _ = remove_tree(&self.dir);
     }
 }
 

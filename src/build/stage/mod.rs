@@ -31,7 +31,7 @@ use crate::image::config::History;
 use crate::image::layer::Owners;
 use crate::image::{Image, Platform};
 use crate::rootfs::Stack;
-use crate::store::{Lease, ScratchDir, Verified};
+use crate::store::{BuildDir, Lease, ScratchDir, Verified};
 
 /// What a stage is built from.
 pub(super) struct Task<'a> {
@@ -62,8 +62,8 @@ pub(super) struct Worker<'a> {
     pub(super) imported: &'a Imported,
     /// What of the cache the stage comes from.
     pub(super) used: Used,
-    /// Holds the directory of secrets while there is one.
-    secrets_lock: RefCell<Option<std::fs::File>>,
+    /// The files of secrets, while there are any.
+    secrets: RefCell<Option<BuildDir>>,
     pub(super) network: StepNetwork,
     /// The layers so far as a root directory.
     pub(super) stack: Box<dyn Stack>,
@@ -140,7 +140,7 @@ impl<'a> Worker<'a> {
                 hashes: FileHashes::new(&engine.store),
                 imported,
                 used: Used::default(),
-                secrets_lock: RefCell::default(),
+                secrets: RefCell::default(),
                 stack,
                 views: BTreeMap::new(),
                 network: StepNetwork::new(request.network.clone()),
@@ -524,12 +524,6 @@ impl<'a> Worker<'a> {
     /// [`Error::Io`] where the coordinator has gone.
     pub(super) fn send(&self, event: Event) -> Result<(), Error> {
         message::send(&self.channel, &Report::Event(event)).map_err(gone())
-    }
-}
-
-impl Drop for Worker<'_> {
-    fn drop(&mut self) {
-        self.forget_secrets();
     }
 }
 
