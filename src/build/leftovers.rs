@@ -10,8 +10,8 @@ use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
 };
 
-/// For what dies; what still lives then is given up.
-const DYING: Patience = Patience::of_millis(5_000, 5);
+/// For what dies, which may wait for a busy disk; what still lives then is given up.
+const DYING: Patience = Patience::of_millis(30_000, 5);
 
 /// Has the calling process adopt orphans from now on. Where that cannot be had they are nobody's any more.
 pub(super) fn adopt() {

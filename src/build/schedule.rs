@@ -34,8 +34,8 @@ const TICK: Timespec = Timespec {
     tv_nsec: 100_000_000,
 };
 
-/// For what dies when stages are killed.
-const DYING: Patience = Patience::of_millis(5_000, 5);
+/// For what dies when stages are killed: it may wait for a busy disk.
+const DYING: Patience = Patience::of_millis(30_000, 5);
 
 /// A process that builds a stage.
 struct Process {

@@ -28,7 +28,7 @@ const KILLED: i32 = 137;
 const REDRAW_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a killed monitor may seem alive after it has closed its connections, and how often it is looked at.
-const LAST_BREATH: Patience = Patience::of_millis(1_000, 10);
+const LAST_BREATH: Patience = Patience::of_millis(5_000, 10);
 
 /// A connection to a container's monitor.
 #[derive(Debug)]

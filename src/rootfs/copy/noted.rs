@@ -15,9 +15,9 @@ use super::node::{as_path, names, open_directory};
 /// Directories below each other at most; each costs up to two descriptors.
 pub(super) const MAX_DEPTH: usize = 400;
 
-/// How long the clock of file times is waited for. It ticks each 1 to 10 ms, see `time(7)`; a filesystem whose times are
-/// coarser is believed.
-const MAX_WAIT: Duration = Duration::from_millis(20);
+/// How long the clock of file times is waited for. It ticks each 1 to 10 ms, see `time(7)`, but later in a virtual machine
+/// whose host is busy; a filesystem whose times are coarser is believed.
+const MAX_WAIT: Duration = Duration::from_millis(500);
 
 /// What tells a file from what it was: `ctime` changes with everything else, and nobody can set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

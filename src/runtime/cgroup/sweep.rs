@@ -15,7 +15,7 @@ pub(super) const OWN: &str = "ctr";
 const PREFIX: &str = "ctr-";
 
 /// How long the kernel may take to see that the last process of a cgroup has gone, and how often that is looked at.
-const EMPTYING: Patience = Patience::of_millis(2_000, 1);
+const EMPTYING: Patience = Patience::of_millis(10_000, 1);
 
 /// Cgroups within a container's that are removed with it.
 const MAX_DEPTH: u32 = 64;
