@@ -338,18 +338,29 @@ fn an_interrupted_save_leaves_nothing(env: &TestEnv) {
     env.ctr("build -q -t much -").stdin(dockerfile).ok();
     env.file("out/kept", "");
     let out = env.work().join("out");
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+    let much = out.join("much.tar");
+    // Whether it was interrupted while it wrote, and not only after it had ended.
+    let is_interrupted = |signal: Signal| {
         let save = env
-            .ctr(["save", "-o", out.join("much.tar").to_str().unwrap(), "much"])
+            .ctr(["save", "-o", much.to_str().unwrap(), "much"])
             .spawn();
-        let descriptors = format!("/proc/{}/fd", save.pid());
-        env.until(std::time::Duration::from_secs(20), || {
-            let entries = std::fs::read_dir(&descriptors).into_iter().flatten();
-            let mut open = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-            open.any(|file| file.starts_with(&out))
+        let process = format!("/proc/{}", save.pid());
+        env.until(|| {
+            let entries = fs::read_dir(format!("{process}/fd")).into_iter().flatten();
+            let mut open = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+            let has_ended = fs::read_link(format!("{process}/exe")).is_err();
+            has_ended || open.any(|file| file.starts_with(&out))
         });
         save.signal(signal);
-        save.wait().exits(128 + signal as i32);
+        let code = save.wait().code();
+        assert!([0, 128 + signal as i32].contains(&code), "{signal}: {code}");
+        if code == 0 {
+            fs::remove_file(&much).unwrap();
+        }
+        code != 0
+    };
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        env.until(|| is_interrupted(signal));
         let names: Vec<_> = (std::fs::read_dir(&out).unwrap())
             .map(|entry| entry.unwrap().file_name())
             .collect();

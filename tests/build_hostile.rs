@@ -1,7 +1,6 @@
 //! `build` against Dockerfiles, contexts and images that mean harm, or ask for what hardly anybody does.
 
 use std::fs;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -127,7 +126,7 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
         names.filter(|name| name.starts_with("build-")).collect()
     };
     // Says where the other one can see it that it has begun.
-    let wait = "RUN --mount=type=secret,id=s --mount=type=cache,id=c,target=/c touch /c/begun; sleep 100\n";
+    let wait = "RUN --mount=type=secret,id=s --mount=type=cache,id=c,target=/c touch /c/begun; sleep 1000\n";
     let text = format!(
         "FROM busybox AS one\n{wait}\
          FROM busybox AS two\nRUN --mount=type=cache,id=c,target=/c while [ ! -e /c/begun ]; do sleep 0.01; done; false\n\
@@ -144,7 +143,7 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
     for signal in [Signal::SIGINT, Signal::SIGKILL] {
         env.ctr("builder prune -af").ok();
         let running = build(&alone).spawn();
-        env.until(Duration::from_secs(20), || {
+        env.until(|| {
             let caches = fs::read_dir(env.data().join("ctr/cache/mounts"));
             let mut caches = caches.into_iter().flatten();
             // They are deleted once the command has begun.

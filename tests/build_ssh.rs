@@ -1,7 +1,6 @@
 //! `build --ssh` with keys from files: an agent for the build alone, as OpenSSH's own programs see it.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
@@ -39,9 +38,7 @@ fn nothing_is_left(env: &TestEnv) {
     let left: Vec<_> = left.flatten().map(|entry| entry.file_name()).collect();
     let of_builds = |name: &&std::ffi::OsString| name.to_string_lossy().starts_with("build-");
     assert_eq!(left.iter().find(of_builds), None);
-    env.until(std::time::Duration::from_secs(10), || {
-        env.processes().is_empty()
-    });
+    env.until(|| env.processes().is_empty());
 }
 
 fn an_agent_signs_with_the_keys(env: &TestEnv) {
@@ -63,8 +60,7 @@ fn an_agent_signs_with_the_keys(env: &TestEnv) {
          echo $key | ssh-keygen -Y check-novalidate -n test -s signed/one >> tested; done\n\
          ssh-add -D > emptied 2>&1\nexit 1\n"
     );
-    let ssh = env.file("bin/ssh", script);
-    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    env.executable("bin/ssh", &script);
     let flag = format!("--ssh=default={}", keys.join(","));
     let path = format!("{work}/bin:/usr/local/bin:/usr/bin:/bin");
     env.ctr(["build", &flag, "ssh://git@127.0.0.1/x.git"])
@@ -112,17 +108,15 @@ fn commands_see_its_socket(env: &TestEnv) {
     env.ctr(["build", "--no-cache", &flags[0], &flags[1], &dir])
         .ok();
     nothing_is_left(env);
-    // Also where the build fails: a second is too short to wait for an agent.
+    // Also where the build fails, which does not wait for the other stage.
     env.file(
         "context/Dockerfile",
-        "FROM busybox AS a\nRUN sleep 60\nFROM busybox\nRUN --mount=type=ssh exit 3\nCOPY --from=a / /\n",
+        "FROM busybox AS a\nRUN sleep 1000\nFROM busybox\nRUN --mount=type=ssh exit 3\nCOPY --from=a / /\n",
     );
-    let begun = std::time::Instant::now();
     env.ctr(["build", &flags[0], &dir])
         .run()
         .exits(1)
         .stderr_has("exit code: 3");
-    assert!(begun.elapsed().as_secs() < 30);
     nothing_is_left(env);
 }
 

@@ -1,7 +1,5 @@
 //! The build cache: what it holds, what prunes take of it.
 
-use std::time::Duration;
-
 use crate::support::registry::Registry;
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
@@ -95,7 +93,7 @@ fn a_mount_in_use_stays(env: &TestEnv) {
     let dockerfile = "FROM busybox\nRUN --mount=type=cache,target=/c echo x > /c/f; \
                       while [ ! -e /c/go ]; do sleep 0.02; done; cat /c/f > /result\n";
     let running = env.ctr("build -q -t done -").stdin(dockerfile).spawn();
-    env.until(Duration::from_secs(20), || {
+    env.until(|| {
         let in_use = [
             "builder",
             "du",
@@ -112,7 +110,8 @@ fn a_mount_in_use_stays(env: &TestEnv) {
     build(
         env,
         "",
-        "FROM scratch\nCOPY --from=busybox /bin /bin\nRUN --mount=type=cache,target=/c cat /c/f && touch /c/go\n",
+        "FROM scratch\nCOPY --from=busybox /bin /bin\nRUN --mount=type=cache,target=/c \
+         while [ ! -s /c/f ]; do sleep 0.02; done; cat /c/f && touch /c/go\n",
     );
     running.wait().exits(0);
     env.ctr("run --rm done cat /result").ok().stdout("x\n");
@@ -347,7 +346,7 @@ fn builds_without_it_fill_it(env: &TestEnv) {
     assert_eq!(build("-t result"), (6, first.clone()));
     // What is there already goes, if not at once.
     assert_eq!(build("-t result --no-cache"), (0, first));
-    env.until(Duration::from_secs(20), || {
+    env.until(|| {
         let left = std::fs::read_dir(env.data().join("ctr/tmp"));
         left.into_iter().flatten().count() == 0
     });

@@ -170,12 +170,10 @@ fn killed_runs(env: &TestEnv) {
             env.ctr("rm -f web").run();
             env.ctr("ps -aq").ok().out().is_empty()
         };
-        env.until(Duration::from_secs(20), gone);
+        env.until(gone);
         env.ctr(removed.as_slice()).run().exits(0);
     }
-    env.until(Duration::from_secs(20), || {
-        env.ctr("ps -aq").ok().out().is_empty()
-    });
+    env.until(|| env.ctr("ps -aq").ok().out().is_empty());
     assert_prune_cleans(env, &["tmp", "containers", "names", "layers"]);
 }
 

@@ -64,9 +64,7 @@ fn what_is_used_is_not_reclaimable(env: &TestEnv) {
         "head -c 2000000 /dev/zero > /data/f; head -c 5000000 /dev/zero > /f; chmod 0 /f; sleep 100",
     ])
     .ok();
-    env.until(std::time::Duration::from_secs(10), || {
-        rows(env)[1]["Size"] == "5MB"
-    });
+    env.until(|| rows(env)[1]["Size"] == "5MB");
     let all = rows(env);
     assert_eq!(all[0]["Active"], "1");
     assert_eq!(all[0]["Reclaimable"], "0B (0%)");

@@ -2,7 +2,7 @@
 //!
 //! Every scenario runs as every kind of user, and expects the same of each.
 
-use std::time::Duration;
+use std::cell::Cell;
 
 use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
 
@@ -53,10 +53,13 @@ fn build(env: &TestEnv, name: &str, instructions: &str) -> String {
 fn top_layer(env: &TestEnv, image: &str) -> Vec<String> {
     let script = format!(
         "{{ctr}} save {image} -o image.tar && mkdir -p saved && tar xf image.tar -C saved && \
-         layer=$(jq -r '.[0].Layers[-1]' saved/manifest.json) && \
-         tar tvf saved/$layer --numeric-owner"
+         cat saved/manifest.json"
     );
-    let listed = env.script(&script).ok().out();
+    let manifest = env.script(&script).ok().json();
+    let layers = manifest[0]["Layers"].as_array().unwrap();
+    let layer = layers.last().and_then(|layer| layer.as_str()).unwrap();
+    let listed = env.script(&format!("tar tvf saved/{layer} --numeric-owner"));
+    let listed = listed.ok().out();
     let line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         // A device has its numbers in place of a size.
@@ -178,7 +181,8 @@ fn identities_follow_the_rules(env: &TestEnv) {
         env,
         "identities",
         "RUN su app -s /bin/sh -c 'id -u; id -g; chown 0 /tmp/x 2>/dev/null || echo refused; touch /tmp/mine; \
-         (sleep 0.2; id -u > /tmp/orphan; touch /tmp/orphan2) & ' ; sleep 0.6; id -u; cat /tmp/orphan",
+         (sleep 0.2; id -u > /tmp/orphan; touch /tmp/orphan2) & ' ; \
+         while [ ! -e /tmp/orphan2 ]; do sleep 0.1; done; id -u; cat /tmp/orphan",
     );
     let said = printed(&log).join("|");
     // What outlives its parent is still who it was.
@@ -395,9 +399,12 @@ fn a_killed_supervisor_fails_the_build(env: &TestEnv) {
     let building = env
         .ctr(["build", "--no-cache", "-t", "killed", &context])
         .spawn();
-    let supervisor = || find_supervisor(building.pid());
-    env.until(Duration::from_secs(10), || supervisor().is_some());
-    let pid = nix::unistd::Pid::from_raw(supervisor().unwrap().cast_signed());
+    let found = Cell::new(None);
+    env.until(|| {
+        found.set(find_supervisor(building.pid()));
+        found.get().is_some()
+    });
+    let pid = nix::unistd::Pid::from_raw(found.get().unwrap().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
     let failed = building.wait().exits(1).err();
     assert!(failed.contains("was killed"), "{failed}");

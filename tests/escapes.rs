@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use tar::EntryType;
 
@@ -171,7 +170,6 @@ fn an_image_cannot_execute_the_binary(env: &TestEnv) {
                 command,
                 "version",
             ])
-            .timeout(Duration::from_secs(20))
             .run();
         assert_ne!(finished.code(), 0, "{command}: {finished}");
         assert!(!finished.out().contains("Version"), "{finished}");

@@ -147,18 +147,20 @@ fn stop_sends_the_signal_then_kills(env: &TestEnv) {
     detached(
         env,
         "polite",
-        "trap 'exit 5' TERM; while :; do sleep 0.1; done",
+        "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done",
     );
-    env.until(Duration::from_secs(5), || {
-        status(env, "polite") == "running 0"
-    });
-    std::thread::sleep(Duration::from_millis(300));
+    env.until_logged("polite", "ready");
     env.ctr("stop polite").ok().stdout("polite\n").stderr("");
     assert_eq!(status(env, "polite"), "exited 5");
     // Again is no mistake.
     env.ctr("stop polite").ok().stdout("polite\n");
 
-    detached(env, "deaf", "trap '' TERM; while :; do sleep 0.1; done");
+    detached(
+        env,
+        "deaf",
+        "trap '' TERM; echo ready; while :; do sleep 0.1; done",
+    );
+    env.until_logged("deaf", "ready");
     let start = Instant::now();
     env.ctr("stop -t 1 deaf").ok().stdout("deaf\n");
     assert!(
@@ -183,10 +185,10 @@ fn stop_signal_is_the_container_s(env: &TestEnv) {
         "busybox",
         "sh",
         "-c",
-        "trap 'exit 6' USR1; while :; do sleep 0.1; done",
+        "trap 'exit 6' USR1; echo ready; while :; do sleep 0.1; done",
     ])
     .ok();
-    std::thread::sleep(Duration::from_millis(300));
+    env.until_logged("box", "ready");
     env.ctr("stop box").ok();
     assert_eq!(status(env, "box"), "exited 6");
 }
@@ -196,9 +198,9 @@ fn kill_sends_any_signal(env: &TestEnv) {
         detached(
             env,
             "box",
-            "trap 'exit 8' USR1; while :; do sleep 0.1; done",
+            "trap 'exit 8' USR1; echo ready; while :; do sleep 0.1; done",
         );
-        std::thread::sleep(Duration::from_millis(300));
+        env.until_logged("box", "ready");
         env.ctr(["kill", "-s", signal, "box"]).ok().stdout("box\n");
         env.ctr("wait box").ok().stdout("8\n");
         env.ctr("rm box").ok();
@@ -237,20 +239,19 @@ fn wait_prints_codes(env: &TestEnv) {
 }
 
 fn restart_keeps_the_files(env: &TestEnv) {
-    let script = "echo x >> /count; trap 'exit 0' TERM; while :; do sleep 0.1; done";
+    let script = "trap 'exit 0' TERM; echo x >> /count; while :; do sleep 0.1; done";
     detached(env, "box", script);
-    std::thread::sleep(Duration::from_millis(300));
+    let has_counted = |count: &str| {
+        env.until(|| env.ctr("exec box cat /count").run().out() == count);
+    };
+    has_counted("x\n");
     env.ctr("restart box").ok().stdout("box\n");
     assert_eq!(status(env, "box"), "running 0");
-    env.until(Duration::from_secs(5), || {
-        env.ctr("exec box cat /count").run().out() == "x\nx\n"
-    });
+    has_counted("x\nx\n");
     // What is stopped is started.
     env.ctr("stop box").ok();
     env.ctr("restart -t 0 box").ok();
-    env.until(Duration::from_secs(5), || {
-        env.ctr("exec box cat /count").run().out() == "x\nx\nx\n"
-    });
+    has_counted("x\nx\nx\n");
 }
 
 fn files_given_away_keep_nobody_from_starting(env: &TestEnv) {
@@ -368,11 +369,19 @@ fn attach_needs_a_running_container(env: &TestEnv) {
 }
 
 fn attach_shows_output_and_code(env: &TestEnv) {
-    detached(env, "box", "sleep 1; echo out; echo err >&2; exit 3");
-    let first = env.ctr("attach --no-stdin box").spawn();
-    let second = env.ctr("attach --no-stdin box").spawn();
-    for attached in [first, second] {
-        attached.wait().exits(3).stdout("out\n").stderr("err\n");
+    detached(
+        env,
+        "box",
+        "until test -e /go; do echo here; sleep 0.1; done; echo out; echo err >&2; exit 3",
+    );
+    let mut attached = [(); 2].map(|()| env.ctr("attach --no-stdin box").spawn());
+    for attached in &mut attached {
+        attached.until_it_says("here\n");
+    }
+    env.ctr("exec box touch /go").ok();
+    for attached in attached {
+        let ended = attached.wait().exits(3).stderr("err\n");
+        assert_eq!(ended.out().trim_start_matches("here\n"), "out\n");
     }
 }
 
@@ -392,9 +401,7 @@ fn signals_are_passed_on(env: &TestEnv) {
             script,
         ])
         .spawn();
-    env.until(Duration::from_secs(20), || {
-        env.ctr("logs box").run().out().contains("ready")
-    });
+    env.until_logged("box", "ready");
     running.signal(nix::sys::signal::Signal::SIGTERM);
     running.wait().exits(9).stdout("ready\ncaught\n");
 }
@@ -422,9 +429,7 @@ fn three_signals_end_the_client(env: &TestEnv) {
         (Signal::SIGTERM, "ready\nno\n"),
         (Signal::SIGINT, "ready\nno\nno\n"),
     ] {
-        env.until(Duration::from_secs(20), || {
-            env.ctr("logs box").run().out() == said
-        });
+        env.until(|| env.ctr("logs box").run().out() == said);
         running.signal(signal);
     }
     running
@@ -471,8 +476,15 @@ fn top_shows_the_container_s_processes(env: &TestEnv) {
     let id = detached(env, "box", "sleep 1001 & exec sleep 1000");
     let running = env.ctr("exec box sleep 1002").spawn();
     let names = || env.ctr("top box -eo pid,args").ok().lines();
-    // With its children, and with what was executed in it later.
-    env.until(Duration::from_secs(20), || names().len() == 4);
+    // With its children, and with what was executed in it later, once all of them are what they become.
+    let commands = || -> Vec<String> {
+        let mut commands: Vec<_> = (names().iter())
+            .filter_map(|row| row.get(20..).map(str::to_owned))
+            .collect();
+        commands.sort();
+        commands
+    };
+    env.until(|| commands() == ["COMMAND", "sleep 1000", "sleep 1001", "sleep 1002"]);
     let (first, rows) = (names().remove(0), names().split_off(1));
     assert_eq!(first, "PID                 COMMAND");
     let pid = env.ctr("inspect -f {{.State.Pid}} box").ok().line();

@@ -163,10 +163,12 @@ fn helpers_keep_logins(env: &TestEnv) {
         "#!/bin/sh\ncase $1 in store) cat > {0};; erase) rm {0};; get) cat {0};; esac\n",
         ring.display()
     );
-    let bin = env.home().join("bin");
-    user_file(env, &bin.join("docker-credential-test"), &script, 0o755);
+    env.executable("bin/docker-credential-test", &script);
     docker_config(env, &json!({ "credsStore": "test" }));
-    let path = format!("{}:/usr/bin:/bin:/usr/sbin:/sbin", bin.display());
+    let path = format!(
+        "{}:/usr/bin:/bin:/usr/sbin:/sbin",
+        env.work().join("bin").display()
+    );
     env.ctr(["login", "-u", "joe", "--password-stdin", &host])
         .env("PATH", &path)
         .stdin("word")

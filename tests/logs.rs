@@ -1,7 +1,5 @@
 //! `logs`.
 
-use std::time::Duration;
-
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 /// Where the claims about Docker come from.
@@ -90,14 +88,8 @@ fn follow_ends_with_the_container(env: &TestEnv) {
         "echo one; sleep 1; echo two",
     ])
     .ok();
-    env.ctr("logs -f box")
-        .timeout(Duration::from_secs(20))
-        .ok()
-        .stdout("one\ntwo\n");
-    env.ctr("logs -f box")
-        .timeout(Duration::from_secs(20))
-        .ok()
-        .stdout("one\ntwo\n");
+    env.ctr("logs -f box").ok().stdout("one\ntwo\n");
+    env.ctr("logs -f box").ok().stdout("one\ntwo\n");
 }
 
 fn spans_restarts(env: &TestEnv) {

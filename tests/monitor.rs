@@ -9,9 +9,6 @@ use nix::sys::signal::Signal;
 
 use crate::support::{Need, Running, Scenario, TestEnv, scenario};
 
-/// As long as anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(a_killed_one_takes_the_container_with_it),
@@ -70,10 +67,10 @@ fn send(pid: i32, signal: Signal) {
 fn a_killed_one_takes_the_container_with_it(env: &TestEnv) {
     detached(env, "", "echo started; sleep 1000");
     // `run -d` returns when the shell runs: on a busy machine the monitor would be killed before it has heard a word.
-    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "started\n");
+    env.until(|| env.ctr("logs box").ok().out() == "started\n");
     let (container, monitor) = processes(env);
     send(monitor, Signal::SIGKILL);
-    env.until(PATIENCE, || !is_alive(container));
+    env.until(|| !is_alive(container));
     env.ctr("ps -q").ok().stdout("");
     env.ctr("exec box true").run().exits(1);
     env.ctr("wait box").ok().stdout("137\n");
@@ -84,9 +81,7 @@ fn a_killed_one_takes_the_container_with_it(env: &TestEnv) {
     let finished = inspect(env, "{{.State.FinishedAt}}");
     assert_eq!(inspect(env, "{{.State.FinishedAt}}"), finished);
     env.ctr("start box").ok();
-    env.until(PATIENCE, || {
-        env.ctr("logs box").ok().out() == "started\nstarted\n"
-    });
+    env.until(|| env.ctr("logs box").ok().out() == "started\nstarted\n");
     env.ctr("rm -f box").ok();
     env.ctr("ps -aq").ok().stdout("");
 }
@@ -95,7 +90,7 @@ fn after_a_reboot_nothing_runs(env: &TestEnv) {
     detached(env, "", "sleep 1000");
     let (container, monitor) = processes(env);
     send(monitor, Signal::SIGKILL);
-    env.until(PATIENCE, || !is_alive(container));
+    env.until(|| !is_alive(container));
     fs::remove_dir_all(env.runtime().join("ctr")).unwrap();
     env.ctr(["ps", "-a", "--format", "{{.State}}"])
         .ok()
@@ -116,7 +111,7 @@ fn after_a_reboot_numbers_are_somebody_else_s(env: &TestEnv) {
     let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     let (container, monitor) = processes(env);
     send(monitor, Signal::SIGKILL);
-    env.until(PATIENCE, || !is_alive(container));
+    env.until(|| !is_alive(container));
     // Number and start time are those of somebody's who runs now; only the boot was another.
     let innocent = env.program("sleep", "1000").spawn();
     let stat = fs::read_to_string(format!("/proc/{}/stat", innocent.pid())).unwrap();
@@ -146,7 +141,7 @@ fn asked_to_end_it_asks_the_container(env: &TestEnv) {
         "--stop-signal USR1",
         "trap 'echo bye; exit 9' USR1; echo ready; while :; do sleep 0.1; done",
     );
-    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "ready\n");
+    env.until_logged("box", "ready\n");
     let (_, monitor) = processes(env);
     // A terminal's signals are nothing to it.
     for signal in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
@@ -161,9 +156,10 @@ fn asked_to_end_it_asks_the_container(env: &TestEnv) {
 
 fn a_stopped_client_loses_nothing(env: &TestEnv) {
     env.image("busybox");
-    let client = talker(env, "sleep 1; seq 1 300000");
-    send(client.pid() as i32, Signal::SIGSTOP);
-    std::thread::sleep(Duration::from_secs(2));
+    let client = talker(env, &format!("{WAIT_FOR_GO}; seq 1 300000"));
+    stop(&client);
+    env.ctr("exec box touch /go").ok();
+    until_the_log_is_still(env);
     send(client.pid() as i32, Signal::SIGCONT);
     let finished = client.wait().exits(0);
     assert_eq!(finished.lines().len(), 300_000);
@@ -174,16 +170,16 @@ fn a_stopped_client_loses_nothing(env: &TestEnv) {
 
 fn a_dead_client_blocks_nobody(env: &TestEnv) {
     env.image("busybox");
-    let client = talker(env, "sleep 1; seq 1 300000; touch /done; sleep 1000");
+    let script = format!("{WAIT_FOR_GO}; seq 1 300000; touch /done; sleep 1000");
+    let client = talker(env, &script);
     // With output on its way that it will never take.
-    send(client.pid() as i32, Signal::SIGSTOP);
-    std::thread::sleep(Duration::from_secs(2));
+    stop(&client);
+    env.ctr("exec box touch /go").ok();
+    until_the_log_is_still(env);
     assert_eq!(env.ctr("exec box test -e /done").run().code(), 1);
     client.signal(Signal::SIGKILL);
     client.wait();
-    env.until(PATIENCE, || {
-        env.ctr("exec box test -e /done").run().code() == 0
-    });
+    env.until(|| env.ctr("exec box test -e /done").run().code() == 0);
     env.ctr("rm -f box").ok();
 }
 
@@ -191,15 +187,13 @@ fn a_stalled_guest_holds_nobody_up_for_long(env: &TestEnv) {
     detached(
         env,
         "",
-        "until test -e /go; do sleep 0.1; done; seq 1 600000; touch /done; sleep 1000",
+        "until test -e /go; do echo here; sleep 0.1; done; seq 1 600000; touch /done; sleep 1000",
     );
-    let guest = env.ctr("attach box").spawn();
-    std::thread::sleep(Duration::from_millis(500));
-    send(guest.pid() as i32, Signal::SIGSTOP);
+    let mut guest = env.ctr("attach box").spawn();
+    guest.until_it_says("here\n");
+    stop(&guest);
     env.ctr("exec box touch /go").ok();
-    env.until(Duration::from_secs(30), || {
-        env.ctr("exec box test -e /done").run().code() == 0
-    });
+    env.until(|| env.ctr("exec box test -e /done").run().code() == 0);
     send(guest.pid() as i32, Signal::SIGCONT);
     guest.wait().exits(1).stderr_has("the container runs on");
     assert_eq!(inspect(env, "{{.State.Status}}"), "running");
@@ -215,7 +209,7 @@ fn signals_pass_input_that_nobody_reads(env: &TestEnv) {
         .stdin(vec![b'y'; 4 << 20])
         .spawn();
     env.until_running("box");
-    std::thread::sleep(Duration::from_secs(1));
+    until_still(env, || bytes_read(client.pid()));
     client.signal(Signal::SIGTERM);
     client.wait().exits(143);
     // All of it arrives where somebody does read.
@@ -236,6 +230,41 @@ fn signals_pass_input_that_nobody_reads(env: &TestEnv) {
     .stdout("4194304\n");
 }
 
+/// Stops a client, and waits until it has stopped.
+fn stop(client: &Running) {
+    send(client.pid() as i32, Signal::SIGSTOP);
+    let path = format!("/proc/{}/status", client.pid());
+    while !fs::read_to_string(&path).unwrap().contains("State:\tT") {
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until a number has begun to grow and grows no more.
+fn until_still(env: &TestEnv, number: impl Fn() -> u64) {
+    env.until(|| {
+        let before = number();
+        std::thread::sleep(Duration::from_millis(500));
+        before > 0 && number() == before
+    });
+}
+
+/// Waits until the container has written all that it can while somebody does not read.
+fn until_the_log_is_still(env: &TestEnv) {
+    let id = inspect(env, "{{.Id}}");
+    let log = env.data().join("ctr/containers").join(id).join("log");
+    until_still(env, || log.metadata().map_or(0, |log| log.len()));
+}
+
+/// What a process has read in all. See proc(5), `io`.
+fn bytes_read(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    let read = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.unwrap().parse().unwrap()
+}
+
+/// What a shell does until there is a file `/go`.
+const WAIT_FOR_GO: &str = "until test -e /go; do sleep 0.1; done";
+
 /// A client in the foreground of a container that runs.
 fn talker(env: &TestEnv, script: &str) -> Running {
     let mut args: Vec<String> = "run --name box --network none busybox sh -c"
@@ -252,7 +281,7 @@ fn it_holds_nothing_of_the_caller_s(env: &TestEnv) {
     env.image("busybox");
     // `cat` ends when nobody has the other end any more, whatever its number.
     let script = "({ctr} run -d --name box --network none busybox sleep 1000 7>&1 9>&1 >/dev/null) | cat; echo over";
-    let finished = env.script(script).timeout(PATIENCE).ok();
+    let finished = env.script(script).ok();
     finished.stdout("over\n");
     assert_eq!(inspect(env, "{{.State.Status}}"), "running");
     let (_, monitor) = processes(env);
@@ -302,9 +331,7 @@ fn a_run_directory_may_have_a_long_name(env: &TestEnv) {
     env.ctr(flag("run -d -i --name box --network none busybox cat"))
         .ok();
     let client = env.ctr(flag("attach box")).stdin("hello\n").spawn();
-    env.until(PATIENCE, || {
-        env.ctr(flag("logs box")).ok().out() == "hello\n"
-    });
+    env.until(|| env.ctr(flag("logs box")).ok().out() == "hello\n");
     env.ctr(flag("kill box")).ok();
     client.wait().exits(137).stdout("hello\n");
     env.ctr(flag("rm box")).ok();
@@ -316,11 +343,9 @@ fn restart_keeps_what_rm_would_remove(env: &TestEnv) {
         "--rm",
         "test -e /x && echo again; touch /x; exec sleep 1000",
     );
-    env.until(PATIENCE, || {
-        env.ctr("exec box test -e /x").run().code() == 0
-    });
+    env.until(|| env.ctr("exec box test -e /x").run().code() == 0);
     env.ctr("restart -t 0 box").ok().stdout("box\n");
-    env.until(PATIENCE, || env.ctr("logs box").ok().out() == "again\n");
+    env.until(|| env.ctr("logs box").ok().out() == "again\n");
     env.ctr("stop -t 0 box").ok();
     env.ctr("ps -aq").ok().stdout("");
 }
@@ -365,7 +390,7 @@ fn input_outlives_a_client_that_comes_and_goes(env: &TestEnv) {
     detached(env, "-i", "while read line; do echo got $line; done");
     for word in ["one", "two"] {
         let client = env.ctr("attach box").stdin(format!("{word}\n")).spawn();
-        env.until(PATIENCE, || env.ctr("logs box").ok().out().contains(word));
+        env.until(|| env.ctr("logs box").ok().out().contains(word));
         client.signal(Signal::SIGKILL);
         client.wait();
     }

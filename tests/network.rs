@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use crate::support::{Need, Scenario, TestEnv, outer_address, scenario};
@@ -63,7 +64,7 @@ fn another_container_s_is_shared(env: &TestEnv) {
         "/etc",
     ])
     .ok();
-    env.until(Duration::from_secs(10), || {
+    env.until(|| {
         env.ctr("run --rm --network container:web busybox wget -q -O - http://127.0.0.1/hostname")
             .run()
             .out()
@@ -208,7 +209,8 @@ fn default_does_not_reach_the_host_s_loopback(env: &TestEnv) {
 /// What an HTTP server on the host's loopback answers, if there is one.
 fn get(port: u16) -> std::io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    // Asked again by those who wait for it.
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     stream.write_all(b"GET /hostname HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -244,9 +246,7 @@ fn ports_are_published(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("invalid port (http)");
-    env.until(Duration::from_secs(10), || {
-        get(port).is_ok_and(|answer| answer.ends_with("published\n"))
-    });
+    env.until(|| get(port).is_ok_and(|answer| answer.ends_with("published\n")));
     env.ctr("stop -t 0 web").ok();
     env.ctr("port web").ok().stdout("");
 }
@@ -269,24 +269,35 @@ fn a_taken_port_is_refused(env: &TestEnv) {
     env.ctr("ps -aq").ok().stdout("");
 }
 
+/// A free port that the kernel gives to nobody who asks for any, so that nobody else takes it meanwhile.
+fn unassigned_port() -> u16 {
+    let path = "/proc/sys/net/ipv4/ip_local_port_range";
+    let range = std::fs::read_to_string(path).unwrap();
+    let mut assigned = range.split_whitespace().map(|port| port.parse().unwrap());
+    let (first, last): (u16, u16) = (assigned.next().unwrap(), assigned.next().unwrap());
+    // Each asks for another one first.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = std::process::id() as u16;
+    let mut ports = std::iter::repeat_with(|| {
+        let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        10_000 + number % 50_000
+    });
+    let is_free = |port: &u16| {
+        !(first..=last).contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+    };
+    ports.find(is_free).unwrap()
+}
+
 fn ports_are_free_after_the_end(env: &TestEnv) {
     env.image("busybox");
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = unassigned_port();
     for _ in 0..2 {
         env.ctr(format!(
             "run -d --name web -h again -p 127.0.0.1:{port}:80 busybox httpd -f -h /etc"
         ))
         .ok();
-        env.until(Duration::from_secs(10), || {
-            get(port).is_ok_and(|answer| answer.ends_with("again\n"))
-        });
+        env.until(|| get(port).is_ok_and(|answer| answer.ends_with("again\n")));
         env.ctr("rm -f web").ok();
-        env.until(Duration::from_secs(5), || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
-        });
+        env.until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
     }
 }

@@ -111,9 +111,8 @@ fn logins_of_podman_and_of_helpers(env: &TestEnv) {
 
     let script = "#!/bin/sh\nread -r server; echo \"$1 $server\" >&2\n\
         echo '{\"ServerURL\":\"x\",\"Username\":\"joe\",\"Secret\":\"word\"}'\n";
-    let programs = env.work().join("bin");
-    user_file(env, &programs.join("docker-credential-fake"), script, 0o755);
-    let path = format!("{}:/usr/bin:/bin", programs.display());
+    env.executable("bin/docker-credential-fake", script);
+    let path = format!("{}:/usr/bin:/bin", env.work().join("bin").display());
     for (name, config) in [
         (
             "helper",

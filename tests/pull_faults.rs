@@ -146,11 +146,7 @@ fn a_killed_pull_goes_on(env: &TestEnv) {
         let running = env.ctr(["pull", &registry.name("x")]).spawn();
         let partial = format!("blob-sha256-{}", &image.layers[0].digest()[7..]);
         let partial = env.data().join("ctr/tmp").join(partial);
-        let start = Instant::now();
-        while fs::metadata(&partial).map_or(0, |file| file.len()) < 2_000_000 {
-            assert!(start.elapsed() < Duration::from_secs(30), "nothing comes");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        env.until(|| fs::metadata(&partial).is_ok_and(|file| file.len() == 2_000_000));
         running.signal(signal);
         let finished = running.wait();
         assert_ne!(finished.code(), 0);
@@ -176,12 +172,10 @@ fn a_pull_ends_with_the_run_that_wants_it(env: &TestEnv) {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         registry.fail(&blob_of(&image), 1, Fault::StallAfter(1_000_000));
         let running = env.ctr(["run", "--rm", &registry.name("x")]).spawn();
-        env.until(Duration::from_secs(30), || {
-            registry.count(&blob_of(&image)) > 0
-        });
+        env.until(|| registry.count(&blob_of(&image)) > 0);
         running.signal(signal);
         running.wait().exits(128 + signal as i32);
-        env.until(Duration::from_secs(10), || env.processes().is_empty());
+        env.until(|| env.processes().is_empty());
         registry.take_requests();
     }
 }
@@ -481,7 +475,7 @@ fn a_stalled_download_goes_on() {
         gid: 0,
     };
     let timing = Timing {
-        stall: Duration::from_millis(300),
+        stall: Duration::from_secs(2),
         ..Timing::default()
     };
     let reference = registry.name("x").parse().unwrap();
@@ -512,5 +506,7 @@ fn a_stalled_download_goes_on() {
     session.download(&wanted, &receive).unwrap();
     let (bytes, retries) = came.into_inner().unwrap();
     assert!(bytes == image.layers[0].bytes, "other bytes");
-    assert_eq!(retries, 1);
+    // On a busy machine an answer may come too late once more.
+    assert!(retries >= 1, "it did not stall");
+    assert!(registry.count("GET") >= 2);
 }

@@ -1,5 +1,7 @@
 //! `-t`: raw mode, window size, detach keys, and the terminal as it was before, whatever happened.
 
+use std::time::Duration;
+
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 /// Where the claims about Docker come from.
@@ -31,9 +33,8 @@ fn a_shell_is_interactive(env: &TestEnv) {
     terminal.expect("xterm-42\r\n");
     terminal.expect("/dev/pts/0\r\n");
     // Ctrl-C goes to the command, not to us.
-    terminal.send("sleep 1000\n");
-    terminal.expect("sleep 1000\r\n");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.send("sh -c 'echo runn''ing; exec sleep 1000'\n");
+    terminal.expect("running\r\n");
     terminal.send("\u{3}");
     terminal.expect("/ # ");
     terminal.send("exit 3\n");
@@ -48,9 +49,8 @@ fn the_window_s_size_is_followed(env: &TestEnv) {
     terminal.send("stty size\n");
     terminal.expect("24 80\r\n");
     terminal.resize(40, 100);
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    terminal.send("stty size\n");
-    terminal.expect("40 100\r\n");
+    terminal.send("until test \"$(stty size)\" = '40 100'; do sleep 0.1; done; echo follow''ed\n");
+    terminal.expect("followed\r\n");
     terminal.send("exit\n");
     assert_eq!(terminal.wait(), 0);
 }
@@ -97,10 +97,16 @@ fn coming_back_draws_anew(env: &TestEnv) {
     terminal.expect("size 24 80\r\n");
     terminal.send("\u{10}\u{11}");
     assert_eq!(terminal.wait(), 0);
-    let mut terminal = env.ctr("attach box").terminal();
-    terminal.expect("size 24 80\r\n");
-    terminal.send("\u{10}\u{11}");
-    terminal.wait();
+    // On a busy machine the script may be too slow to see the other size, as it may with Docker.
+    env.until(|| {
+        let mut terminal = env.ctr("attach box").terminal();
+        // Before that the keys would not be the client's.
+        env.until(|| terminal.is_raw());
+        let is_drawn = terminal.shows("size 24 80\r\n", Duration::from_secs(1));
+        terminal.send("\u{10}\u{11}");
+        terminal.wait();
+        is_drawn
+    });
     env.ctr("rm -f box").ok();
 }
 

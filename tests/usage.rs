@@ -392,9 +392,14 @@ fn a_rootfs_of_somebody_else_s(env: &TestEnv) {
     // Of whoever runs the suite.
     let directory = env.work().join("rootfs");
     let tar = crate::support::busybox::rootfs_tar().unwrap();
-    tar::Archive::new(tar).unpack(&directory).unwrap();
-    std::fs::create_dir(directory.join("srv")).unwrap();
+    let archive = env.file("rootfs.tar", tar);
+    std::fs::create_dir_all(directory.join("srv")).unwrap();
     let path = directory.to_str().unwrap();
+    let unpacked = std::process::Command::new("tar")
+        .args(["--no-same-owner", "-C", path, "-xf"])
+        .arg(archive)
+        .status();
+    assert!(unpacked.unwrap().success());
     let run = |rootfs: &str| {
         let flags = ["run", "--rm", "--network", "none", "-h", "box"];
         let mounts = ["-v", "data:/srv/a/b", "--tmpfs", "/usr/c", "-w", "/var/d"];

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::terminal::Terminal;
 
-/// What a command may take unless a scenario says otherwise: far more than any should, so that a loaded machine does
-/// not fail the suite, and far less than a CI job's limit.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a command may take unless a scenario says otherwise, and what is waited for: far more than anything should take,
+/// so that no slow or loaded machine fails the suite, and far less than a CI job's limit. Only what does not end by
+/// itself takes as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Arguments as a scenario likes to write them: one string split at blanks, or a list where blanks matter.
 pub(crate) trait IntoArgs {
@@ -76,7 +77,7 @@ impl Invocation {
             command,
             stdin: None,
             stdout: None,
-            timeout: DEFAULT_TIMEOUT,
+            timeout: PATIENCE,
             user,
         }
     }
@@ -105,7 +106,7 @@ impl Invocation {
         self
     }
 
-    /// Allows more or less than a minute.
+    /// Allows more or less than [`PATIENCE`].
     pub(crate) fn timeout(mut self, timeout: Duration) -> Invocation {
         self.timeout = timeout;
         self
@@ -167,6 +168,7 @@ impl Invocation {
             child,
             stdout,
             stderr,
+            seen: Vec::new(),
             timeout: self.timeout,
             done: false,
         }
@@ -195,6 +197,8 @@ pub(crate) struct Running {
     child: Child,
     stdout: mpsc::Receiver<Vec<u8>>,
     stderr: mpsc::Receiver<Vec<u8>>,
+    /// What has been taken of stdout already.
+    seen: Vec<u8>,
     timeout: Duration,
     done: bool,
 }
@@ -211,6 +215,25 @@ impl Running {
         nix::sys::signal::kill(pid, signal).expect("a child that was not waited for");
     }
 
+    /// Waits until it has written `text` to its stdout, within its timeout, counted from now.
+    #[track_caller]
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        let deadline = Instant::now() + self.timeout;
+        let text = text.as_bytes();
+        while !self.seen.windows(text.len()).any(|window| window == text) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.stdout.recv_timeout(left) {
+                Ok(bytes) => self.seen.extend(bytes),
+                Err(_) => panic!(
+                    "{} did not say {:?}, but {:?}",
+                    self.words,
+                    String::from_utf8_lossy(text),
+                    String::from_utf8_lossy(&self.seen)
+                ),
+            }
+        }
+    }
+
     /// Waits for its end within its timeout, counted from now.
     #[track_caller]
     pub(crate) fn wait(self) -> Finished {
@@ -222,7 +245,7 @@ impl Running {
 
     fn finish(mut self) -> Result<Finished, Finished> {
         let deadline = Instant::now() + self.timeout;
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (mut stdout, mut stderr) = (std::mem::take(&mut self.seen), Vec::new());
         let complete = drain(&self.stdout, &mut stdout, deadline)
             && drain(&self.stderr, &mut stderr, deadline);
         let status = if complete {

@@ -6,11 +6,9 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::command::PATIENCE;
 use super::image::{Content, TestImage};
 use super::needs::find_program;
-
-/// How long it may take to listen.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running registry; dropped, it is killed and what it kept is gone.
 pub(crate) struct Distribution {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use super::busybox;
-use super::command::{IntoArgs, Invocation};
+use super::command::{IntoArgs, Invocation, PATIENCE};
 use super::needs::find_program;
 use super::users::{Tier, User, is_root};
 
@@ -52,26 +52,50 @@ impl Engine {
 }
 
 /// Files that all scenarios of this run read.
-struct Shared {
+pub(super) struct Shared {
+    /// Where the scenarios' directories are, too.
+    place: PathBuf,
     directory: PathBuf,
     binary: PathBuf,
 }
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
-fn shared() -> &'static Shared {
+/// Makes what all scenarios share, before any of them begins: a child that another thread had started while a program was
+/// written would keep it from being executed ("text file busy").
+pub(super) fn shared() -> &'static Shared {
     SHARED.get_or_init(make_shared)
 }
 
 fn make_shared() -> Shared {
-    let directory = make_directory("ctr-bin-").expect("a directory for the program under test");
+    // The first may be mounted without the permission to execute what is in it.
+    let places = [std::env::temp_dir(), PathBuf::from("/var/tmp")];
+    let mut made = places.iter().map(|place| try_place(place));
+    let mut first = made.next().expect("a place");
+    if first.is_err() {
+        first = made.find(Result::is_ok).unwrap_or(first);
+    }
+    first.unwrap_or_else(|error| panic!("no place for the program under test: {error}"))
+}
+
+/// Copies the program under test to `place`, if it can be executed there.
+fn try_place(place: &Path) -> std::io::Result<Shared> {
     let built =
         std::env::var_os("CTR_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_ctr").into());
-    let binary = directory.join("ctr");
-    fs::copy(&built, &binary)
-        .unwrap_or_else(|error| panic!("cannot copy {}: {error}", built.display()));
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).expect("a file of ours");
-    Shared { directory, binary }
+    let shared = Shared {
+        place: place.to_owned(),
+        directory: make_directory(place, "ctr-bin-")?,
+        binary: PathBuf::new(),
+    };
+    let binary = shared.directory.join("ctr");
+    let copied = fs::copy(&built, &binary)
+        .and_then(|_| fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| Command::new(&binary).arg("--version").output());
+    if let Err(error) = copied {
+        let _ = fs::remove_dir_all(&shared.directory);
+        return Err(error);
+    }
+    Ok(Shared { binary, ..shared })
 }
 
 /// Removes what all scenarios shared.
@@ -83,8 +107,9 @@ pub(super) fn remove_shared_files() {
 }
 
 /// A fresh directory that others may enter. Its name is short, for sockets in it have 107 bytes.
-fn make_directory(prefix: &str) -> std::io::Result<PathBuf> {
-    let directory = tempfile::Builder::new().prefix(prefix).tempdir()?.keep();
+fn make_directory(place: &Path, prefix: &str) -> std::io::Result<PathBuf> {
+    let directory = tempfile::Builder::new().prefix(prefix).tempdir_in(place)?;
+    let directory = directory.keep();
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
     Ok(directory)
 }
@@ -105,7 +130,7 @@ pub(crate) struct TestEnv {
 
 impl TestEnv {
     pub(super) fn new(user: &'static User, engine: Engine) -> Result<TestEnv, Failed> {
-        let base = make_directory("ctr-")?;
+        let base = make_directory(&shared().place, "ctr-")?;
         let env = TestEnv {
             user,
             engine,
@@ -188,6 +213,18 @@ impl TestEnv {
         }
         fs::write(&path, content).expect("a file in work");
         self.give_to_user(&path).expect("a file of ours");
+        path
+    }
+
+    /// Writes a program into the work directory, owned by the user, and returns its path. Another process writes it; see
+    /// [`shared`].
+    #[track_caller]
+    pub(crate) fn executable(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.work().join(name);
+        let script = "mkdir -p \"${1%/*}\" && cat > \"$1\" && chmod 755 \"$1\"";
+        self.program("sh", ["-c", script, "sh", &path.display().to_string()])
+            .stdin(content)
+            .ok();
         path
     }
 
@@ -299,23 +336,29 @@ impl TestEnv {
     ///
     /// # Panics
     ///
-    /// When it does not within `limit`.
+    /// When it does not within [`PATIENCE`].
     #[track_caller]
-    pub(crate) fn until(&self, limit: Duration, condition: impl Fn() -> bool) {
-        let deadline = Instant::now() + limit;
+    pub(crate) fn until(&self, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
         while !condition() {
             assert!(
                 Instant::now() < deadline,
-                "it did not happen within {limit:?}"
+                "it did not happen within {PATIENCE:?}"
             );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
+    /// Waits until the container `name` has said `text`: its script has come that far.
+    #[track_caller]
+    pub(crate) fn until_logged(&self, name: &str, text: &str) {
+        self.until(|| self.ctr(["logs", name]).run().out().contains(text));
+    }
+
     /// Waits until the container `name` runs.
     #[track_caller]
     pub(crate) fn until_running(&self, name: &str) {
-        self.until(Duration::from_secs(20), || {
+        self.until(|| {
             self.ctr(["inspect", "-f", "{{.State.Running}}", name])
                 .run()
                 .out()
@@ -455,14 +498,14 @@ impl TestEnv {
 /// While a process is inside `execve` its environment and its command line read as empty, although it has both. Taking
 /// that for an answer overlooked a process that had just been started.
 fn environment_of(process: &Path) -> Option<Vec<u8>> {
-    let patience = Instant::now() + Duration::from_secs(1);
+    let deadline = Instant::now() + PATIENCE;
     let mut seen_empty = false;
     loop {
         let environment = fs::read(process.join("environ")).ok()?;
         fs::read_link(process.join("exe")).ok()?;
         let is_inside_execve = fs::read(process.join("cmdline")).ok()?.is_empty();
         let is_settled = !environment.is_empty() || (seen_empty && !is_inside_execve);
-        if is_settled || Instant::now() > patience {
+        if is_settled || Instant::now() > deadline {
             return Some(environment);
         }
         seen_empty = !is_inside_execve;

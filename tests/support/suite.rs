@@ -177,6 +177,15 @@ thread_local! {
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
+/// Nothing of how the suite was started matters to what it tests: modes of files, signals that a shell's background job or
+/// `nohup` ignores.
+fn forget_the_caller() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    ctr::sys::signal::reset_dispositions();
+    // A command that does not read its input is no reason to die.
+    ctr::sys::signal::ignore_broken_pipes();
+}
+
 /// Keeps what libtest-mimic prints at the end from being printed twice, with a stack of the harness.
 fn keep_panics_quiet() {
     std::panic::set_hook(Box::new(|panic| {
@@ -188,7 +197,11 @@ fn keep_panics_quiet() {
 /// Runs the scenarios of all files as the command line asks.
 pub(crate) fn run(files: &[File]) -> ExitCode {
     let mut arguments = Arguments::from_args();
+    forget_the_caller();
     keep_panics_quiet();
+    if !arguments.list {
+        super::env::shared();
+    }
     // As many as there are cores: most of the work is the kernel's, and more only makes time-outs meaningless.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     arguments.test_threads.get_or_insert(cores);

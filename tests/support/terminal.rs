@@ -106,20 +106,27 @@ impl Terminal {
     /// When it does not within the command's timeout.
     #[track_caller]
     pub(crate) fn expect(&mut self, text: &str) {
-        let deadline = Instant::now() + self.timeout;
+        assert!(
+            self.shows(text, self.timeout),
+            "expected {text:?} on the terminal\n{}",
+            self.transcript()
+        );
+    }
+
+    /// Waits for `text` as [`Terminal::expect`] does, but not longer than `limit`; whether it appeared.
+    pub(crate) fn shows(&mut self, text: &str, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         loop {
             let found = self.seen[self.passed..]
                 .windows(text.len())
                 .position(|window| window == text.as_bytes());
             if let Some(position) = found {
                 self.passed += position + text.len();
-                return;
+                return true;
             }
-            assert!(
-                self.read_until(deadline),
-                "expected {text:?} on the terminal\n{}",
-                self.transcript()
-            );
+            if !self.read_until(deadline) {
+                return false;
+            }
         }
     }
 

@@ -222,7 +222,7 @@ mod tests {
         (dir, store, file)
     }
 
-    /// Hashes as if it were an hour later than it is; the second says whether the file was read.
+    /// Hashes as if it were an hour after the file's last change; the second says whether the file was read.
     fn hash(hashes: &mut FileHashes, path: &Path) -> ([u8; 32], bool) {
         hash_after(hashes, path, Duration::from_secs(3600))
     }
@@ -230,12 +230,13 @@ mod tests {
     fn hash_after(hashes: &mut FileHashes, path: &Path, after: Duration) -> ([u8; 32], bool) {
         let mut was_read = false;
         let stat = rustix::fs::stat(path).unwrap();
+        let changed = Duration::new(stat.st_ctime as u64, stat.st_ctime_nsec as u32);
         let open = || {
             was_read = true;
             fs::File::open(path).map(OwnedFd::from)
         };
         let hash = hashes
-            .hash_at(SystemTime::now() + after, &stat, open)
+            .hash_at(UNIX_EPOCH + changed + after, &stat, open)
             .unwrap();
         (hash, was_read)
     }
