@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::{Method, StatusCode};
 use reqwest::{RequestBuilder, Response, Url};
 
-use super::authorizer::Access;
+use super::access::Access;
 use super::error::{Error, RegistryWords, TransportError, printable};
 use super::limits;
 use super::retry::{Failure, Retry, is_transient, retry_after};

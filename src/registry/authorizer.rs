@@ -5,38 +5,15 @@
 
 use std::sync::PoisonError;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
 use reqwest::Client;
 use tokio::sync::Mutex;
 
+use super::access::Access;
 use super::challenge::{Challenge, challenges};
 use super::retry::Failure;
 use super::token::Wire;
-use super::{Credentials, token, transport};
-
-/// What is to be done with a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Read it.
-    Pull,
-    /// Read and write it.
-    Push,
-}
-
-impl Access {
-    /// Returns the scope to ask a token service for.
-    ///
-    /// Spec: distribution, `docs/spec/auth/scope.md`.
-    pub(super) fn scope(self, repository: &str) -> String {
-        let actions = match self {
-            Access::Pull => "pull",
-            Access::Push => "pull,push",
-        };
-        format!("repository:{repository}:{actions}")
-    }
-}
+use super::{Credentials, header, token};
 
 /// The authorization of one session.
 #[derive(Debug)]
@@ -130,9 +107,7 @@ impl Authorizer {
         }
         for challenge in challenges(headers) {
             let header = match (&challenge, &self.credentials) {
-                (Challenge::Bearer { .. }, Credentials::Registry(token)) => {
-                    transport::sensitive(&format!("Bearer {}", token.reveal()))
-                }
+                (Challenge::Bearer { .. }, Credentials::Registry(token)) => header::bearer(token),
                 (
                     Challenge::Bearer {
                         realm,
@@ -148,9 +123,9 @@ impl Authorizer {
                         wire,
                     };
                     let token = token::fetch(http, &request, credentials).await?;
-                    transport::sensitive(&format!("Bearer {}", token.reveal()))
+                    header::bearer(&token)
                 }
-                (Challenge::Basic, credentials) => basic(credentials),
+                (Challenge::Basic, credentials) => header::basic(credentials),
             };
             if header.is_some() {
                 *current = Authorization {
@@ -162,13 +137,4 @@ impl Authorizer {
         }
         Ok(Outcome::NothingToShow)
     }
-}
-
-/// Returns the header of Basic authentication, for logins that have a password.
-pub(super) fn basic(credentials: &Credentials) -> Option<HeaderValue> {
-    let Credentials::Password { user, password } = credentials else {
-        return None;
-    };
-    let pair = STANDARD.encode(format!("{user}:{}", password.reveal()));
-    transport::sensitive(&format!("Basic {pair}"))
 }

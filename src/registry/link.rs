@@ -8,8 +8,9 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Body, Client, Response, Url};
 
+use super::access::Access;
 use super::answer::{Asked, go_name, is_refused_plain_http, refusal, send, shown};
-use super::authorizer::{Access, Authorizer, Outcome};
+use super::authorizer::{Authorizer, Outcome};
 use super::error::Error;
 use super::retry::{Failure, Retry};
 use super::token::Wire;

@@ -4,7 +4,8 @@
 
 use http::Method;
 
-use super::authorizer::{Access, Authorizer};
+use super::access::Access;
+use super::authorizer::Authorizer;
 use super::error::Error;
 use super::link::{Ask, Link, To};
 use super::retry::Patience;

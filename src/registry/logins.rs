@@ -17,7 +17,8 @@ use rustix::fs::FlockOperation;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::credentials::{CredentialError, DOCKER_IO_KEY, TOKEN_USER, login_file};
+use super::auth_files::{DOCKER_IO_KEY, login_file};
+use super::credentials::{CredentialError, TOKEN_USER};
 use super::{Secret, helper, limits};
 use crate::bounded;
 use crate::settings::Settings;

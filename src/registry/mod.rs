@@ -11,8 +11,9 @@
 //!   └ upload         a blob or manifest on its way there; mounts from other repositories
 //! WebFile          a file of any web server, for builds
 //! login            whether a registry takes a user name and a password
-//! logins           keeping and forgetting them: ~/.docker/config.json, credential helpers
-//! credentials        ~/.docker/config.json, podman's auth.json, credential helpers: reading
+//! auth_files       finding credentials: ~/.docker/config.json, podman's auth.json
+//! logins           keeping and forgetting them
+//!   └ helper         both, in the user's key ring: docker-credential-NAME
 //! ```
 //!
 //! Everything a registry sends is bounded (see [`limits`]) and made printable before it stands in a message. Credentials
@@ -21,12 +22,15 @@
 //!
 //! Spec: distribution-spec; distribution, `docs/spec/auth`.
 
+mod access;
 mod answer;
+mod auth_files;
 mod authorizer;
 mod challenge;
 mod credentials;
 mod error;
 mod feed;
+mod header;
 mod helper;
 pub mod limits;
 mod link;
@@ -40,7 +44,7 @@ mod upload;
 mod web;
 
 pub use crate::secret::Secret;
-pub use authorizer::Access;
+pub use access::Access;
 pub use credentials::{CredentialError, Credentials};
 pub use error::{Error, RegistryWords};
 pub use feed::{Feed, Piece, Wanted};

@@ -4,8 +4,8 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use reqwest::Response;
 
+use super::access::Access;
 use super::answer::read;
-use super::authorizer::Access;
 use super::error::{Error, printable};
 use super::feed::{self, Feed, Wanted};
 use super::link::{Ask, Link, To};

@@ -6,10 +6,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 
-use super::authorizer::basic;
 use super::error::Error;
 use super::retry::Failure;
-use super::{Credentials, Secret, answer, limits, transport};
+use super::{Credentials, Secret, answer, header, limits, transport};
 
 /// How we name ourselves to token services.
 const CLIENT_ID: &str = "ctr";
@@ -94,8 +93,8 @@ pub(super) async fn fetch(
             }
             realm.query_pairs_mut().extend_pairs(&pairs);
             let mut builder = http.get(realm.clone());
-            if let Some(header) = basic(credentials) {
-                builder = builder.header(AUTHORIZATION, header);
+            if let Some(basic) = header::basic(credentials) {
+                builder = builder.header(AUTHORIZATION, basic);
             }
             ("Get", builder)
         }

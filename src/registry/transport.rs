@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::HeaderValue;
 use reqwest::{NoProxy, Proxy, Url};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -145,13 +144,6 @@ pub(super) fn is_confidential(url: &Url) -> bool {
         || url
             .host_str()
             .is_some_and(|host| is_loopback(host.trim_matches(['[', ']'])))
-}
-
-/// Marks a header so that reqwest and hyper keep it out of their debug output.
-pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// What belongs to one registry.

@@ -23,8 +23,8 @@ use http_body::{Frame, SizeHint};
 use reqwest::{Body, Response, Url};
 
 use super::Session;
+use super::access::Access;
 use super::answer::{go_name, read, shown};
-use super::authorizer::Access;
 use super::error::Error;
 use super::limits;
 use super::link::{Ask, Link, To};

@@ -15,7 +15,7 @@ use super::answer::{go_name, refusal, send, transport_failure};
 use super::error::Error;
 use super::retry::{Failure, Patience};
 use super::session::runtime;
-use super::{Timing, limits, transport};
+use super::{Timing, header, limits, transport};
 use crate::settings::Settings;
 
 /// A file of a web server; nothing is asked before [`WebFile::facts`] or [`WebFile::download`].
@@ -72,10 +72,10 @@ impl WebFile {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// Has `header` shown as `Authorization` to the server of the URL and to nobody that it sends us on to. Over plain HTTP it
+    /// Has `text` shown as `Authorization` to the server of the URL and to nobody that it sends us on to. Over plain HTTP it
     /// does not leave this machine. Returns false for what is no header.
-    pub fn authorize(&mut self, header: &str) -> bool {
-        let header = transport::sensitive(header);
+    pub fn authorize(&mut self, text: &str) -> bool {
+        let header = header::sensitive(text);
         let is_header = header.is_some();
         self.authorization = header.filter(|_| transport::is_confidential(&self.url));
         is_header

@@ -31,7 +31,7 @@ use super::process::{
 use super::rootfs::{self, Isolate, MakeRoot, Pivot, RootAttributes, TryRoot};
 use super::seccomp::Filter;
 use super::step::{Plan, State, Step};
-use super::stub::{FindStubPath, PlaceStub};
+use super::stub_steps::{FindStubPath, PlaceStub};
 use super::{Error, Launch, Stdio};
 use crate::sys::mount::Attributes;
 use crate::sys::stub::REPORT_FD;

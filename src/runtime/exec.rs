@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::parent::Channel;
 use super::process::{Conceal, Signals};
 use super::step::{Plan, State, Step};
-use super::stub::PlaceStub;
+use super::stub_steps::PlaceStub;
 use super::{Error, Exec, Running, Stdio, refuse};
 use crate::sys::namespace::setns;
 use crate::sys::stub::Entry;

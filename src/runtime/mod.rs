@@ -2,12 +2,12 @@
 //!
 //! The boundary is a `clone3(2)`. The parent half prepares everything that needs memory or words; the child half, between
 //! `clone3` and `execve`, only makes system calls and reports step and errno over a pipe.
-
+//!
 //! ```text
 //! container    a container's spec → its plan          exec         a process in a running container → its plan
 //! parent       clone, id maps, sync, reaping          step, sync   plan and messages: what both halves share
 //! namespaces rootfs mounts options devices masks console kernel process caps lookup   the steps, by subject
-//! stub         what executes the program instead of this binary
+//! stub         what executes the program instead of this binary; stub_steps: its file and the ways to it
 //! inside       paths below the root, by descriptor    limits       what the parent does to the child
 //! cgroup       limits of the whole container          seccomp      filters
 //! emulation    ownership for a user with one id
@@ -36,6 +36,7 @@ mod rootfs;
 pub mod seccomp;
 mod step;
 mod stub;
+mod stub_steps;
 mod sync;
 
 use std::os::fd::OwnedFd;

@@ -13,7 +13,6 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 
-use super::step::{State, Step};
 use crate::sys::file::lift_above;
 use crate::sys::mount::{Attributes, set_attributes};
 use crate::sys::stub::{self, Entry, REPORT_FD};
@@ -39,36 +38,8 @@ impl Stub {
     }
 }
 
-impl State<'_> {
-    /// The stub. `EBADF` before [`PlaceStub`].
-    pub(super) fn stub(&self) -> io::Result<BorrowedFd<'_>> {
-        match &self.inherited.stub {
-            Stub::Memfd(memfd) => Ok(memfd.as_fd()),
-            Stub::Content(_) => super::step::present(&self.stub),
-        }
-    }
-}
-
-/// Makes the stub's file, where it is no memfd. Takes power over the mount namespace.
-#[derive(Debug)]
-pub(super) struct PlaceStub;
-
-impl Step for PlaceStub {
-    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
-        if let Stub::Content(content) = &state.inherited.stub {
-            state.stub = Some(read_only_file(content)?);
-        }
-        Ok(())
-    }
-
-    fn words(&self) -> String {
-        "error placing what executes the program on a tmpfs, as this host forbids executable memfds"
-            .to_owned()
-    }
-}
-
 /// An executable file that nobody can write to, on a mount that nobody can reach.
-fn read_only_file(content: &[u8]) -> io::Result<OwnedFd> {
+pub(super) fn read_only_file(content: &[u8]) -> io::Result<OwnedFd> {
     const NAME: &CStr = c"stub";
     let filesystem = rustix::mount::fsopen(c"tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_set_string(&filesystem, c"source", c"tmpfs")?;
@@ -101,7 +72,7 @@ pub(super) struct StubPath([u8; PATH_BYTES]);
 impl StubPath {
     /// The path of `stub` in `/proc`, if what is there is a procfs and leads to it. This holds as long as nobody mounts
     /// anything there.
-    fn find(stub: BorrowedFd<'_>) -> io::Result<StubPath> {
+    pub(super) fn find(stub: BorrowedFd<'_>) -> io::Result<StubPath> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(CWD, c"/proc/self/fd", flags, Mode::empty())?;
         if rustix::fs::fstatfs(&directory)?.f_type != libc::PROC_SUPER_MAGIC {
@@ -120,22 +91,5 @@ impl StubPath {
 
     pub(super) fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
-    }
-}
-
-/// Finds the path by which the stub can be executed should the filter that comes next not know `execveat`. Beforehand:
-/// the filter may not know what this takes either.
-#[derive(Debug)]
-pub(super) struct FindStubPath;
-
-impl Step for FindStubPath {
-    fn run(&self, state: &mut State<'_>) -> io::Result<()> {
-        // Without one, `execveat` has to do.
-        state.stub_path = StubPath::find(state.stub()?).ok();
-        Ok(())
-    }
-
-    fn words(&self) -> String {
-        "error finding what executes the program".to_owned()
     }
 }
