@@ -354,7 +354,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,7 +368,15 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --attest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builder)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -393,6 +401,10 @@ _ctr() {
                     return 0
                     ;;
                 --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -432,6 +444,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --logfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -441,6 +457,10 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -461,6 +481,10 @@ _ctr() {
                     return 0
                     ;;
                 --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -492,11 +516,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unsetannotation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unsetenv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -638,7 +670,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -652,7 +684,15 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --attest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builder)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -677,6 +717,10 @@ _ctr() {
                     return 0
                     ;;
                 --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -716,6 +760,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --logfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -725,6 +773,10 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -745,6 +797,10 @@ _ctr() {
                     return 0
                     ;;
                 --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -776,11 +832,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unsetannotation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unsetenv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -908,12 +972,16 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__du)
-            opts="--help --filter --format --verbose"
+            opts="--help --builder --filter --format --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --builder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -930,12 +998,16 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__prune)
-            opts="-a -f --help --all --filter --force --keep-storage --max-used-space --min-free-space --reserved-space --verbose"
+            opts="-a -f --help --all --builder --filter --force --keep-storage --max-used-space --min-free-space --reserved-space --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --builder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -978,7 +1050,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -992,7 +1064,15 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --attest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builder)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1017,6 +1097,10 @@ _ctr() {
                     return 0
                     ;;
                 --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1056,6 +1140,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --logfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1065,6 +1153,10 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1085,6 +1177,10 @@ _ctr() {
                     return 0
                     ;;
                 --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1116,11 +1212,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unsetannotation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unsetenv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1290,12 +1394,16 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__du)
-            opts="--help --filter --format --verbose"
+            opts="--help --builder --filter --format --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --builder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1362,12 +1470,16 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__prune)
-            opts="-a -f --help --all --filter --force --keep-storage --max-used-space --min-free-space --reserved-space --verbose"
+            opts="-a -f --help --all --builder --filter --force --keep-storage --max-used-space --min-free-space --reserved-space --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --builder)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2684,7 +2796,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --attest --build-arg --build-context --build-arg-file --call --cache-from --cache-to --check --debug --env --file --format --ignorefile --from --iidfile --inherit-labels --jobs --label --manifest --metadata-file --no-cache --no-cache-filter --omit-history --output --platform --progress --provenance --pull --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetenv --unsetlabel --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2698,7 +2810,15 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --arch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --attest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --builder)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2723,6 +2843,10 @@ _ctr() {
                     return 0
                     ;;
                 --cache-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cache-ttl)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2762,6 +2886,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --logfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --manifest)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2771,6 +2899,10 @@ _ctr() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --os)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2791,6 +2923,10 @@ _ctr() {
                     return 0
                     ;;
                 --provenance)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pull)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2822,11 +2958,19 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --unsetannotation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unsetenv)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --unsetlabel)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --variant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

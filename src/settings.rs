@@ -25,7 +25,7 @@ pub struct Settings {
     pub auth_files: Vec<PathBuf>,
     /// What was said about registries for this command.
     pub registries: Registries,
-    /// `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and their lower-case forms, as found.
+    /// `HTTP_PROXY`, `HTTPS_PROXY`, `FTP_PROXY`, `ALL_PROXY`, `NO_PROXY` and their lower-case forms, as found.
     pub proxies: Vec<(String, String)>,
     /// Where the service manager of this user listens, if there is one: `/run` for root, `$XDG_RUNTIME_DIR` or `/run/user/UID`.
     pub session_dir: PathBuf,

@@ -9,6 +9,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(names_that_run_knows),
         scenario!(the_host_has_a_name).needs(Need::OuterAddress),
         scenario!(files_that_stay_the_image_s),
+        scenario!(proxies_of_the_caller),
         scenario!(wrong_values_are_told_before_anything_is_done),
     ]
     .into_iter()
@@ -82,6 +83,30 @@ fn files_that_stay_the_image_s(env: &TestEnv) {
     .stdout("mine\nmine\nmine\n");
     let bound = env.ctr("run --rm --network none it cat /etc/hosts").ok();
     assert!(!bound.out().contains("mine"));
+}
+
+fn proxies_of_the_caller(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\nRUN --network=none env | grep -i _proxy | sort > /seen; true\n";
+    let dir = env.file("context/Dockerfile", text);
+    let dir = dir.parent().unwrap().display().to_string();
+    for (flags, expected) in [
+        ("", "FTP_PROXY=f\nhttp_proxy=p\n"),
+        ("--http-proxy", "FTP_PROXY=f\nhttp_proxy=p\n"),
+        ("--http-proxy=false", ""),
+        (
+            "--http-proxy=false --build-arg http_proxy=b",
+            "http_proxy=b\n",
+        ),
+        ("--build-arg http_proxy=b", "FTP_PROXY=f\nhttp_proxy=b\n"),
+    ] {
+        let build = env.ctr(format!("build -q --no-cache -t it {flags} {dir}"));
+        build.env("http_proxy", "p").env("FTP_PROXY", "f").ok();
+        assert_eq!(seen(env, "/seen"), expected, "{flags}");
+    }
+    // They only carry the way out: what was made without them is the same.
+    let again = env.ctr(format!("build --progress plain {dir}"));
+    again.env("http_proxy", "other").ok().stderr_has("CACHED");
 }
 
 fn wrong_values_are_told_before_anything_is_done(env: &TestEnv) {

@@ -20,6 +20,7 @@ mod build;
 mod build_call;
 mod build_contexts;
 mod build_crash;
+mod build_flags;
 mod build_hostile;
 mod build_isolation;
 mod build_output;
@@ -80,6 +81,7 @@ const FILES: &[File] = &[
     ("build_contexts", build_contexts::scenarios),
     ("build_crash", build_crash::scenarios),
     ("cache", cache::scenarios),
+    ("build_flags", build_flags::scenarios),
     ("build_hostile", build_hostile::scenarios),
     ("build_isolation", build_isolation::scenarios),
     ("build_output", build_output::scenarios),

@@ -1,7 +1,5 @@
 //! A stage's result → an image of the store.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::cache;
@@ -125,8 +123,10 @@ pub(super) fn put(
         "config": {"mediaType": config_type, "digest": id, "size": bytes.len()},
         "layers": descriptors,
     });
-    if !request.annotations.is_empty() {
-        let annotations: BTreeMap<_, _> = request.annotations.iter().cloned().collect();
+    let mut annotations = result.annotations.clone();
+    annotations.retain(|name, _| !request.unset_annotations.contains(name));
+    annotations.extend(request.annotations.iter().cloned());
+    if !annotations.is_empty() {
         manifest["annotations"] = json!(annotations);
     }
     let manifest = manifest.to_string().into_bytes();

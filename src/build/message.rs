@@ -7,6 +7,7 @@
 //! worker → coordinator   Event…, Need(stage) → Result(stage), …, then Done or Failed
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -30,6 +31,8 @@ pub(super) struct StageResult {
     pub layers: Vec<Layer>,
     /// What of it came with the base image.
     pub inherited: Inherited,
+    /// Annotations of the base image's manifest, where they are inherited.
+    pub annotations: BTreeMap<String, String>,
     /// The ARGs that a stage which begins with it has, with their values.
     pub arguments: Vec<(String, String)>,
     /// What of the cache it comes from.

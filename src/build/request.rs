@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::cache::{CacheTarget, Place};
 use super::dockerfile::stages::Stages;
@@ -41,12 +42,18 @@ pub struct Request {
     pub omits_history: bool,
     /// `--annotation`, of the manifest.
     pub annotations: Vec<(String, String)>,
+    /// `--inherit-annotations`: the manifest begins with those of the base image's.
+    pub inherits_annotations: bool,
+    /// `--unsetannotation`: annotations of the base image that the result has not.
+    pub unset_annotations: Vec<String>,
     /// `--platform`; the host's where nobody said.
     pub platform: Option<Platform>,
     /// Whether others are built besides, and steps say which one they are for.
     pub is_one_of_several: bool,
     /// How often and when the cache is asked.
     pub cache: CachePolicy,
+    /// `--cache-ttl`: results that are older are not used.
+    pub cache_ttl: Option<Duration>,
     /// `--cache-from`.
     pub cache_from: Vec<Place>,
     /// `--cache-to`.
@@ -59,8 +66,8 @@ pub struct Request {
     pub squash: Option<Squash>,
     /// `--format=docker`: manifest and media types are Docker's.
     pub docker_format: bool,
-    /// `--pull`: base images are asked for at their registries although they are here.
-    pub pull: bool,
+    /// `--pull`.
+    pub pull: PullPolicy,
     /// `--network`: what RUN has where it does not say itself.
     pub network: Mode,
     /// `--isolation`.
@@ -83,6 +90,20 @@ pub struct Request {
     pub shell: Option<Streams<'static>>,
     /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
     pub logins: Vec<(Reference, Credentials)>,
+}
+
+/// When registries are asked for base images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// For those that are here as well.
+    Always,
+    /// For those that are not here.
+    #[default]
+    Missing,
+    /// As [`PullPolicy::Always`]; what cannot be had from there is taken as it is here.
+    Newer,
+    /// For none.
+    Never,
 }
 
 /// How RUN is kept apart from what else runs here.

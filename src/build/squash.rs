@@ -128,6 +128,7 @@ fn squash(
         diff_id: Some(layer.diff_id.clone()),
         tar_bytes: layer.size,
         created: jiff::Timestamp::now().to_string(),
+        made: None,
         description: format!("squash of {} layers", merged.len()),
         parent: layers.last().map(|layer| layer.diff_id.clone()),
     };
@@ -174,6 +175,7 @@ mod tests {
             },
             layers: vec![layer; layers],
             inherited,
+            annotations: Default::default(),
             arguments: Vec::new(),
             used: Default::default(),
         }

@@ -193,11 +193,13 @@ fn session_dir(uid: u32) -> Option<PathBuf> {
 }
 
 fn proxies() -> Vec<(String, String)> {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 10] = [
         "HTTP_PROXY",
         "http_proxy",
         "HTTPS_PROXY",
         "https_proxy",
+        "FTP_PROXY",
+        "ftp_proxy",
         "ALL_PROXY",
         "all_proxy",
         "NO_PROXY",

@@ -1,5 +1,11 @@
 //! ctr's own standard streams, as the library wants them.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio;
 use rustix::termios::isatty;
 
@@ -33,6 +39,34 @@ pub(crate) fn exit_code(outcome: Outcome) -> command::Outcome {
             eprint(&Failure::unwritable(stream, &error).render("", false));
             Ok(1)
         }
+    }
+}
+
+/// Has what goes to stderr go to the file `path`, which is emptied, until the result is dropped.
+///
+/// # Errors
+///
+/// A file that cannot be written.
+pub(crate) fn stderr_to(path: &Path) -> Result<Redirected, Failure> {
+    let redirect = || -> io::Result<Redirected> {
+        let file = File::create(path)?;
+        // Above those that every program knows by number.
+        let before = fcntl_dupfd_cloexec(stdio::stderr(), 3)?;
+        stdio::dup2_stderr(&file)?;
+        Ok(Redirected { before })
+    };
+    redirect().map_err(Failure::on_file("open", path))
+}
+
+/// See [`stderr_to`].
+#[derive(Debug)]
+pub(crate) struct Redirected {
+    before: OwnedFd,
+}
+
+impl Drop for Redirected {
+    fn drop(&mut self) {
+        let _ = stdio::dup2_stderr(&self.before);
     }
 }
 

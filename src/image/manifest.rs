@@ -6,6 +6,8 @@
 //!
 //! Spec: image-spec, manifest.md, image-index.md, descriptor.md; distribution, "Image Manifest Version 2, Schema 2".
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::Platform;
@@ -49,6 +51,8 @@ pub struct Manifest {
     pub config: Descriptor,
     /// The layers, lowest first.
     pub layers: Vec<Descriptor>,
+    /// Free-form notes; what is no text is left out.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A list of manifests.
@@ -231,10 +235,14 @@ impl Manifest {
             return Err(field("manifest", "config.size", &problem));
         }
         let layers = list(object, "layers", Kind::Manifest, limits::MAX_LAYERS)?;
+        let annotations = object.get("annotations").and_then(Value::as_object);
+        let text =
+            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
         Ok(Manifest {
             media_type,
             config,
             layers,
+            annotations: annotations.into_iter().flatten().filter_map(text).collect(),
         })
     }
 

@@ -21,13 +21,24 @@ pub(crate) struct Record {
     pub(crate) diff_id: Option<Digest>,
     /// Bytes of the layer's tar.
     pub(crate) tar_bytes: u64,
-    /// When, RFC 3339.
+    /// When, RFC 3339; with `SOURCE_DATE_EPOCH` what that says.
     pub(crate) created: String,
+    /// When really, where `created` does not tell. No other machine is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<String>,
     /// The instruction, for people.
     pub(crate) description: String,
     /// The layer that this one was made upon, which nobody finds this record without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<Digest>,
+}
+
+impl Record {
+    /// Returns when the step was carried out, as far as that is known.
+    pub(crate) fn made_at(&self) -> Option<jiff::Timestamp> {
+        let text = self.made.as_ref().unwrap_or(&self.created);
+        text.parse().ok()
+    }
 }
 
 /// A record's file.
@@ -143,6 +154,7 @@ mod tests {
             diff_id,
             tar_bytes: 7,
             created: "2026-01-01T00:00:00Z".to_owned(),
+            made: None,
             description: "RUN true".to_owned(),
             parent: None,
         }

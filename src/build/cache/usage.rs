@@ -273,6 +273,7 @@ pub(super) mod tests {
             diff_id: Some(diff_id),
             tar_bytes: 0,
             created: "2026-01-01T00:00:00Z".to_owned(),
+            made: None,
             description: name.to_owned(),
             parent: parent.map(|parent| Digest::sha256_of(parent.as_bytes())),
         };

@@ -74,6 +74,8 @@ pub(super) struct Worker<'a> {
     pub(super) layers: Vec<Layer>,
     /// What of both came with the base image.
     inherited: Inherited,
+    /// Annotations of its manifest, where they are inherited.
+    annotations: BTreeMap<String, String>,
     pub(super) scope: Scope,
     pub(super) platform: Platform,
     /// Results of other stages that have been asked for.
@@ -147,6 +149,7 @@ impl<'a> Worker<'a> {
                 image: config::scratch(&Platform::host()),
                 layers: Vec::new(),
                 inherited: Inherited::default(),
+                annotations: BTreeMap::new(),
                 scope: plan.globals.stage(&[]),
                 platform: Platform::host(),
                 others: BTreeMap::new(),
@@ -183,6 +186,7 @@ impl<'a> Worker<'a> {
                 .collect(),
             layers: std::mem::take(&mut worker.layers),
             inherited: worker.inherited,
+            annotations: std::mem::take(&mut worker.annotations),
             used: std::mem::take(&mut worker.used),
         })
     }
@@ -219,6 +223,7 @@ impl<'a> Worker<'a> {
                 self.image = result.image;
                 self.layers = result.layers;
                 self.inherited = result.inherited;
+                self.annotations = result.annotations;
                 inherited = result.arguments;
             }
             Base::Image(image) => match self.request.contexts.get(&image) {
@@ -277,6 +282,9 @@ impl<'a> Worker<'a> {
             error,
         })?;
         let image = image?;
+        if self.request.inherits_annotations {
+            self.annotations = steps::base::annotations(self, &image)?;
+        }
         self.layers = self.layers_of(&image);
         self.image = image.config;
         self.inherited = Inherited {
@@ -411,6 +419,7 @@ impl<'a> Worker<'a> {
             diff_id: layer.as_ref().map(|layer| layer.diff_id.clone()),
             tar_bytes: layer.as_ref().map_or(0, |layer| layer.size),
             created: created.clone(),
+            made: (self.request.epoch).map(|_| jiff::Timestamp::now().to_string()),
             description: description.clone(),
             parent: self.layers.last().map(|layer| layer.diff_id.clone()),
         };
@@ -439,10 +448,21 @@ impl<'a> Worker<'a> {
                 self.send(Event::Warning { text })?;
             }
         }
+        let found = found.filter(|record| self.is_young(record));
         if found.is_some() {
             self.used.keys.push(key.clone());
         }
         Ok(found)
+    }
+
+    /// Returns whether `--cache-ttl` has nothing against a result.
+    fn is_young(&self, record: &Record) -> bool {
+        let Some(ttl) = self.request.cache_ttl else {
+            return true;
+        };
+        let now = jiff::Timestamp::now();
+        let age = record.made_at().map(|made| now.duration_since(made));
+        age.is_some_and(|age| age.unsigned_abs() < ttl)
     }
 
     fn finish(&mut self, outcome: Outcome) -> Result<Option<Layer>, Error> {

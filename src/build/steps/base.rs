@@ -1,9 +1,12 @@
 //! Images that a Dockerfile names: found in the store, or pulled.
 
+use std::collections::BTreeMap;
+
 use crate::build::apart;
-use crate::build::error::Error;
+use crate::build::error::{Error, words};
+use crate::build::event::Event;
 use crate::build::plan::{Base, Plan};
-use crate::build::request::{NamedContext, Request};
+use crate::build::request::{NamedContext, PullPolicy, Request};
 use crate::build::stage::Worker;
 use crate::container::Engine;
 use crate::content::{Reference, limits};
@@ -23,14 +26,28 @@ use crate::registry::{Credentials, Timing};
 pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
     let store = &worker.engine.store;
     let platform = wanted(worker);
-    if !worker.request.pull {
+    let policy = worker.request.pull;
+    let mut here = false;
+    if policy != PullPolicy::Always {
         match image::resolve(store, name, platform) {
+            Ok(_) if policy == PullPolicy::Newer => here = true,
             Ok(image) => return Ok(image),
             Err(image::Error::NotFound(_) | image::Error::Platform { .. }) => {}
             Err(error) => return Err(failure(name)(error)),
         }
     }
-    let fetched = fetch(worker.request, worker.engine, worker.owners, name, platform);
+    let fetched = match policy {
+        PullPolicy::Never => Err(not_asked_for(name)),
+        _ => fetch(worker.request, worker.engine, worker.owners, name, platform),
+    };
+    let fetched = match fetched {
+        Err(error) if here => {
+            let text = format!("{name} is taken as it is here: {}", words(&error));
+            worker.send(Event::Warning { text })?;
+            Ok(())
+        }
+        fetched => fetched,
+    };
     match image::resolve(store, name, platform) {
         Err(image::Error::Platform { reference, wanted }) => {
             // As with BuildKit, an image for one platform alone is taken as it is, and the linter tells.
@@ -58,6 +75,24 @@ pub(crate) fn take(worker: &mut Worker<'_>, layout: &LayoutImage) -> Result<Imag
     let platform = wanted(worker).cloned();
     let taken = layout.take(&engine.store, worker.lease_mut(), platform.as_ref(), unpack);
     taken.map_err(failure(&layout.to_string()))
+}
+
+/// Returns the annotations of an image's manifest.
+///
+/// # Errors
+///
+/// [`Error::Image`].
+pub(crate) fn annotations(
+    worker: &Worker<'_>,
+    image: &Image,
+) -> Result<BTreeMap<String, String>, Error> {
+    let manifest = &image.manifest_digest;
+    match image::read_document(&worker.engine.store, manifest)
+        .map_err(failure(manifest.as_str()))?
+    {
+        Document::Manifest(manifest) => Ok(manifest.annotations),
+        Document::Index(_) => Ok(BTreeMap::new()),
+    }
 }
 
 fn unpack(owners: Owners) -> UnpackOptions {
@@ -121,8 +156,12 @@ fn offered(
     name: &str,
 ) -> Result<Vec<Platform>, Error> {
     let store = &engine.store;
-    if request.pull || image::resolve(store, name, None).is_err() {
-        fetch(request, engine, owners, name, None)?;
+    let here = image::resolve(store, name, None).is_ok();
+    match (request.pull, here) {
+        (PullPolicy::Never, false) => return Err(not_asked_for(name)),
+        (PullPolicy::Never | PullPolicy::Missing, _) if here => {}
+        (PullPolicy::Newer, true) => drop(fetch(request, engine, owners, name, None)),
+        _ => fetch(request, engine, owners, name, None)?,
     }
     let image = image::resolve(store, name, None).map_err(failure(name))?;
     match image::read_document(store, &image.target).map_err(failure(name))? {
@@ -133,6 +172,13 @@ fn offered(
             .filter(|platform| platform.os != "unknown")
             .collect()),
     }
+}
+
+/// `--pull=never`.
+fn not_asked_for(name: &str) -> Error {
+    Error::Invalid(format!(
+        "{name} is not here, and --pull=never keeps it from being pulled"
+    ))
 }
 
 /// Pulls in a process of its own, whose threads end with it.

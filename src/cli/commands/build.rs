@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -14,13 +15,15 @@ use super::build_lint;
 use super::build_output::{Made, Outputs};
 use super::build_run_flags::BuildRunFlags;
 use super::registry_flags::RegistryFlags;
-use super::{build_flags, build_logins, build_output_flag, build_style, create_flags, result_file};
+use super::{
+    build_flags, build_logins, build_output_flag, build_style, buildx, create_flags, result_file,
+};
 use crate::build::cache;
 use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
 use crate::build::lint;
 use crate::build::outline::{Question, outline};
-use crate::build::request::{CachePolicy, Squash};
+use crate::build::request::{CachePolicy, PullPolicy, Squash};
 use crate::build::{self, Plan, Products, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
@@ -49,9 +52,15 @@ pub(crate) struct Build {
     /// Add metadata to the image's manifest
     #[arg(long, value_name = "NAME=VALUE")]
     annotation: Vec<String>,
+    /// Set the processor of base images and of the result, as --platform does
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<String>,
     /// Attest how the image was made or what is in it: no statement is made, so each has to be disabled
     #[arg(long, value_name = "type=KIND,disabled=true")]
     attest: Vec<String>,
+    /// Name the builder: default, or what "buildx create" has made
+    #[arg(long, value_name = "NAME")]
+    builder: Option<String>,
     /// Set values for ARGs; NAME alone takes the value from your own environment
     #[arg(long, value_name = "NAME[=VALUE]")]
     build_arg: Vec<String>,
@@ -77,6 +86,9 @@ pub(crate) struct Build {
         value_name = "type=inline|type=registry,ref=IMAGE|type=local,dest=DIR"
     )]
     cache_to: Vec<String>,
+    /// Do not use results of earlier builds that are older
+    #[arg(long, value_name = "DURATION", value_parser = build_flags::cache_ttl)]
+    cache_ttl: Option<Duration>,
     /// Check the Dockerfile and build nothing
     #[arg(long)]
     check: bool,
@@ -101,6 +113,9 @@ pub(crate) struct Build {
     /// Write the image ID to a file
     #[arg(long, value_name = "FILE")]
     iidfile: Option<PathBuf>,
+    /// Begin with the annotations of the base image's manifest
+    #[arg(long)]
+    inherit_annotations: bool,
     /// Begin with the labels of the base image (default: true)
     #[arg(long, default_value = "true")]
     inherit_labels: bool,
@@ -110,6 +125,9 @@ pub(crate) struct Build {
     /// Set metadata for the image
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     label: Vec<(String, String)>,
+    /// Write to a file what would go to stderr
+    #[arg(long, value_name = "FILE")]
+    logfile: Option<PathBuf>,
     /// Add the image to a list of images for several platforms, which is made where it is missing
     #[arg(long, value_name = "NAME[:TAG]")]
     manifest: Option<String>,
@@ -125,8 +143,11 @@ pub(crate) struct Build {
     /// Leave the history out of the image
     #[arg(long)]
     omit_history: bool,
+    /// Set the operating system of base images and of the result, as --platform does
+    #[arg(long, value_name = "OS")]
+    os: Option<String>,
     /// Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of
-    /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default)
+    /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default), "type=cacheonly" for nothing
     #[arg(short, long, value_name = "DEST|type=TYPE[,KEY=VALUE]")]
     output: Vec<String>,
     /// Set the platform of base images and of the result (default: this machine's); for several, the image is an index
@@ -139,9 +160,21 @@ pub(crate) struct Build {
     /// Attest how the image was made: false (default); --attest type=provenance
     #[arg(long, value_name = "false")]
     provenance: Option<String>,
-    /// Ask registries for newer base images
-    #[arg(long)]
-    pull: bool,
+    /// Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes
+    /// do with what is here, or never
+    #[arg(
+        long,
+        value_name = "POLICY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "always",
+        value_parser = build_flags::pull
+    )]
+    pull: Option<PullPolicy>,
+    #[arg(long, hide = true)]
+    pull_always: bool,
+    #[arg(long, hide = true)]
+    pull_never: bool,
     /// Push the image to its registry, like --output type=registry
     #[arg(long)]
     push: bool,
@@ -175,12 +208,18 @@ pub(crate) struct Build {
     /// Set the time of the build and the latest time of files, in seconds since 1970
     #[arg(long, value_name = "SECONDS", alias = "source-date-epoch")]
     timestamp: Option<String>,
+    /// Remove annotations of the base image
+    #[arg(long, value_name = "NAME")]
+    unsetannotation: Vec<String>,
     /// Remove environment variables from the image
     #[arg(long, value_name = "NAME")]
     unsetenv: Vec<String>,
     /// Remove labels of the base image
     #[arg(long, value_name = "NAME")]
     unsetlabel: Vec<String>,
+    /// Set the variant of the processor, as --platform does
+    #[arg(long, value_name = "VARIANT")]
+    variant: Option<String>,
     #[command(flatten)]
     run: BuildRunFlags,
     /// Directory with the files that the Dockerfile copies; the URL of a git repository, of an archive or of a Dockerfile;
@@ -218,11 +257,40 @@ impl Command for Build {
     const UNBUILT: &'static [Flag] = &[
         Flag::value("policy"),
         Flag::value("resource"),
-        Flag::value("cache-ttl"),
+        Flag::value("cgroupns"),
+        Flag::switch("compat-volumes"),
+        Flag::value("cpp-flag"),
+        Flag::switch("created-annotation"),
+        Flag::value("cw"),
+        Flag::value("decryption-key"),
         Flag::value("device"),
-        Flag::switch("inherit-annotations"),
-        Flag::value("layer-label"),
-        Flag::value("logfile"),
+        Flag::value("group-add"),
+        Flag::value("hooks-dir"),
+        Flag::value("ipc"),
+        Flag::switch("logsplit"),
+        Flag::value("os-feature"),
+        Flag::value("os-version"),
+        Flag::value("pid"),
+        Flag::value("runtime"),
+        Flag::value("runtime-flag"),
+        Flag::switch("save-stages"),
+        Flag::value("sbom-image-output"),
+        Flag::value("sbom-image-purl-output"),
+        Flag::value("sbom-merge-strategy"),
+        Flag::value("sbom-output"),
+        Flag::value("sbom-purl-output"),
+        Flag::value("sbom-scanner-command"),
+        Flag::value("sbom-scanner-image"),
+        Flag::value("sign-by"),
+        Flag::value("signature-policy"),
+        Flag::switch("stage-labels"),
+        Flag::switch("stdin"),
+        Flag::value("userns"),
+        Flag::value("userns-gid-map"),
+        Flag::value("userns-gid-map-group"),
+        Flag::value("userns-uid-map"),
+        Flag::value("userns-uid-map-user"),
+        Flag::value("uts"),
     ];
     const IGNORED: &'static [Flag] = &[
         Flag::switch("rm"),
@@ -233,11 +301,18 @@ impl Command for Build {
         Flag::switch("layers"),
         Flag::switch("identity-label"),
         Flag::switch("rewrite-timestamp"),
-        Flag::value("builder"),
+        // Nothing is compressed in a build, and what is intermediate is no image that could have labels.
+        Flag::switch("disable-compression").short('D'),
+        Flag::value("layer-label"),
     ];
 
     fn run(mut self, context: &Context) -> Outcome {
         let context = &self.registry.applied(context)?;
+        buildx::check_chosen(context, self.builder.as_deref())?;
+        let _redirected = match &self.logfile {
+            Some(path) => Some(streams::stderr_to(path)?),
+            None => None,
+        };
         // buildx: the mode is the flag.
         self.quiet |= self.progress.as_deref() == Some("quiet");
         let names: Result<Vec<_>, _> = self
@@ -382,13 +457,16 @@ impl Build {
         }
         let target = build::target_of(&stages, self.target.as_deref())?;
         let mut build_args = self.build_args()?;
-        for (name, value) in &context.settings.proxies {
+        let proxies = context.settings.proxies.iter();
+        for (name, value) in proxies.filter(|_| self.run.shows_proxies()) {
             build_args
                 .entry(name.clone())
                 .or_insert_with(|| value.clone());
         }
         let allowed = build_flags::entitlements(&self.allow)?;
-        let cache = match (self.no_cache, self.no_cache_filter.is_empty()) {
+        // buildah: a life of nothing is no cache.
+        let no_cache = self.no_cache || self.cache_ttl == Some(Duration::ZERO);
+        let cache = match (no_cache, self.no_cache_filter.is_empty()) {
             (true, _) => CachePolicy::Never,
             (false, true) => CachePolicy::Use,
             (false, false) => CachePolicy::NotFor(self.no_cache_filter.clone()),
@@ -407,14 +485,17 @@ impl Build {
             inherits_labels: self.inherit_labels,
             omits_history: self.omit_history,
             annotations: build_flags::annotations(&self.annotation)?,
+            inherits_annotations: self.inherit_annotations,
+            unset_annotations: self.unsetannotation.clone(),
             platform,
             is_one_of_several: false,
             cache,
+            cache_ttl: self.cache_ttl,
             jobs: self.jobs.map_or(JOBS, |jobs| jobs as usize),
             build_unused: !self.skip_unused_stages,
             squash: self.squash()?,
             docker_format: build_flags::has_docker_format(self.format.as_deref())?,
-            pull: self.pull,
+            pull: self.pull_policy(),
             network: self.run.network()?,
             isolation: self.run.isolation()?,
             volumes: self.run.volumes()?,
@@ -435,6 +516,9 @@ impl Build {
     /// `--platform`: one or several, each once; `None` where nobody says.
     fn platforms(&self) -> Result<Vec<Option<Platform>>, Failure> {
         let mut platforms = Vec::new();
+        if let Some(platform) = self.platform_of_parts()? {
+            return Ok(vec![Some(platform)]);
+        }
         let flags = self.platform.iter().flat_map(|flag| flag.split(','));
         for text in flags.map(str::trim).filter(|text| !text.is_empty()) {
             let platform = create_flags::platform(Some(text));
@@ -448,6 +532,39 @@ impl Build {
             platforms.push(platform.map_err(|failure| failure.with_code(1))?);
         }
         Ok(platforms)
+    }
+
+    /// `--os`, `--arch`, `--variant`.
+    fn platform_of_parts(&self) -> Result<Option<Platform>, Failure> {
+        let parts = [&self.os, &self.arch, &self.variant];
+        if parts.iter().all(|part| part.is_none()) {
+            return Ok(None);
+        }
+        if !self.platform.is_empty() || self.all_platforms {
+            // Source: buildah, pkg/cli/build.go.
+            return Err(Failure::message(
+                "--platform may not be used with --os, --arch, or --variant",
+            ));
+        }
+        let host = Platform::host();
+        let os = self.os.as_deref().unwrap_or(&host.os);
+        let arch = self.arch.as_deref().unwrap_or(&host.architecture);
+        let text = match &self.variant {
+            Some(variant) => format!("{os}/{arch}/{variant}"),
+            None => format!("{os}/{arch}"),
+        };
+        let platform = create_flags::platform(Some(&text));
+        platform.map_err(|failure| failure.with_code(1))
+    }
+
+    /// `--pull` and what older versions of podman have for it.
+    fn pull_policy(&self) -> PullPolicy {
+        match (self.pull, self.pull_always, self.pull_never) {
+            (Some(policy), _, _) => policy,
+            (None, true, _) => PullPolicy::Always,
+            (None, false, true) => PullPolicy::Never,
+            (None, false, false) => PullPolicy::default(),
+        }
     }
 
     /// `--squash`, `--squash-all`.

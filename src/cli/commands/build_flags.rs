@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::build::agent::{Agents, Key, KeyError};
-use crate::build::request::Isolation;
+use crate::build::request::{Isolation, PullPolicy};
+use crate::cli::command::go_bool;
 use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::cli::output::time::parse_duration;
 use crate::container;
 use crate::network::Mode;
 use crate::units;
@@ -245,13 +248,41 @@ pub(super) fn isolation(flag: Option<&str>) -> Result<Isolation, Failure> {
 pub(super) fn network(flag: Option<&str>, isolation: Isolation) -> Result<Mode, Failure> {
     match flag {
         None | Some("" | "default") if isolation == Isolation::Chroot => Ok(Mode::Host),
-        None | Some("" | "default") => Ok(Mode::User),
+        // podman's and buildah's words for it.
+        None | Some("" | "default" | "private" | "bridge") => Ok(Mode::User),
+        Some("pasta") => Ok(Mode::Pasta),
+        Some("slirp4netns") => Ok(Mode::Slirp4netns),
         Some("none") => Ok(Mode::None),
         Some("host") => Ok(Mode::Host),
         Some(other) => Err(Failure::message(format!(
             "network mode {other:?} not supported by build: use default, none or host"
         ))),
     }
+}
+
+/// `--pull`: a truth value, as Docker has it, or one of podman's and buildah's words.
+pub(super) fn pull(text: &str) -> Result<PullPolicy, String> {
+    match text {
+        "always" => Ok(PullPolicy::Always),
+        "missing" | "ifmissing" => Ok(PullPolicy::Missing),
+        "newer" | "ifnewer" => Ok(PullPolicy::Newer),
+        "never" => Ok(PullPolicy::Never),
+        text => match go_bool(text) {
+            Ok(true) => Ok(PullPolicy::Always),
+            Ok(false) => Ok(PullPolicy::Missing),
+            Err(_) => Err(format!(
+                "unrecognized pull policy {text:?}: use always, missing, newer or never"
+            )),
+        },
+    }
+}
+
+/// `--cache-ttl`.
+pub(super) fn cache_ttl(text: &str) -> Result<Duration, String> {
+    let nanoseconds = parse_duration(text).and_then(|all| u64::try_from(all).ok());
+    nanoseconds
+        .map(Duration::from_nanos)
+        .ok_or_else(|| format!("invalid duration {text:?}"))
 }
 
 /// What the Dockerfile may do because the user says so.
@@ -315,6 +346,25 @@ mod tests {
 
     fn strings(list: &[&str]) -> Vec<String> {
         list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn words_for_pulling() {
+        for (texts, policy) in [
+            (&["always", "true", "1", "T"][..], PullPolicy::Always),
+            (&["missing", "ifmissing", "false", "0"], PullPolicy::Missing),
+            (&["newer", "ifnewer"], PullPolicy::Newer),
+            (&["never"], PullPolicy::Never),
+        ] {
+            for text in texts {
+                assert_eq!(pull(text), Ok(policy), "{text}");
+            }
+        }
+        assert!(pull("sometimes").is_err());
+        assert_eq!(cache_ttl("1h30m"), Ok(Duration::from_secs(5400)));
+        for wrong in ["", "1", "-1h", "x"] {
+            assert!(cache_ttl(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

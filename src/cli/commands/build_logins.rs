@@ -2,6 +2,7 @@
 //! before the user's id map is entered.
 
 use crate::build::cache::Place;
+use crate::build::request::PullPolicy;
 use crate::build::{Plan, Request};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -20,7 +21,7 @@ pub(super) fn find(
     let mut logins = Vec::new();
     for name in plan.images() {
         let here = image::resolve(&store, name, request.platform.as_ref()).is_ok();
-        if here && !request.pull {
+        if here && matches!(request.pull, PullPolicy::Missing | PullPolicy::Never) {
             continue;
         }
         sys::names::use_files_and_dns();

@@ -151,6 +151,7 @@ impl Outputs {
         };
         for output in &self.0 {
             match output {
+                Output::CacheOnly => {}
                 Output::Files(dir) => products.write_files(dir).map_err(solving)?,
                 Output::Tar(place) => place.write(&mut |out| {
                     let written = products.write_tar(out);

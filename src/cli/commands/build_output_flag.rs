@@ -7,6 +7,7 @@
 //! | `docker`, `oci` | an archive of the image; `docker` without `dest` is an image here |
 //! | `local` | the files, in a directory |
 //! | `tar` | the files, as a tar |
+//! | `cacheonly` | nothing but what the next build finds in the cache |
 //!
 //! Source: buildx, util/buildflags/export.go and build/opt.go; BuildKit, exporter/.
 
@@ -40,6 +41,8 @@ pub(super) enum Output {
     Files(PathBuf),
     /// The files as a tar.
     Tar(Place),
+    /// Nothing.
+    CacheOnly,
 }
 
 /// Where an archive goes.
@@ -107,6 +110,7 @@ impl Options {
                 Some(dest) => Output::Files(dest.into()),
             },
             "tar" => Output::Tar(place(dest.as_deref(), true)?),
+            "cacheonly" if dest.is_none() => Output::CacheOnly,
             "docker" if dest.is_none() => Output::Image {
                 names: self.names(tags)?,
                 push: None,
@@ -138,7 +142,7 @@ impl Options {
             }
             other => {
                 return Err(Failure::message(format!(
-                    "unsupported output type {other:?}: use local, tar, oci, docker, image or registry"
+                    "unsupported output type {other:?}: use local, tar, oci, docker, image, registry or cacheonly"
                 )));
             }
         };
@@ -259,6 +263,7 @@ mod tests {
             read("type=docker"),
             Output::Image { push: None, .. }
         ));
+        assert!(matches!(read("type=cacheonly"), Output::CacheOnly));
         assert!(matches!(
             read("type=oci,dest=d,tar=false"),
             Output::Archive {
@@ -273,7 +278,9 @@ mod tests {
     fn refused_by_name() {
         for (flag, words) in [
             ("type=local", "dest is required"),
-            ("type=cacheonly", "unsupported output type"),
+            ("type=cacheonly,dest=x", "unsupported output type"),
+            ("type=cacheonly,name=x", "name=x is not supported"),
+            ("type=moby", "unsupported output type"),
             ("dest=x,tar=true", "type is required"),
             ("type=tar,x", "invalid value x"),
             ("type=local,dest=d,platform-split=false", "platform-split"),

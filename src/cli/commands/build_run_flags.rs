@@ -21,11 +21,14 @@ pub(crate) struct BuildRunFlags {
     cap_drop: Vec<String>,
     #[command(flatten)]
     names: NameFlags,
+    /// Show RUN your own environment's proxy variables, as --build-arg does (default: true)
+    #[arg(long, default_value = "true")]
+    http_proxy: bool,
     /// Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host's processes, IPC, network
     /// and cgroup
     #[arg(long, value_name = "KIND")]
     isolation: Option<String>,
-    /// Set the network of RUN: default, none or host
+    /// Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns
     #[arg(long, value_name = "MODE")]
     network: Option<String>,
     /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable
@@ -42,6 +45,11 @@ pub(crate) struct BuildRunFlags {
 }
 
 impl BuildRunFlags {
+    /// `--http-proxy`.
+    pub(super) fn shows_proxies(&self) -> bool {
+        self.http_proxy
+    }
+
     /// `--isolation`.
     pub(super) fn isolation(&self) -> Result<Isolation, Failure> {
         build_flags::isolation(self.isolation.as_deref())

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::Value as Json;
 
+use super::buildx;
 use super::confirm::confirm;
 use crate::build::cache::{self, Filter, Item, Limits, Policy, Usage};
 use crate::cli::command::{Command, Example, Flag, Outcome};
@@ -18,11 +19,14 @@ use crate::cli::template::Object;
 use crate::units;
 
 /// buildx's flags that are about its builders' machines.
-const IGNORED: &[Flag] = &[Flag::value("builder"), Flag::value("timeout")];
+const IGNORED: &[Flag] = &[Flag::value("timeout")];
 
 /// Show the disk usage of the build cache
 #[derive(Debug, Args)]
 pub(crate) struct DiskUsage {
+    /// Name the builder: default, or what "buildx create" has made
+    #[arg(long, value_name = "NAME")]
+    builder: Option<String>,
     /// Provide filter values, e.g. type=exec.cachemount, until=24h, id=ID
     #[arg(long, value_name = "NAME=VALUE")]
     filter: Vec<String>,
@@ -49,6 +53,7 @@ impl Command for DiskUsage {
     const IGNORED: &'static [Flag] = IGNORED;
 
     fn run(self, context: &Context) -> Outcome {
+        buildx::check_chosen(context, self.builder.as_deref())?;
         if self.verbose && self.format.is_some() {
             return Err(Failure::message(
                 "--format and --verbose cannot be used together",
@@ -82,6 +87,9 @@ pub(crate) struct Prune {
     /// Also remove what images share and the hashes of files
     #[arg(short, long)]
     all: bool,
+    /// Name the builder: default, or what "buildx create" has made
+    #[arg(long, value_name = "NAME")]
+    builder: Option<String>,
     /// Provide filter values, e.g. until=24h, id=ID, type=exec.cachemount
     #[arg(long, value_name = "NAME=VALUE")]
     filter: Vec<String>,
@@ -121,6 +129,7 @@ impl Command for Prune {
     const IGNORED: &'static [Flag] = IGNORED;
 
     fn run(self, context: &Context) -> Outcome {
+        buildx::check_chosen(context, self.builder.as_deref())?;
         let reserved = self
             .reserved_space
             .as_deref()

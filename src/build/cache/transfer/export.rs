@@ -16,7 +16,7 @@ use super::{
     Used,
 };
 use crate::build::apart;
-use crate::build::cache::{Records, mounts};
+use crate::build::cache::{Record, Records, mounts};
 use crate::build::error::words;
 use crate::build::request::Request;
 use crate::container::Engine;
@@ -50,7 +50,11 @@ pub(in crate::build) fn inline(image: &mut ImageConfiguration, store: &Store, us
 fn records_of(store: &Store, keys: &[Digest]) -> Vec<KeyedRecord> {
     let records = Records::new(store);
     let find = |key: &Digest| {
-        let record = records.find(key)?;
+        let record = Record {
+            // The same input gives the same document.
+            made: None,
+            ..records.find(key)?
+        };
         let key = key.clone();
         Some(KeyedRecord { key, record })
     };

@@ -22,6 +22,8 @@ use clap::Args;
 
 use crate::cli::command::{Command, Example, Flag, Outcome};
 use crate::cli::context::Context;
+use crate::cli::environment;
+use crate::cli::error::Failure;
 use names::Names;
 
 /// The buildx whose behaviour these commands have.
@@ -33,6 +35,19 @@ const DOCKER_DRIVER: &str = "docker";
 
 /// How long a daemon is waited for: there is none.
 const TIMEOUT: Flag = Flag::value("timeout");
+
+/// Checks that the builder that a command names is one: by its flag, which is `given`, or by `BUILDX_BUILDER`.
+///
+/// # Errors
+///
+/// buildx's words for another, and what keeps the names from being read.
+pub(super) fn check_chosen(context: &Context, given: Option<&str>) -> Result<(), Failure> {
+    let set = || environment::set("BUILDX_BUILDER");
+    match given.map(str::to_owned).or_else(set).as_deref() {
+        None | Some("" | names::DEFAULT) => Ok(()),
+        Some(name) => Names::read(context)?.get(name).map(drop),
+    }
+}
 
 /// Show the version of the buildx that these commands behave as
 #[derive(Debug, Args)]
