@@ -195,8 +195,7 @@ fn ignored_signals(env: &TestEnv) {
     );
     let build = "build --progress plain --network none";
     let script = format!(
-        "trap '' HUP; exec {} {build} -v {}:/v -f Dockerfile shared",
-        env.binary().display(),
+        "trap '' HUP; exec {{ctr}} {build} -v {}:/v -f Dockerfile shared",
         shared.display()
     );
     let running = env.script(&script).spawn();

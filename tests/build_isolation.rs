@@ -62,12 +62,11 @@ fn nothing_is_left_behind(env: &TestEnv) {
     let is_over = || env.processes().is_empty();
     env.until(is_over);
     // Nor where the build is interrupted.
-    let text = format!("FROM busybox\nRUN {leave}; echo waiting; sleep 1234\n");
+    let text = format!("FROM busybox\nRUN {leave}; echo wait''ing; sleep 1234\n");
     let dir = context(env, &text);
     let log = env.work().join("log");
     let script = format!(
-        "exec {} build --progress plain --isolation chroot {dir} 2> {}",
-        env.binary().display(),
+        "exec {{ctr}} build --progress plain --isolation chroot {dir} 2> {}",
         log.display()
     );
     let build = env.script(&script).spawn();
