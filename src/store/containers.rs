@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 
 use super::files::{create_private_dir, entries, failed, found, private_file};
 use super::lock::{is_ofd_locked, ofd_lock_wait, still_names, try_ofd_lock};
-use super::removal::remove_tree;
 use super::staging::fresh_path;
 use super::{Error, Store};
 
@@ -123,19 +122,6 @@ impl Store {
         // In this order: a name whose container is gone heals itself, a container whose name is gone does not.
         self.release_name(name, id)?;
         Ok(moved.map(|()| aside))
-    }
-
-    /// Removes the container's directory and frees `name`. What the user may not delete stays in `tmp/` for a prune inside
-    /// the user namespace. `false` if there is no such container.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`]. The container is gone nevertheless where only files of it remain.
-    pub fn remove_container(&self, id: &str, name: &str) -> Result<bool, Error> {
-        match self.detach_container(id, name)? {
-            Some(aside) => remove_tree(&aside).map(|()| true),
-            None => Ok(false),
-        }
     }
 }
 
@@ -248,8 +234,8 @@ mod tests {
         assert!(!container.is_locked().unwrap());
         assert!(container.try_lock().unwrap().is_some());
         assert_eq!(store.containers().unwrap(), std::slice::from_ref(&id));
-        assert!(store.remove_container(&id, "web").unwrap());
-        assert!(!store.remove_container(&id, "web").unwrap());
+        assert!(store.detach_container(&id, "web").unwrap().is_some());
+        assert!(store.detach_container(&id, "web").unwrap().is_none());
         assert!(container.lock().unwrap().is_none());
         assert!(!container.is_locked().unwrap());
         assert_eq!(store.find_name("web").unwrap(), None);

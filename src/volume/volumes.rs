@@ -338,7 +338,7 @@ mod tests {
             format!("remove data: volume is in use - [{id}]")
         );
         assert!(volumes.prune(true, |_| true).unwrap().names.is_empty());
-        store.remove_container(&id, "x").unwrap();
+        store.detach_container(&id, "x").unwrap();
         volumes.remove_unused(&["data".to_owned()]).unwrap();
         assert!(volumes.list().unwrap().is_empty());
     }

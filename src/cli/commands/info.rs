@@ -13,7 +13,7 @@ use crate::container::record::Status;
 use crate::image;
 use crate::rootfs;
 use crate::runtime;
-use crate::settings::find_program;
+use crate::settings::{Settings, find_program};
 use crate::userns::Tier;
 
 /// Display system-wide information
@@ -62,12 +62,13 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
     let driver = rootfs::select(&engine.store, settings)?;
     let uname = rustix::system::uname();
     let word = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
-    let (tier, ids) = match engine.id_map.tier {
-        Tier::Identity => ("identity", engine.id_map.uids.iter()),
-        Tier::Subordinate => ("subordinate", engine.id_map.uids.iter()),
-        Tier::Single => ("single", engine.id_map.uids.iter()),
+    let tier = match engine.id_map.tier {
+        Tier::Identity => "identity",
+        Tier::Subordinate => "subordinate",
+        Tier::Single => "single",
     };
-    let ids: u64 = ids.map(|extent| u64::from(extent.size)).sum();
+    let extents = engine.id_map.uids.iter();
+    let ids: u64 = extents.map(|extent| u64::from(extent.size)).sum();
     let helpers: Vec<&str> = ["pasta", "slirp4netns"]
         .into_iter()
         .filter(|name| find_program(name, &settings.path).is_some())
@@ -79,32 +80,9 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
     }
     security.push("name=userns");
     security.push("name=cgroupns");
-    let mut warnings = Vec::new();
-    if engine.id_map.tier == Tier::Single {
-        let hint = match find_program("newuidmap", &settings.path) {
-            Some(_) => "add a range for your user to /etc/subuid and /etc/subgid",
-            None => {
-                "install newuidmap (Debian: uidmap) and add a range for your user to /etc/subuid and /etc/subgid"
-            }
-        };
-        warnings.push(format!(
-            "WARNING: Only one user ID can be used inside containers: {hint}"
-        ));
-    }
-    if network == "none" {
-        warnings.push(
-            "WARNING: Containers have no network: install pasta (Debian: passt) or slirp4netns"
-                .to_owned(),
-        );
-    }
-    if driver.name() != "overlay" {
-        warnings.push(
-            "WARNING: overlayfs cannot be mounted here: images are copied for each container"
-                .to_owned(),
-        );
-    }
     let cgroups = runtime::available(settings);
     let has = |name: &str| cgroups.controllers.iter().any(|one| one == name);
+    let mut warnings = makeshifts(engine, settings, network, driver.name());
     warnings.extend(missing_limits(&cgroups));
     let version = match context.program {
         "docker" => DOCKER_VERSION,
@@ -180,6 +158,35 @@ fn document(context: &Context, engine: &Engine) -> Result<Json, Failure> {
         info.extend(rest);
     }
     Ok(info)
+}
+
+/// What has to do with less than there could be, and what would change that.
+fn makeshifts(engine: &Engine, settings: &Settings, network: &str, driver: &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if engine.id_map.tier == Tier::Single {
+        let hint = match find_program("newuidmap", &settings.path) {
+            Some(_) => "add a range for your user to /etc/subuid and /etc/subgid",
+            None => {
+                "install newuidmap (Debian: uidmap) and add a range for your user to /etc/subuid and /etc/subgid"
+            }
+        };
+        warnings.push(format!(
+            "WARNING: Only one user ID can be used inside containers: {hint}"
+        ));
+    }
+    if network == "none" {
+        warnings.push(
+            "WARNING: Containers have no network: install pasta (Debian: passt) or slirp4netns"
+                .to_owned(),
+        );
+    }
+    if driver != "overlay" {
+        warnings.push(
+            "WARNING: overlayfs cannot be mounted here: images are copied for each container"
+                .to_owned(),
+        );
+    }
+    warnings
 }
 
 fn describe(info: &Json) -> String {

@@ -1,4 +1,8 @@
-//! Controllers: their names, what they limit, and what is written to them.
+//! Controllers: their names, what they limit, and what is written to them; what of that both versions have in common.
+
+use oci_spec::runtime::LinuxCpu;
+
+use super::error::Error;
 
 /// A controller that the specification's resources are about.
 #[derive(Debug)]
@@ -30,6 +34,48 @@ pub(super) struct Setting {
     pub(super) value: String,
 }
 
+/// What is written, in order.
+#[derive(Debug, Default)]
+pub(super) struct Settings(Vec<Setting>);
+
+impl Settings {
+    /// Adds one, if there is a value.
+    pub(super) fn put(&mut self, controller: &str, file: &str, value: Option<impl ToString>) {
+        self.0.extend(value.map(|value| Setting {
+            controller: controller.to_owned(),
+            file: file.to_owned(),
+            value: value.to_string(),
+        }));
+    }
+
+    /// Adds the choice of CPUs and memory nodes, whose files have the same names in both versions.
+    pub(super) fn put_cpuset(&mut self, cpu: &LinuxCpu) {
+        self.put("cpuset", "cpuset.cpus", text(cpu.cpus()));
+        self.put("cpuset", "cpuset.mems", text(cpu.mems()));
+    }
+
+    pub(super) fn into_list(self) -> Vec<Setting> {
+        self.0
+    }
+}
+
+/// Refuses the first that is given of what `version` does not have.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`].
+pub(super) fn refuse(version: u8, given: &[(&'static str, bool)]) -> Result<(), Error> {
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(Error::Unsupported { version, name }),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether `cpu` has something about realtime scheduling, of which zero is "not given".
+pub(super) fn is_realtime(cpu: &LinuxCpu) -> bool {
+    cpu.realtime_period().unwrap_or(0) != 0 || cpu.realtime_runtime().unwrap_or(0) != 0
+}
+
 /// The beginning of a message about `needed`, which are controllers.
 pub(super) fn attempt(needed: &[String]) -> String {
     let words: Vec<&str> = (needed.iter())
@@ -46,12 +92,12 @@ pub(super) fn attempt(needed: &[String]) -> String {
 }
 
 /// A number where zero is "not given".
-pub(super) fn number(value: Option<i64>) -> Option<i64> {
-    value.filter(|value| *value != 0)
+pub(super) fn number<N: Default + PartialEq>(value: Option<N>) -> Option<N> {
+    value.filter(|value| *value != N::default())
 }
 
 /// A text where the empty one is "not given".
-pub(super) fn text(value: &Option<String>) -> Option<&str> {
+fn text(value: &Option<String>) -> Option<&str> {
     value.as_deref().filter(|text| !text.is_empty())
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::Error;
+use super::place::Membership;
 use super::scope;
 use crate::settings::Settings;
 
@@ -57,8 +58,7 @@ fn differing(theirs: &str, ours: &str) -> Vec<Cgroup> {
         .lines()
         .filter(|line| !ours.lines().any(|own| own == *line))
         .filter_map(|line| {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (fields.next()?, fields.next()?);
+            let Membership { controllers, path } = Membership::parse(line)?;
             let hierarchy = match controllers {
                 "" if unified_beside_v1 => "unified",
                 controllers => controllers.strip_prefix("name=").unwrap_or(controllers),

@@ -2,88 +2,69 @@
 //!
 //! Spec: runtime-spec, config-linux.md, "Control groups"; kernel, Documentation/admin-guide/cgroup-v1.
 
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
 
-use super::controllers::{Setting, number, text};
+use super::controllers::{Setting, Settings, is_realtime, number, refuse};
 use super::error::Error;
 
-/// Returns what is to be written, in order: a limit of memory comes before that of memory and swap, which it must not exceed.
+/// Of the cgroups that this is about.
+const VERSION: u8 = 1;
+
+/// Returns what is to be written, in order.
 ///
 /// # Errors
 ///
 /// [`Error::Unsupported`] for what only version 2 has, and for what the kernel has given up.
 pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>, Error> {
-    let mut list = Vec::new();
-    let mut put = |controller: &str, file: &str, value: Option<String>| {
-        list.extend(value.map(|value| Setting {
-            controller: controller.to_owned(),
-            file: file.to_owned(),
-            value,
-        }));
-    };
-    let decimal = |value: i64| value.to_string();
-    if let Some(memory) = resources.memory() {
-        let unsupported = [
-            ("memory.kernel", number(memory.kernel()).is_some()),
-            ("memory.kernelTCP", number(memory.kernel_tcp()).is_some()),
-        ];
-        if let Some((name, _)) = unsupported.iter().find(|(_, given)| *given) {
-            return Err(unsupported_here(name));
-        }
-        let limit = number(memory.limit());
-        put("memory", "memory.limit_in_bytes", limit.map(decimal));
-        let swap = number(memory.swap());
-        put("memory", "memory.memsw.limit_in_bytes", swap.map(decimal));
-        let soft = number(memory.reservation());
-        put("memory", "memory.soft_limit_in_bytes", soft.map(decimal));
-        let swappiness = memory.swappiness().map(|value| value.to_string());
-        put("memory", "memory.swappiness", swappiness);
-        let disable = memory.disable_oom_killer() == Some(true);
-        put(
-            "memory",
-            "memory.oom_control",
-            disable.then(|| "1".to_owned()),
-        );
+    let mut list = Settings::default();
+    if let Some(it) = resources.memory() {
+        memory(it, &mut list)?;
     }
-    if let Some(cpu) = resources.cpu() {
-        let realtime =
-            cpu.realtime_period().unwrap_or(0) != 0 || cpu.realtime_runtime().unwrap_or(0) != 0;
-        if realtime || cpu.burst().is_some() || cpu.idle().is_some() {
-            return Err(unsupported_here(
-                "cpu.realtimePeriod, cpu.burst and the like",
-            ));
-        }
-        let positive =
-            |value: Option<u64>| value.filter(|value| *value != 0).map(|v| v.to_string());
-        put("cpu", "cpu.shares", positive(cpu.shares()));
-        put("cpu", "cpu.cfs_period_us", positive(cpu.period()));
-        put("cpu", "cpu.cfs_quota_us", number(cpu.quota()).map(decimal));
-        put("cpuset", "cpuset.cpus", text(cpu.cpus()).map(str::to_owned));
-        put("cpuset", "cpuset.mems", text(cpu.mems()).map(str::to_owned));
+    if let Some(it) = resources.cpu() {
+        cpu(it, &mut list)?;
     }
     if let Some(pids) = resources.pids() {
         let limit = match pids.limit() {
             ..=0 => "max".to_owned(),
             limit => limit.to_string(),
         };
-        put("pids", "pids.max", Some(limit));
+        list.put("pids", "pids.max", Some(limit));
     }
     for huge in resources.hugepage_limits().iter().flatten() {
         let file = format!("hugetlb.{}.limit_in_bytes", huge.page_size());
-        put("hugetlb", &file, Some(huge.limit().to_string()));
+        list.put("hugetlb", &file, Some(huge.limit()));
     }
-    if resources
-        .unified()
-        .as_ref()
-        .is_some_and(|files| !files.is_empty())
-    {
-        return Err(unsupported_here("linux.resources.unified"));
-    }
-    Ok(list)
+    let has_files = (resources.unified().as_ref()).is_some_and(|files| !files.is_empty());
+    refuse(VERSION, &[("linux.resources.unified", has_files)])?;
+    Ok(list.into_list())
 }
 
-fn unsupported_here(name: &'static str) -> Error {
-    Error::Unsupported { version: 1, name }
+/// The limit of memory comes before that of memory and swap, which it must not exceed.
+fn memory(memory: &LinuxMemory, list: &mut Settings) -> Result<(), Error> {
+    let gone = [
+        ("memory.kernel", number(memory.kernel()).is_some()),
+        ("memory.kernelTCP", number(memory.kernel_tcp()).is_some()),
+    ];
+    refuse(VERSION, &gone)?;
+    let mut put = |file, value| list.put("memory", file, value);
+    put("memory.limit_in_bytes", number(memory.limit()));
+    put("memory.memsw.limit_in_bytes", number(memory.swap()));
+    put("memory.soft_limit_in_bytes", number(memory.reservation()));
+    list.put("memory", "memory.swappiness", memory.swappiness());
+    let disable = memory.disable_oom_killer() == Some(true);
+    list.put("memory", "memory.oom_control", disable.then_some(1));
+    Ok(())
+}
+
+fn cpu(cpu: &LinuxCpu, list: &mut Settings) -> Result<(), Error> {
+    let of_version_2 = is_realtime(cpu) || cpu.burst().is_some() || cpu.idle().is_some();
+    let words = "cpu.realtimePeriod, cpu.burst and the like";
+    refuse(VERSION, &[(words, of_version_2)])?;
+    list.put("cpu", "cpu.shares", number(cpu.shares()));
+    list.put("cpu", "cpu.cfs_period_us", number(cpu.period()));
+    list.put("cpu", "cpu.cfs_quota_us", number(cpu.quota()));
+    list.put_cpuset(cpu);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,23 @@ use super::error::Error;
 /// Bytes read of `/proc/self/cgroup` and `/proc/self/mountinfo`: far more than a host with thousands of mounts has.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// A line of `/proc/PID/cgroup`: `ID:CONTROLLERS:PATH`. See `cgroups(7)`.
+#[derive(Debug)]
+pub(super) struct Membership<'a> {
+    /// Separated by commas; of a hierarchy without any, `name=NAME`; of version 2 nothing.
+    pub(super) controllers: &'a str,
+    /// The process's cgroup, from the top of the hierarchy.
+    pub(super) path: &'a str,
+}
+
+impl<'a> Membership<'a> {
+    pub(super) fn parse(line: &'a str) -> Option<Membership<'a>> {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        Some(Membership { controllers, path })
+    }
+}
+
 /// One hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hierarchy {
@@ -49,12 +66,9 @@ impl Hierarchies {
     /// `cgroups` and `mountinfo` are the files of these names in `/proc/PID`.
     fn parse(cgroups: &str, mountinfo: &str) -> Hierarchies {
         let own = |controller: &str| {
-            cgroups.lines().find_map(|line| {
-                let mut fields = line.splitn(3, ':').skip(1);
-                let (controllers, path) = (fields.next()?, fields.next()?);
-                let is_it = controllers.split(',').any(|one| one == controller);
-                is_it.then(|| path.to_owned())
-            })
+            let mut all = cgroups.lines().filter_map(Membership::parse);
+            let found = all.find(|it| it.controllers.split(',').any(|one| one == controller));
+            found.map(|it| it.path.to_owned())
         };
         let mut all = Hierarchies::default();
         for line in mountinfo.lines() {

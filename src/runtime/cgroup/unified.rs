@@ -3,10 +3,15 @@
 //! Spec: runtime-spec, config-linux.md, "Control groups"; kernel, Documentation/admin-guide/cgroup-v2.rst. How the words of
 //! version 1, in which the specification speaks, are turned: opencontainers/cgroups, utils.go and fs2.
 
-use oci_spec::runtime::LinuxResources;
+use std::collections::HashMap;
 
-use super::controllers::{Setting, number, text};
+use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxResources};
+
+use super::controllers::{Setting, Settings, is_realtime, number, refuse};
 use super::error::Error;
+
+/// Of the cgroups that this is about.
+const VERSION: u8 = 2;
 
 /// The kernel's default period of `cpu.max`, microseconds.
 const PERIOD: u64 = 100_000;
@@ -17,83 +22,68 @@ const PERIOD: u64 = 100_000;
 ///
 /// [`Error::Unsupported`] for what version 2 does not have; [`Error::Invalid`] for limits that contradict each other.
 pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>, Error> {
-    let mut list = Vec::new();
-    let mut put = |controller: &str, file: &str, value: String| {
-        list.push(Setting {
-            controller: controller.to_owned(),
-            file: file.to_owned(),
-            value,
-        });
-    };
-    if let Some(memory) = resources.memory() {
-        let unsupported = [
-            ("memory.swappiness", memory.swappiness().is_some()),
-            ("memory.kernel", number(memory.kernel()).is_some()),
-            ("memory.kernelTCP", number(memory.kernel_tcp()).is_some()),
-            (
-                "memory.disableOOMKiller",
-                memory.disable_oom_killer() == Some(true),
-            ),
-        ];
-        if let Some((name, _)) = unsupported.iter().find(|(_, given)| *given) {
-            return Err(unsupported_here(name));
-        }
-        let limit = number(memory.limit());
-        if let Some(limit) = limit {
-            put("memory", "memory.max", or_max(limit));
-        }
-        if let Some(swap) = swap(limit, number(memory.swap()))? {
-            put("memory", "memory.swap.max", or_max(swap));
-        }
-        if let Some(low) = number(memory.reservation()) {
-            put("memory", "memory.low", or_max(low));
-        }
+    let mut list = Settings::default();
+    if let Some(it) = resources.memory() {
+        memory(it, &mut list)?;
     }
-    if let Some(cpu) = resources.cpu() {
-        let realtime =
-            cpu.realtime_period().unwrap_or(0) != 0 || cpu.realtime_runtime().unwrap_or(0) != 0;
-        if realtime {
-            return Err(unsupported_here(
-                "cpu.realtimePeriod and cpu.realtimeRuntime",
-            ));
-        }
-        if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
-            put("cpu", "cpu.weight", weight(shares).to_string());
-        }
-        let quota = number(cpu.quota());
-        let period = cpu.period().filter(|period| *period != 0);
-        if quota.is_some() || period.is_some() {
-            let quota = or_max(quota.unwrap_or(-1));
-            let value = format!("{quota} {}", period.unwrap_or(PERIOD));
-            put("cpu", "cpu.max", value);
-        }
-        if let Some(burst) = cpu.burst() {
-            put("cpu", "cpu.max.burst", burst.to_string());
-        }
-        if let Some(idle) = cpu.idle() {
-            put("cpu", "cpu.idle", idle.to_string());
-        }
-        if let Some(cpus) = text(cpu.cpus()) {
-            put("cpuset", "cpuset.cpus", cpus.to_owned());
-        }
-        if let Some(nodes) = text(cpu.mems()) {
-            put("cpuset", "cpuset.mems", nodes.to_owned());
-        }
+    if let Some(it) = resources.cpu() {
+        cpu(it, &mut list)?;
     }
     if let Some(pids) = resources.pids() {
-        put(
-            "pids",
-            "pids.max",
-            or_max(if pids.limit() == 0 { -1 } else { pids.limit() }),
-        );
+        let limit = number(Some(pids.limit())).unwrap_or(-1);
+        list.put("pids", "pids.max", Some(or_max(limit)));
     }
     for huge in resources.hugepage_limits().iter().flatten() {
         let file = format!("hugetlb.{}.max", huge.page_size());
-        put("hugetlb", &file, huge.limit().to_string());
+        list.put("hugetlb", &file, Some(huge.limit()));
     }
-    let mut further: Vec<_> = resources.unified().iter().flatten().collect();
-    further.sort_unstable();
-    for (file, value) in further {
+    if let Some(files) = resources.unified() {
+        by_name(files, &mut list)?;
+    }
+    Ok(list.into_list())
+}
+
+fn memory(memory: &LinuxMemory, list: &mut Settings) -> Result<(), Error> {
+    let of_version_1 = [
+        ("memory.swappiness", memory.swappiness().is_some()),
+        ("memory.kernel", number(memory.kernel()).is_some()),
+        ("memory.kernelTCP", number(memory.kernel_tcp()).is_some()),
+        (
+            "memory.disableOOMKiller",
+            memory.disable_oom_killer() == Some(true),
+        ),
+    ];
+    refuse(VERSION, &of_version_1)?;
+    let limit = number(memory.limit());
+    let swap = swap(limit, number(memory.swap()))?;
+    let low = number(memory.reservation());
+    list.put("memory", "memory.max", limit.map(or_max));
+    list.put("memory", "memory.swap.max", swap.map(or_max));
+    list.put("memory", "memory.low", low.map(or_max));
+    Ok(())
+}
+
+fn cpu(cpu: &LinuxCpu, list: &mut Settings) -> Result<(), Error> {
+    let words = "cpu.realtimePeriod and cpu.realtimeRuntime";
+    refuse(VERSION, &[(words, is_realtime(cpu))])?;
+    list.put("cpu", "cpu.weight", number(cpu.shares()).map(weight));
+    let (quota, period) = (number(cpu.quota()), number(cpu.period()));
+    let max = (quota.is_some() || period.is_some()).then(|| {
+        let quota = or_max(quota.unwrap_or(-1));
+        format!("{quota} {}", period.unwrap_or(PERIOD))
+    });
+    list.put("cpu", "cpu.max", max);
+    list.put("cpu", "cpu.max.burst", cpu.burst());
+    list.put("cpu", "cpu.idle", cpu.idle());
+    list.put_cpuset(cpu);
+    Ok(())
+}
+
+/// Files that the specification's words do not reach.
+fn by_name(files: &HashMap<String, String>, list: &mut Settings) -> Result<(), Error> {
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort_unstable();
+    for (file, value) in files {
         let controller = file
             .split_once('.')
             .map_or("", |(controller, _)| controller);
@@ -102,13 +92,9 @@ pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>, Error
                 "{file:?} is no file of a controller"
             )));
         }
-        put(controller, file, value.clone());
+        list.put(controller, file, Some(value));
     }
-    Ok(list)
-}
-
-fn unsupported_here(name: &'static str) -> Error {
-    Error::Unsupported { version: 2, name }
+    Ok(())
 }
 
 fn or_max(value: i64) -> String {
