@@ -93,7 +93,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l platform -d 'Choose the 
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l pull -d 'Pull image before running: always, missing, never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
-complete -c ctr -n "__fish_ctr_using_subcommand run" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
@@ -289,7 +289,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l platform -d 'Choose t
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l pull -d 'Pull image before running: always, missing, never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
-complete -c ctr -n "__fish_ctr_using_subcommand create" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
@@ -661,7 +661,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l pull -d 'Pull image before running: always, missing, never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
-complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
@@ -758,7 +758,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l pull -d 'Pull image before running: always, missing, never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d 'Use a directory as the root filesystem instead of an image; with :O, keep changes out of it' -r
-complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'Security options' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r

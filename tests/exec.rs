@@ -1,6 +1,6 @@
 //! `exec`: a second process in a running container.
 
-use crate::support::{Need, Scenario, TestEnv, Tier, scenario};
+use crate::support::{Need, Scenario, TestEnv, scenario};
 
 /// Where the claims about Docker come from. The exit codes 126 and 127 are those of newer daemons: 20.10 says 126 to both.
 const MEASURED: &str = "measured: docker CLI 28.2.2 with a 20.10.24 daemon";
@@ -10,8 +10,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let docker = [
         scenario!(exit_code_and_streams),
         scenario!(environment_user_and_directory),
-        // Two users take two ids.
-        scenario!(another_user).only(&[Tier::Root, Tier::SubIds]),
+        scenario!(another_user),
         scenario!(sees_the_container),
         scenario!(has_the_container_s_confinement),
         scenario!(needs_a_running_container),

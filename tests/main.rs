@@ -61,6 +61,7 @@ mod push;
 mod push_faults;
 mod registry_flags;
 mod run;
+mod run_emulated;
 mod run_inside;
 mod run_mounts;
 mod run_refused;
@@ -121,6 +122,7 @@ const FILES: &[File] = &[
     ("push_faults", push_faults::scenarios),
     ("registry_flags", registry_flags::scenarios),
     ("run", run::scenarios),
+    ("run_emulated", run_emulated::scenarios),
     ("run_inside", run_inside::scenarios),
     ("run_mounts", run_mounts::scenarios),
     ("run_refused", run_refused::scenarios),

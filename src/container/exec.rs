@@ -10,6 +10,7 @@ use super::local::Local;
 use super::record::{HostConfig, Record};
 use super::security::Security;
 use super::spec::{self, ProcessPlan};
+use super::start::mount_points;
 use super::stream::relay::relay;
 use super::stream::{Outcome, RelayOptions, Streams as ClientStreams};
 use super::user::{self, User};
@@ -18,7 +19,7 @@ use super::{Container, Engine, Error, ExecOptions, capabilities, environment, pr
 use crate::monitor::{
     StartError, StartFailure, Stream, Streams, fork_apart, leave_standard_streams, null,
 };
-use crate::runtime::{self, Exec, Stdio};
+use crate::runtime::{self, Emulate, Exec, Stdio};
 use crate::userns::Tier;
 
 /// Bytes read at once.
@@ -54,7 +55,6 @@ impl Engine {
         // Docker counts an unknown user among what keeps a command from being invoked.
         let user = user::resolve(wanted, &view)
             .map_err(|error| StartError::from_error(StartFailure::NotExecutable, &error))?;
-        self.check_user(record, &user, &view)?;
 
         let all = HostConfig {
             privileged: true,
@@ -68,7 +68,12 @@ impl Engine {
         let security = Security::of(&record.host_config)?;
         let filter = security.filter(&own)?;
         let config = &record.config;
-        let id_map = self.id_map_for(record, &user);
+        // One that was started otherwise has another id.
+        let emulated = self.is_emulated(&security) && has_root(pid);
+        if !emulated {
+            self.check_user(record, &user, &view)?;
+        }
+        let id_map = self.id_map_for(record, &user, emulated);
         let process = spec::process(ProcessPlan {
             args: options.command.clone(),
             env: environment::of_process(
@@ -85,7 +90,12 @@ impl Engine {
             security: &security,
             host: &record.host_config,
             id_map: id_map.as_ref(),
+            emulated,
         })?;
+        let points = match emulated {
+            true => mount_points(record),
+            false => Vec::new(),
+        };
         let (stdio, pipes) = stdio(options).map_err(system("make pipes"))?;
         let running = runtime::exec(Exec {
             target: pid,
@@ -94,8 +104,16 @@ impl Engine {
             settings: &self.settings,
             filter: filter.as_ref(),
             stdio,
+            emulate: match emulated {
+                true => Emulate::Container { mounts: &points },
+                false => Emulate::Nothing,
+            },
         })
         .map_err(cannot_invoke)?;
+        // What the process leaves behind may outlive this one.
+        if let Some(supervisor) = running.supervisor {
+            supervisor.leave();
+        }
         let master = running.terminal;
         if options.detach {
             master.map_or(Ok(()), |master| hold(master, &running.pidfd))?;
@@ -120,7 +138,7 @@ impl Engine {
         Ok(outcome)
     }
 
-    /// With a single id there is one user: the one the container was started as.
+    /// With a single id, and nothing emulated, there is one user: the one the container was started as.
     fn check_user(&self, record: &Record, user: &User, view: &View) -> Result<(), Error> {
         if self.id_map.tier != Tier::Single {
             return Ok(());
@@ -134,6 +152,12 @@ impl Engine {
             user.uid, user.gid, first.uid, first.gid
         )))
     }
+}
+
+/// Whether there is a user 0 in the user namespace of a process.
+fn has_root(pid: u32) -> bool {
+    let map = std::fs::read_to_string(format!("/proc/{pid}/uid_map"));
+    map.is_ok_and(|map| map.split_whitespace().next() == Some("0"))
 }
 
 /// Docker counts everything that keeps a process from starting, a working directory that is not there for one, among what

@@ -13,6 +13,10 @@ use crate::runtime::{Group, Running};
 use crate::store::{ContainerDir, ContainerLock};
 use crate::userns;
 
+/// Why a container has ended whose calls were emulated.
+const UNSUPERVISED: &str =
+    "killed, because the process that emulates owners and users for it was killed";
+
 /// Keeps the records of one container while it runs, and its lock: dropped, the container is free.
 pub(super) struct Warden<'a> {
     engine: &'a Engine,
@@ -112,6 +116,9 @@ impl Keeper for Warden<'_> {
         self.state.forget_process();
         self.state.exit_code = end.exit_code;
         self.state.oom_killed = end.oom_killed;
+        if end.unsupervised {
+            UNSUPERVISED.clone_into(&mut self.state.error);
+        }
         self.state.cgroups.clear();
         self.state.finished_at = clock::now();
         self.state.network = None;

@@ -1,6 +1,6 @@
-//! `--security-opt`: `no-new-privileges`, `seccomp=`, `systempaths=unconfined`, `apparmor=`, `label=`.
+//! `--security-opt`: `no-new-privileges`, `seccomp=`, `systempaths=unconfined`, `apparmor=`, `label=`, `emulation=`.
 //!
-//! Words and separators are Docker's: docker/cli `parseSecurityOpts`, `parseSystemPaths`; moby `parseSecurityOpt`.
+//! Words and separators but those of `emulation` are Docker's: docker/cli `parseSecurityOpts`, `parseSystemPaths`; moby `parseSecurityOpt`.
 
 use std::path::Path;
 
@@ -45,6 +45,8 @@ pub(super) struct Security {
     /// An AppArmor profile, where the kernel has AppArmor.
     pub(super) apparmor: Option<String>,
     unconfined_paths: bool,
+    emulation: Option<bool>,
+    privileged: bool,
 }
 
 /// Which seccomp profile.
@@ -117,6 +119,7 @@ impl Security {
     /// [`Error::Invalid`] in Docker's words.
     pub(super) fn of(host: &HostConfig) -> Result<Security, Error> {
         let mut security = Security::parse(host.security_opt.as_deref().unwrap_or_default())?;
+        security.privileged = host.privileged;
         if host.privileged && security.seccomp == Seccomp::Default {
             security.seccomp = Seccomp::Unconfined;
         }
@@ -151,6 +154,12 @@ impl Security {
                 let enabled =
                     std::fs::read(APPARMOR_SWITCH).is_ok_and(|text| text.starts_with(b"Y"));
                 security.apparmor = (enabled && value != "unconfined").then(|| value.to_owned());
+            } else if let Some((_, value)) = value_of(option, "emulation") {
+                security.emulation = match value {
+                    "on" => Some(true),
+                    "off" => Some(false),
+                    _ => return Err(invalid()),
+                };
             } else if let Some((_, value)) = value_of(option, "label") {
                 // As in Docker, nothing to do where the kernel has no SELinux.
                 if value != "disable" && Path::new(SELINUX_MOUNT).exists() {
@@ -163,6 +172,21 @@ impl Security {
             }
         }
         Ok(security)
+    }
+
+    /// Whether owners and ids are emulated where there is but one id.
+    ///
+    /// Where nobody says, not for those who are confined by nothing: that is asked for to start engines and sandboxes inside,
+    /// which make user namespaces of the ids that the kernel knows, and have supervisors of their own, of which there can
+    /// be one. A build has no such use: what it makes is to be the same for everybody.
+    pub(super) fn emulates(&self) -> bool {
+        let confined = !self.privileged && self.seccomp != Seccomp::Unconfined;
+        self.emulation.unwrap_or(confined)
+    }
+
+    /// As [`Security::emulates`], for a step of a build.
+    pub(super) fn emulates_for_layers(&self) -> bool {
+        self.emulation.unwrap_or(true)
     }
 
     /// Compiles the filter; `None` for unconfined.
@@ -231,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn emulation_is_for_the_confined() {
+        let emulates = |options: &[&str], privileged| {
+            let host = HostConfig {
+                security_opt: Some(options.iter().map(|o| (*o).to_owned()).collect()),
+                privileged,
+                ..HostConfig::default()
+            };
+            let security = Security::of(&host).unwrap();
+            (security.emulates(), security.emulates_for_layers())
+        };
+        assert_eq!(emulates(&[], false), (true, true));
+        assert_eq!(emulates(&["emulation=off"], false), (false, false));
+        assert_eq!(emulates(&["seccomp=unconfined"], false), (false, true));
+        assert_eq!(emulates(&[], true), (false, true));
+        assert_eq!(emulates(&["emulation=on"], true), (true, true));
+    }
+
+    #[test]
     fn refuses_the_rest_by_name() {
         let dir = tempfile::tempdir().unwrap();
         for wrong in [
@@ -238,6 +280,7 @@ mod tests {
             "no-new-privileges=maybe",
             "systempaths=all",
             "seccomp=/no/such/file",
+            "emulation=maybe",
         ] {
             assert!(settled(&[wrong], dir.path()).is_err(), "{wrong}");
         }

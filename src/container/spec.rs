@@ -36,6 +36,8 @@ pub(super) struct Ingredients<'a> {
     pub(super) security: &'a Security,
     /// The ids of the container's own user namespace; `None` where it has none.
     pub(super) id_map: Option<&'a IdMap>,
+    /// More ids than there are in the map are emulated.
+    pub(super) emulated: bool,
     pub(super) network: &'a Mode,
     /// Where the files that are bound over `/etc` are.
     pub(super) etc_dir: &'a Path,
@@ -57,6 +59,8 @@ pub(super) struct ProcessPlan<'a> {
     pub(super) security: &'a Security,
     pub(super) host: &'a HostConfig,
     pub(super) id_map: Option<&'a IdMap>,
+    /// As for [`Ingredients`].
+    pub(super) emulated: bool,
 }
 
 /// Builds the spec of a container.
@@ -91,6 +95,7 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
         security: from.security,
         host,
         id_map: from.id_map,
+        emulated: from.emulated,
     })?;
     let root = RootBuilder::default()
         .path(from.root)
@@ -151,9 +156,9 @@ pub(super) fn process(plan: ProcessPlan<'_>) -> Result<Process, Error> {
         .uid(plan.user.uid)
         .gid(plan.user.gid)
         .umask(0o022u32);
-    // With one id there are no groups to be in: setgroups(2) is denied. Otherwise as Docker since CVE-2022-36109: the
+    // With one true id there are no groups to be in: setgroups(2) is denied. Otherwise as Docker since CVE-2022-36109: the
     // primary group is among the supplementary ones.
-    if plan.id_map.is_none_or(|map| map.tier != Tier::Single) {
+    if plan.emulated || plan.id_map.is_none_or(|map| map.tier != Tier::Single) {
         let mut groups = vec![plan.user.gid];
         groups.extend_from_slice(&plan.user.groups);
         user = user.additional_gids(groups);

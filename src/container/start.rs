@@ -1,5 +1,6 @@
 //! `start`: from a record to a running process with a monitor beside it.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,10 +26,10 @@ use crate::monitor::protocol::Wants;
 use crate::monitor::{self, LogTarget, Plan, Watch};
 use crate::network::{Mode, PublishedPort};
 use crate::patience::Patience;
-use crate::runtime::{Launch, Stdio};
+use crate::runtime::{Emulate, Launch, Stdio};
 use crate::store::{ContainerDir, ContainerLock, ensure_run_dir, remove_tree};
 use crate::userns::{IdMap, Tier};
-use crate::volume::{Volumes, spec_mounts};
+use crate::volume::{MountPoint, Volumes, spec_mounts};
 
 /// How long a container may be held by somebody without running (being made, started, or waited for) before it is given up
 /// on, and how often it is looked at.
@@ -210,7 +211,8 @@ impl Engine {
             View::of_root(&root).map_err(failed("open the root directory of", dir.path()))?;
         let user = user::resolve(&config.user, &view)?;
         let security = Security::of(host)?;
-        let id_map = self.id_map_for(record, &user);
+        let emulated = self.is_emulated(&security);
+        let id_map = self.id_map_for(record, &user, emulated);
         let network = network_mode(record)?;
         let (join, etc_dir) = self.joined(&network, dir)?;
         if join.is_empty() {
@@ -231,6 +233,7 @@ impl Engine {
             user: &user,
             security: &security,
             id_map: id_map.as_ref(),
+            emulated,
             network: &network,
             etc_dir: &etc_dir,
             root: &root_path,
@@ -244,6 +247,10 @@ impl Engine {
             monitor::Streams::pipes(config.open_stdin).map_err(system("make pipes"))?
         };
         ensure_run_dir(&self.settings.run_dir)?;
+        let points = match emulated {
+            true => mount_points(record),
+            false => Vec::new(),
+        };
         let stop_signal = config.stop_signal.as_deref().map(signal::parse);
         let plan = Plan {
             launch: Launch {
@@ -253,7 +260,10 @@ impl Engine {
                 id_map: id_map.as_ref(),
                 filter: filter.as_ref(),
                 stdio,
-                emulate: false,
+                emulate: match emulated {
+                    true => Emulate::Container { mounts: &points },
+                    false => Emulate::Nothing,
+                },
                 dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
                 init: host.init == Some(true),
                 join,
@@ -279,11 +289,18 @@ impl Engine {
         Ok(Session::new(socket, dir.clone()))
     }
 
+    /// Whether more than the one id that there is is emulated.
+    pub(super) fn is_emulated(&self, security: &Security) -> bool {
+        self.id_map.tier == Tier::Single && security.emulates()
+    }
+
     /// Returns the ids of the container's user namespace; `None` where it shares ours.
-    pub(super) fn id_map_for(&self, record: &Record, user: &User) -> Option<IdMap> {
+    pub(super) fn id_map_for(&self, record: &Record, user: &User, emulated: bool) -> Option<IdMap> {
         match self.id_map.tier {
             Tier::Identity if record.host_config.privileged => None,
             Tier::Identity | Tier::Subordinate => Some(self.id_map.clone()),
+            // Root can do for others what they cannot do for themselves.
+            Tier::Single if emulated => Some(IdMap::single(&self.settings, 0, 0)),
             // The one id there is belongs to the one who will run.
             Tier::Single => Some(IdMap::single(&self.settings, user.uid, user.gid)),
         }
@@ -327,6 +344,15 @@ impl Engine {
 /// Returns the network of the record.
 pub(super) fn network_mode(record: &Record) -> Result<Mode, Error> {
     Ok(Mode::parse(&record.host_config.network_mode)?)
+}
+
+/// Returns where something of the user's choice is mounted, and whether it is the host's.
+pub(super) fn mount_points(record: &Record) -> Vec<(PathBuf, bool)> {
+    let point = |point: &MountPoint| (PathBuf::from(&point.destination), point.kind == "bind");
+    let tmpfs = record.host_config.tmpfs.iter().flat_map(BTreeMap::keys);
+    (record.mounts.iter().map(point))
+        .chain(tmpfs.map(|path| (PathBuf::from(path), false)))
+        .collect()
 }
 
 fn ports(record: &Record) -> Result<Vec<PublishedPort>, Error> {

@@ -6,7 +6,7 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{LinuxNamespaceType, Mount, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, Mount};
 use rustix::fs::{Mode as FileMode, OFlags};
 use serde_json::Map;
 
@@ -20,14 +20,13 @@ use super::security::Security;
 use super::spec::{self, Ingredients};
 use super::step_options::StepOptions;
 use super::stream::{self, relay::relay};
-use super::user::User;
 use super::view::View;
 use super::{Engine, Error, capabilities, clock, configure, user};
 use crate::image;
 use crate::monitor::{StartError, StartFailure, Streams};
 use crate::network::{self, Attached, Mode};
 use crate::rootfs::Root;
-use crate::runtime::{self, Launch, Running, Stdio};
+use crate::runtime::{self, Emulate, Launch, Running, Stdio};
 use crate::store::new_id;
 
 /// Bytes of output taken at once from a step with a terminal.
@@ -135,7 +134,8 @@ impl Engine {
         let user = user::resolve(&step.user, &view)?;
         let host = &record.host_config;
         let security = Security::of(host)?;
-        let id_map = self.id_map_for(&record, &user);
+        let emulated = security.emulates_for_layers();
+        let id_map = self.id_map_for(&record, &user, emulated);
         let join = match &network.shared {
             Some((namespace, _)) => vec![(
                 LinuxNamespaceType::Network,
@@ -155,17 +155,17 @@ impl Engine {
         let files = EtcFiles::of(&record, &network.mode)?;
         files.write(step.dir, dns.unwrap_or_default())?;
         let granted = capabilities::granted(host);
-        let mut spec = spec::build(Ingredients {
+        let spec = spec::build(Ingredients {
             record: &record,
             user: &user,
             security: &security,
             id_map: id_map.as_ref(),
+            emulated,
             network: &mode,
             etc_dir: step.dir,
             root: Path::new("rootfs"),
             volumes: step.mounts.clone(),
         })?;
-        keep_groups(&mut spec, &user);
         let filter = security.filter(&granted)?;
         let launch = Launch {
             spec: &spec,
@@ -174,7 +174,10 @@ impl Engine {
             id_map: id_map.as_ref(),
             filter: filter.as_ref(),
             stdio: step.stdio,
-            emulate: true,
+            emulate: match emulated {
+                true => Emulate::Layer,
+                false => Emulate::Nothing,
+            },
             dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
             init: false,
             join,
@@ -247,18 +250,6 @@ impl Engine {
             extra: Map::new(),
         })
     }
-}
-
-/// Gives the process all its groups, also where there is but one id: they are emulated there.
-fn keep_groups(spec: &mut Spec, user: &User) {
-    let Some(mut process) = spec.process().clone() else {
-        return;
-    };
-    let mut ids = process.user().clone();
-    let groups = [&[user.gid], &user.groups[..]].concat();
-    ids.set_additional_gids(Some(groups));
-    process.set_user(ids);
-    spec.set_process(Some(process));
 }
 
 /// Resolves `user[:group]` of COPY's `--chown` in a stack of layers, lowest first. A user alone brings her own group; where

@@ -114,6 +114,8 @@ pub struct End {
     pub oom_killed: bool,
     /// It is not to be removed, whatever was said before.
     pub keep: bool,
+    /// What emulated calls for it was killed before it, and so it was.
+    pub unsupervised: bool,
 }
 
 /// Forks the monitor. Returns the starter's end of the socket, on which [`Kind::Ready`] or [`Kind::Failed`] comes first.

@@ -11,7 +11,7 @@ use super::client::{Client, Request};
 use super::log::{LogWriter, Stream};
 use super::protocol::{Outbox, decode_size};
 use super::{Begun, End, Keeper, Streams, Watch, exit_code};
-use crate::runtime::Group;
+use crate::runtime::{Group, Supervisor};
 use crate::sys;
 
 /// Bytes read at once.
@@ -34,6 +34,7 @@ const SETTLING: Timespec = Timespec {
 #[derive(Debug, Clone, Copy)]
 enum Source {
     Process,
+    Supervisor,
     Listener,
     Signals,
     Output(Stream),
@@ -44,6 +45,9 @@ enum Source {
 #[derive(Debug)]
 struct Server {
     pidfd: OwnedFd,
+    /// Ended when this is dropped, after everything else.
+    supervisor: Option<Supervisor>,
+    unsupervised: bool,
     streams: Streams,
     listener: Option<OwnedFd>,
     signals: Option<SignalFd>,
@@ -71,6 +75,8 @@ pub(super) fn serve(
     } = begun;
     let mut server = Server {
         pidfd: running.pidfd,
+        supervisor: running.supervisor,
+        unsupervised: false,
         streams,
         listener: Some(listener),
         signals: signals(),
@@ -91,6 +97,7 @@ pub(super) fn serve(
         exit_code: code,
         oom_killed,
         keep: server.keep,
+        unsupervised: server.unsupervised,
     });
     let _ = std::fs::remove_dir_all(&watch.run_dir);
     // The lock, last of all that others can see.
@@ -123,6 +130,7 @@ impl Server {
             for (source, _) in &ready {
                 match *source {
                     Source::Process => ended = true,
+                    Source::Supervisor => self.lose_supervisor(),
                     Source::Listener => self.accept(),
                     Source::Signals => self.pass_on_signal(),
                     Source::Output(stream) => {
@@ -149,6 +157,9 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
         add(Source::Process, self.pidfd.as_fd(), PollFlags::IN);
+        if let Some(supervisor) = &self.supervisor {
+            add(Source::Supervisor, supervisor.pidfd(), PollFlags::IN);
+        }
         if let (Some(listener), true) = (&self.listener, self.clients.len() < MAX_CLIENTS) {
             add(Source::Listener, listener.as_fd(), PollFlags::IN);
         }
@@ -278,6 +289,18 @@ impl Server {
     fn signal(&self, signal: i32) {
         // The process may be gone by now, which is fine.
         let _ = sys::signal::send(self.pidfd.as_fd(), signal);
+    }
+
+    /// Without its supervisor the container cannot so much as look at a file: every such call fails with `ENOSYS`, and what
+    /// programs make of that nobody knows. So it is killed, unless the supervisor has ended because it has.
+    fn lose_supervisor(&mut self) {
+        let Some(supervisor) = self.supervisor.take() else {
+            return;
+        };
+        if !supervisor.finish().unwrap_or(false) {
+            self.unsupervised = true;
+            self.signal(libc::SIGKILL);
+        }
     }
 
     fn pass_on_signal(&mut self) {

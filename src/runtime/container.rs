@@ -108,11 +108,10 @@ pub(super) fn plan(
     plan.push(AwaitStart);
     plan.push(Conceal);
     let process = process::of(spec)?;
-    let seen = emulation.map(|emulation| emulation.seen(process));
     process_steps(
         &mut plan,
-        seen.as_ref().unwrap_or(process),
-        emulation.map(Emulation::filter),
+        process,
+        emulation,
         launch.filter,
         Signals {
             block: launch.init,
@@ -234,11 +233,14 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
 pub(super) fn process_steps(
     plan: &mut Plan,
     process: &Process,
-    supervised: Option<Filter>,
+    emulation: Option<&Emulation>,
     filter: Option<&Filter>,
     signals: Signals,
     trust_proc: bool,
 ) -> Result<(), Error> {
+    let seen = emulation.map(|emulation| emulation.seen(process));
+    let process = seen.as_ref().unwrap_or(process);
+    let supervised = emulation.map(Emulation::filter);
     let arguments = process.args().as_deref().unwrap_or_default();
     let environment = process.env().as_deref().unwrap_or_default();
     let command = arguments.first().map_or("", String::as_str);
@@ -247,7 +249,10 @@ pub(super) fn process_steps(
     plan.push(Streams {
         uid: process.user().uid(),
     });
-    plan.push(Credentials::new(process));
+    plan.push(Credentials::new(
+        process,
+        emulation.is_some_and(Emulation::confined),
+    ));
     plan.push(EnterWorkingDirectory {
         path: InsidePath::new(process.cwd())?,
         umask: process.user().umask(),

@@ -13,13 +13,14 @@ use rustix::thread::CapabilitySet;
 use super::caps::Sets;
 use super::console::Terminal;
 use super::container::{AwaitStart, Begin, process_steps};
+use super::emulation::Emulation;
 use super::inside::c_string;
 use super::limits::Limits;
-use super::parent::Channel;
+use super::parent::{Channel, Supervision};
 use super::process::{Conceal, Signals};
 use super::step::{Plan, State, Step};
 use super::stub_steps::PlaceStub;
-use super::{Error, Exec, Running, Stdio, refuse};
+use super::{Emulate, Error, Exec, Running, Stdio, refuse};
 use crate::sys::namespace::setns;
 use crate::sys::stub::Entry;
 
@@ -50,6 +51,12 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     }
     helper.push(Conceal);
     helper.push(JoinProcess::new(exec.target, exec.target_pidfd)?);
+    let namespace = |kind| open_namespace(exec.target, kind);
+    let namespaces = match exec.emulate {
+        Emulate::Nothing => None,
+        // Before the helper looks whether it is still the same process.
+        _ => Some((namespace("user")?, namespace("mnt")?)),
+    };
 
     let mut plan = Plan::default();
     plan.push(Begin);
@@ -68,10 +75,11 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     let can_mount = Sets::new(exec.process.capabilities().as_ref())
         .bounding
         .contains(CapabilitySet::SYS_ADMIN);
+    let emulation = Emulation::of(exec.emulate, None, exec.process);
     process_steps(
         &mut plan,
         exec.process,
-        None,
+        emulation.as_ref(),
         exec.filter,
         signals,
         !can_mount,
@@ -82,7 +90,26 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     waiting.await_ready()?;
     super::cgroup::join(waiting.pid(), exec.target, exec.settings)?;
     limits.apply(waiting.pid())?;
-    waiting.start(None)
+    let supervision = match (&emulation, &namespaces) {
+        (Some(emulation), Some((user, mounts))) => Some(Supervision {
+            emulation,
+            user,
+            mounts,
+            // As the process that it answers.
+            follows_parent: false,
+        }),
+        _ => None,
+    };
+    waiting.start(supervision)
+}
+
+fn open_namespace(pid: u32, kind: &str) -> Result<OwnedFd, Error> {
+    let path = format!("/proc/{pid}/ns/{kind}");
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| Error::Step {
+        step: format!("error opening {path}"),
+        source: errno.into(),
+    })
 }
 
 /// Sets the helper's own preference for the out-of-memory killer, which its child inherits.

@@ -40,7 +40,7 @@ mod stub_steps;
 mod sync;
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Spec;
 
@@ -67,6 +67,21 @@ pub enum Stdio {
     },
 }
 
+/// What is emulated of that which the kernel refuses in a user namespace. What comes of it is remembered in the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emulate<'a> {
+    /// Nothing.
+    Nothing,
+    /// For a build, what can be part of a layer: device nodes, and with an id map of one id also owners and ids.
+    Layer,
+    /// For a container whose one id is 0: owners and ids.
+    Container {
+        /// Where files of the host are mounted, which remember nothing, and where others are in them: mount points of the
+        /// user's own choice, and whether they are the host's.
+        mounts: &'a [(PathBuf, bool)],
+    },
+}
+
 /// What to start.
 #[derive(Debug)]
 pub struct Launch<'a> {
@@ -82,9 +97,8 @@ pub struct Launch<'a> {
     pub filter: Option<&'a seccomp::Filter>,
     /// Streams or terminal.
     pub stdio: Stdio,
-    /// Emulate the making of devices, and changes of ownership and ids where the id map has but one id, and remember them
-    /// in the files: for a build. The calling process has one thread then.
-    pub emulate: bool,
+    /// What is emulated. The calling process has one thread where anything is.
+    pub emulate: Emulate<'a>,
     /// Sysctls of the spec that are done without where the container cannot have a `/proc` of its own.
     pub dispensable_sysctls: &'a [&'a str],
     /// Run a small reaper as process 1 (`--init`).
@@ -111,7 +125,7 @@ pub struct Running {
     /// Its cgroup, if it has one of its own: removed when this is dropped, so that the process has to have ended by then.
     pub group: Option<Group>,
     /// What answers the process's calls, with [`Launch::emulate`]. Hold it until the process has ended, and ask
-    /// [`Supervisor::finish`] then.
+    /// [`Supervisor::finish`] then; or [leave](Supervisor::leave) it, if it was started by [`exec`].
     pub supervisor: Option<Supervisor>,
 }
 
@@ -128,6 +142,8 @@ pub struct Exec<'a> {
     pub filter: Option<&'a seccomp::Filter>,
     /// Streams or terminal.
     pub stdio: Stdio,
+    /// What is emulated. The calling process has one thread where anything is.
+    pub emulate: Emulate<'a>,
     /// Where the service manager listens.
     pub settings: &'a Settings,
 }

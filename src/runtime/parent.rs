@@ -47,14 +47,7 @@ pub fn create(launch: Launch<'_>) -> Result<Created, Error> {
         std::mem::take(&mut launch.join),
         launch.id_map.is_some(),
     )?;
-    let emulation = Emulation::of(&launch)?;
-    if let Some(Emulation {
-        id_map: Some(id_map),
-        ..
-    }) = &emulation
-    {
-        launch.id_map = Some(id_map);
-    }
+    let emulation = Emulation::of(launch.emulate, launch.id_map, process::of(launch.spec)?);
     let plan = container::plan(&launch, &namespaces, emulation.as_ref())?;
     let limits = Limits::new(process::of(launch.spec)?);
     let entry = match launch.init {
@@ -113,16 +106,22 @@ impl Created {
         self.limits.apply_oom_score(&pid.to_string())?;
         self.limits.apply(pid)?;
         let mount_namespace = self.open_namespace(LinuxNamespaceType::Mount).ok();
-        let supervision = match (&self.emulation, &mount_namespace) {
-            (Some(emulation), Some(mounts)) => Some(Supervision {
-                emulation,
-                user: self
-                    .open_namespace(LinuxNamespaceType::User)
+        let user_namespace = match self.emulation {
+            Some(_) => Some(
+                self.open_namespace(LinuxNamespaceType::User)
                     .map_err(preparing)?,
+            ),
+            None => None,
+        };
+        let supervision = match (&self.emulation, &user_namespace, &mount_namespace) {
+            (Some(emulation), Some(user), Some(mounts)) => Some(Supervision {
+                emulation,
+                user,
                 mounts,
+                follows_parent: true,
             }),
-            (Some(_), None) => return Err(died()),
-            (None, _) => None,
+            (Some(_), ..) => return Err(died()),
+            (None, ..) => None,
         };
         let running = self.waiting.start(supervision)?;
         Ok(Running {
@@ -345,18 +344,26 @@ impl Waiting {
 /// Where the calls of a container with emulation are answered.
 #[derive(Debug)]
 pub(super) struct Supervision<'a> {
-    emulation: &'a Emulation,
-    user: OwnedFd,
-    mounts: &'a OwnedFd,
+    pub(super) emulation: &'a Emulation,
+    /// The namespaces of the container.
+    pub(super) user: &'a OwnedFd,
+    pub(super) mounts: &'a OwnedFd,
+    /// Whether the end of this process ends the supervisor.
+    pub(super) follows_parent: bool,
 }
 
 impl Supervision<'_> {
     fn start(&self, listener: OwnedFd) -> Result<Supervisor, Error> {
-        Supervisor::start(listener, &self.user, self.mounts, self.emulation).map_err(|source| {
-            Error::Step {
-                step: "error starting the supervisor of the container's system calls".to_owned(),
-                source,
-            }
+        let Supervision {
+            emulation,
+            user,
+            mounts,
+            follows_parent,
+        } = self;
+        let started = Supervisor::start(listener, user, mounts, emulation, *follows_parent);
+        started.map_err(|source| Error::Step {
+            step: "error starting the supervisor of the container's system calls".to_owned(),
+            source,
         })
     }
 }

@@ -14,7 +14,7 @@ use oci_spec::runtime::{Process, Spec};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Gid, Signal, Uid};
-use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
 use super::Error;
 use super::caps::Sets;
@@ -76,11 +76,13 @@ pub(super) struct Credentials {
     groups: Vec<Gid>,
     sets: Sets,
     no_new_privileges: bool,
+    /// Executing programs as id 0 gives it no capabilities.
+    confined: bool,
 }
 
 impl Credentials {
-    /// The ids and capabilities of `process`.
-    pub(super) fn new(process: &Process) -> Credentials {
+    /// The ids and capabilities of `process`. `confined`: it is somebody whom the kernel knows as root only.
+    pub(super) fn new(process: &Process, confined: bool) -> Credentials {
         let user = process.user();
         let groups = user.additional_gids().as_deref().unwrap_or_default();
         Credentials {
@@ -89,6 +91,7 @@ impl Credentials {
             groups: groups.iter().copied().map(Gid::from_raw).collect(),
             sets: Sets::new(process.capabilities().as_ref()),
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
+            confined,
         }
     }
 
@@ -169,6 +172,10 @@ impl Step for Credentials {
         rustix::thread::set_keep_capabilities(true)?;
         self.set_ids()?;
         rustix::thread::set_keep_capabilities(false)?;
+        if self.confined {
+            let bits = CapabilitiesSecureBits::NO_ROOT | CapabilitiesSecureBits::NO_ROOT_LOCKED;
+            rustix::thread::set_capabilities_secure_bits(bits)?;
+        }
         // Everything is kept until the filter is loaded.
         rustix::thread::set_capabilities(
             None,
@@ -202,7 +209,7 @@ impl Confine {
         filter: Option<&Filter>,
     ) -> Confine {
         Confine {
-            credentials: Credentials::new(process),
+            credentials: Credentials::new(process, false),
             supervised,
             filter: filter.cloned(),
         }

@@ -105,7 +105,8 @@ pub(crate) struct CreateFlags {
     /// Use a directory as the root filesystem instead of an image; with :O, keep changes out of it
     #[arg(long, value_name = "DIR[:O]")]
     rootfs: Option<String>,
-    /// Security options
+    /// Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges,
+    /// seccomp=, systempaths=unconfined
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Signal to stop the container (default: the image's, else SIGTERM)

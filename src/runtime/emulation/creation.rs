@@ -93,6 +93,9 @@ impl Service {
         let close_on_exec = flags.contains(OFlags::CLOEXEC);
         if temporary {
             let parent = Found::of(self.locate(request, &place)?)?;
+            if self.is_hosts(&parent) {
+                return Err(Stop::LetGo);
+            }
             let owner = self.owner_in(request, &parent);
             if owner == ROOTS {
                 return Err(Stop::LetGo);
@@ -221,6 +224,9 @@ impl Service {
             }
         }
         let parent = Found::of(reach.open()?)?;
+        if self.is_hosts(&parent) {
+            return Err(Stop::LetGo);
+        }
         let owner = self.owner_in(request, &parent);
         match owner {
             ROOTS if !also_roots => Err(Stop::LetGo),

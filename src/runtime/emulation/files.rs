@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, StatVfsMountFlags, Uid};
 use rustix::io::Errno;
 
 use super::call::Kind;
@@ -53,7 +53,7 @@ impl Service {
             return Err(Stop::LetGo);
         }
         let found = Found::of(reach.open()?)?;
-        let old = found.recall().unwrap_or(ROOTS);
+        let old = self.recall(request, &found);
         self.may_chown(request, &old, uid, gid)?;
         self.still_waits(request)?;
         // To the ids there are: what a change of owner does beside it – setuid bits and capabilities go, the time of
@@ -65,6 +65,9 @@ impl Service {
             gid.map(|_| Gid::ROOT),
             AtFlags::EMPTY_PATH,
         )?;
+        if self.is_hosts(&found) {
+            return Ok(DONE);
+        }
         found.remember(&Memory {
             uid: uid.map_or(old.uid, u64::from),
             gid: gid.map_or(old.gid, u64::from),
@@ -116,11 +119,16 @@ impl Service {
         self.take_root_of(request)?;
         let reach = place.reach(request.caller)?;
         // Nearly everything is root's, and this is asked more often than everything else together.
-        if !reach.remembers() {
+        let may_be_everybodys =
+            !self.memories.are_everywhere() && !self.who(request).makes_roots_files();
+        if !may_be_everybodys && !reach.remembers() {
             return Err(Stop::LetGo);
         }
         let found = Found::of(reach.open()?)?;
-        let memory = found.recall().ok_or(Stop::LetGo)?;
+        let memory = self.recall(request, &found);
+        if memory == ROOTS {
+            return Err(Stop::LetGo);
+        }
         let id = |id: u64| u32::try_from(id).map_err(|_| Stop::LetGo);
         let (uid, gid) = (id(memory.uid)?, id(memory.gid)?);
         let device_mode = |device: &Device| {
@@ -172,6 +180,9 @@ impl Service {
             return Err(Stop::LetGo);
         }
         let found = Found::of(reach.open()?)?;
+        if self.is_hosts(&found) {
+            return Err(Stop::LetGo);
+        }
         let names = memory::other_names(&memory::path_of(PROC, found.fd.as_fd()), found.kind)?;
         let [_, address, room, ..] = request.arguments;
         if room != 0 {
@@ -209,19 +220,30 @@ impl Service {
         if found.kind != FileType::RegularFile || mode & EXECUTABLE == 0 {
             return Err(Stop::LetGo);
         }
-        let owner = found.recall().unwrap_or(ROOTS);
+        let owner = self.recall(request, &found);
         let gives = |bits: u32, id: u64| match mode & bits == bits {
             true if !is_script(&found) => u32::try_from(id).ok(),
             _ => None,
         };
-        let user = gives(SETUID, owner.uid);
-        let group = gives(SETGID | GROUP_EXECUTABLE, owner.gid);
+        let mut user = gives(SETUID, owner.uid);
+        let mut group = gives(SETGID | GROUP_EXECUTABLE, owner.gid);
+        // As in the kernel (fs/exec.c, `bprm_fill_uid`).
+        let gives_anything = user.is_some() || group.is_some();
+        if gives_anything && (is_nosuid(&found) || !request.caller.may_gain_privileges()) {
+            (user, group) = (None, None);
+        }
         self.become_other(request, |who| {
             who.execute(user, group);
             Ok(())
         })?;
         Err(Stop::LetGo)
     }
+}
+
+/// Whether setuid bits mean nothing where the file is.
+fn is_nosuid(found: &Found) -> bool {
+    rustix::fs::fstatvfs(&found.fd)
+        .is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::NOSUID))
 }
 
 /// Whether the kernel would execute another program for it, to which its setuid bits do not go.

@@ -1,4 +1,4 @@
-//! A privileged build for a user with one id: what the kernel refuses there is emulated, and remembered in the files.
+//! Builds and containers of a user with one id: what the kernel refuses there is emulated, and remembered in the files.
 //!
 //! In a user namespace with one id every file and every process is that one user's. `chown`, `setuid`, `setgroups` and
 //! `mknod` to anything else fail, and with them `apt-get`, `apk`, `useradd` and `tar`. A process started with emulation
@@ -10,6 +10,7 @@
 //! supervisor   the process: its start, its loop, its end      call         a call's number → what it is
 //! identity     who a process believes to be                   place        what a path leads to
 //! files        owners, stat, setuid programs                  creation     what is made, and whose it is
+//! host         where nothing is remembered
 //! ```
 //!
 //! What is emulated, and where it is remembered:
@@ -18,10 +19,13 @@
 //!   remembers nothing is root's. A device node is an empty file to those who open it. The attributes that hold this are not
 //!   listed to anybody inside.
 //! - **Identities**, by a mark on the process that it hands on to its children ([`identity`]). What a process makes that is
-//!   not root remembers its owner. Permissions stay those of root: an emulated user may do everything.
+//!   not root remembers its owner. Permissions stay those of the process's true user, whom all files belong to; and to whom
+//!   was root, its capabilities stay. In a container, who starts as somebody else has none.
 //!
 //! Whatever the supervisor cannot do, it leaves to the kernel: a call is never worse off than without it. Without the
-//! supervisor, killed by whoever is powerful enough, every call of these fails with `ENOSYS`.
+//! supervisor, killed by whoever is powerful enough, every call of these fails with `ENOSYS`: whoever started the first
+//! process of a container ends it then. Each later process (`exec`) has a supervisor of its own, which ends with the last
+//! process that it answers, and so with the container at the latest.
 //!
 //! The other end of a call can change everything meanwhile: its memory, its descriptors, its directory. So every argument is
 //! read once, every file is opened once and used by descriptor; whether the caller was still there while this happened is
@@ -38,29 +42,34 @@ mod call;
 mod creation;
 mod files;
 mod filter;
+mod host;
 mod identity;
 mod place;
 mod supervisor;
 mod target;
 
+use std::path::PathBuf;
+
 use oci_spec::runtime::Process;
 
 use self::identity::Identity;
+use super::Emulate;
 use super::seccomp::Filter;
-use super::{Error, Launch};
-use crate::userns::{Extent, IdMap, Tier};
+use crate::userns::{IdMap, Tier};
 
 pub use supervisor::Supervisor;
 
-/// What a container with emulation needs.
+/// What a process with emulation needs.
 #[derive(Debug)]
 pub(super) struct Emulation {
     /// What is emulated.
     scope: Scope,
-    /// Instead of the launch's: the one id is 0 inside, whoever the process believes to be.
-    pub(super) id_map: Option<IdMap>,
-    /// Who the container's first process believes to be.
+    /// Who the first process believes to be.
     first: Identity,
+    /// Mount points, and whether they are the host's.
+    mounts: Vec<(PathBuf, bool)>,
+    /// The power of root is the supervisor's alone, unless the first process is root.
+    confined: bool,
 }
 
 /// What of a privileged build the kernel refuses.
@@ -73,45 +82,39 @@ pub(super) enum Scope {
 }
 
 impl Emulation {
-    /// Returns what is needed for the launch; `None` outside of user namespaces, where nothing is refused.
-    pub(super) fn of(launch: &Launch<'_>) -> Result<Option<Emulation>, Error> {
-        let map = match launch.id_map {
-            Some(map) if launch.emulate => map,
-            _ => return Ok(None),
+    /// Returns what `process` needs in a user namespace with `id_map`; `None` where nothing is emulated.
+    pub(super) fn of(
+        emulate: Emulate<'_>,
+        id_map: Option<&IdMap>,
+        process: &Process,
+    ) -> Option<Emulation> {
+        let (scope, mounts) = match (emulate, id_map) {
+            (Emulate::Nothing, _) | (Emulate::Layer, None) => return None,
+            (Emulate::Layer, Some(map)) if map.tier == Tier::Single => (Scope::Everything, None),
+            (Emulate::Layer, Some(_)) => (Scope::Devices, None),
+            (Emulate::Container { mounts }, _) => (Scope::Everything, Some(mounts)),
         };
-        let scope = match map.tier {
-            Tier::Single => Scope::Everything,
-            _ => Scope::Devices,
-        };
-        let from_zero = |extents: &[Extent]| {
-            let first = extents.iter().take(1);
-            first
-                .map(|extent| Extent {
-                    container_id: 0,
-                    size: 1,
-                    ..*extent
-                })
-                .collect()
-        };
-        let user = super::process::of(launch.spec)?.user();
-        Ok(Some(Emulation {
+        let user = process.user();
+        Some(Emulation {
             scope,
-            id_map: (scope == Scope::Everything).then(|| IdMap {
-                tier: Tier::Single,
-                uids: from_zero(&map.uids),
-                gids: from_zero(&map.gids),
-            }),
             first: Identity::new(
                 user.uid(),
                 user.gid(),
                 user.additional_gids().clone().unwrap_or_default(),
             ),
-        }))
+            mounts: mounts.unwrap_or_default().to_vec(),
+            confined: mounts.is_some() && user.uid() != 0,
+        })
     }
 
     /// Returns the filter of the container's processes.
     pub(super) fn filter(&self) -> Filter {
         filter::filter(self.scope)
+    }
+
+    /// Whether the kernel shall not take the process for root, as whom it sees it.
+    pub(super) fn confined(&self) -> bool {
+        self.confined
     }
 
     /// Returns the process as the kernel sees it.

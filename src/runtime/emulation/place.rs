@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::host;
 use super::supervisor::{Request, Service, Stop};
 use super::target::Caller;
 use crate::image::layer::memory::{self, Memory};
@@ -112,6 +113,7 @@ impl Found {
         }
     }
 
+    /// What it remembers; where it may be the host's, ask [`Service::recall`].
     pub(super) fn recall(&self) -> Option<Memory> {
         memory::recall(&memory::path_of(PROC, self.fd.as_fd()), self.kind)
     }
@@ -142,6 +144,20 @@ pub(super) const ROOTS: Memory = Memory {
 };
 
 impl Service {
+    /// Returns what the file is to the caller: what it remembers, or everybody's.
+    pub(super) fn recall(&self, request: &Request, found: &Found) -> Memory {
+        if self.is_hosts(found) {
+            let who = self.who(request);
+            return host::everybodys(&found.stat, who.user.files, who.group.files);
+        }
+        found.recall().unwrap_or(ROOTS)
+    }
+
+    /// Whether nothing is remembered of the file, because it is the host's.
+    pub(super) fn is_hosts(&self, found: &Found) -> bool {
+        self.memories.are_not_for(found.fd.as_fd())
+    }
+
     /// Opens what `place` leads to. Where that fails, the kernel has the better words.
     pub(super) fn locate(&self, request: &Request, place: &Place) -> Result<OwnedFd, Stop> {
         self.take_root_of(request)?;

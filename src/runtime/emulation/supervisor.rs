@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use super::call::{Call, Calls, Kind, Sort};
+use super::host::Memories;
 use super::identity::{Identities, Identity, MARKED, MAX_GROUPS};
 use super::target::Caller;
 use super::{Emulation, Scope};
@@ -40,7 +41,7 @@ pub struct Supervisor {
 
 impl Supervisor {
     /// Forks the supervisor of the container with these namespaces, whose calls come out of `listener`. The calling process
-    /// has one thread.
+    /// has one thread. `follows_parent`: the end of this process is its own.
     ///
     /// # Errors
     ///
@@ -50,6 +51,7 @@ impl Supervisor {
         user_namespace: &OwnedFd,
         mount_namespace: &OwnedFd,
         emulation: &Emulation,
+        follows_parent: bool,
     ) -> io::Result<Supervisor> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
@@ -58,6 +60,9 @@ impl Supervisor {
             Side::Child => {
                 let enter = || -> io::Result<()> {
                     crate::sys::signal::block_all(true)?;
+                    // Whoever waits for the end of the caller's streams, or signals everything in its terminal, does not
+                    // mean this process.
+                    leave_terminal()?;
                     close_all_but(&[
                         listener.as_raw_fd(),
                         user_namespace.as_raw_fd(),
@@ -69,8 +74,10 @@ impl Supervisor {
                     setns(mount_namespace.as_fd(), libc::CLONE_NEWNS)?;
                     rustix::process::fchdir(&proc)?;
                     rustix::process::umask(Mode::empty());
-                    // After the change of credentials, which clears it.
-                    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                    if follows_parent {
+                        // After the change of credentials, which clears it.
+                        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                    }
                     Ok(())
                 };
                 if let Err(error) = enter() {
@@ -113,6 +120,11 @@ impl Supervisor {
         self.pid
     }
 
+    /// Lets it be: it ends with the last process that it answers.
+    pub fn leave(mut self) {
+        self.pid = None;
+    }
+
     /// Waits for its end, which is near once the container's first process has ended and was reaped, and returns whether it
     /// has answered every call: if it was killed, processes that it left alone may have gone on and done something else.
     ///
@@ -136,6 +148,17 @@ impl Drop for Supervisor {
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
         let _ = wait(pid);
     }
+}
+
+/// Starts a session, and puts `/dev/null` in place of the standard streams.
+fn leave_terminal() -> io::Result<()> {
+    // Fails only for the leader of a process group, which a child never is.
+    rustix::process::setsid()?;
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    let null = rustix::fs::open(c"/dev/null", flags, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok(rustix::stdio::dup2_stderr(&null)?)
 }
 
 /// Why a call is not emulated.
@@ -189,6 +212,7 @@ pub(super) struct Service {
     calls: Calls,
     pub(super) scope: Scope,
     pub(super) identities: Identities,
+    pub(super) memories: Memories,
     /// Callers may have another root directory than this process.
     pub(super) roots_differ: bool,
 }
@@ -202,6 +226,7 @@ impl Service {
             calls: Calls::new(),
             scope: emulation.scope,
             identities: Identities::new(emulation.first.clone()),
+            memories: Memories::find(&emulation.mounts),
             roots_differ: false,
         }
     }

@@ -21,7 +21,7 @@ const PAGE: usize = 4096;
 /// Bytes of `/proc/PID/status` up to which the umask has been said; it is in the second line.
 const STATUS_BYTES: usize = 256;
 
-/// The same of its capabilities, which come after the groups: of these, more than a process should have.
+/// The same of its capabilities and whether it can gain any, which come after the groups: of these, more than a process should have.
 const LONG_STATUS_BYTES: usize = 64 << 10;
 
 /// A thread that waits for its call.
@@ -86,6 +86,12 @@ impl Caller {
     /// Returns whether its files are root's, and it has the capability with this number.
     pub(super) fn is_root_with(self, capability: u32) -> Option<bool> {
         is_root_with(&self.status(LONG_STATUS_BYTES)?, capability)
+    }
+
+    /// Returns whether programs can give it more than it has: it has not forsworn that (`PR_SET_NO_NEW_PRIVS`).
+    pub(super) fn may_gain_privileges(self) -> bool {
+        let status = self.status(LONG_STATUS_BYTES);
+        status.is_some_and(|text| field(&text, b"NoNewPrivs:\t") == Some("0"))
     }
 
     fn status(self, bytes: usize) -> Option<Vec<u8>> {
