@@ -139,8 +139,9 @@ impl Copier<'_> {
             return self.target.ensure_directory(path, implicit);
         }
         let mode = self.mode(item);
-        let directory = if let Some(there) = self.target.find(path)? {
-            self.target.recognize(path, &there, mode, time_of(item));
+        let there = self.target.find(path)?;
+        let directory = if let Some(there) = &there {
+            self.target.recognize(path, there, mode, time_of(item));
             self.target.directory(path, implicit)?.fd
         } else {
             let parent = self.target.directory(parent_path, implicit)?;
@@ -149,7 +150,8 @@ impl Copier<'_> {
         };
         let source = item.open().map_err(refused("open", &item.place))?;
         let (uid, gid) = self.owner(item);
-        (self.target.owners.set(directory.as_fd(), uid, gid))
+        (self.target)
+            .own_directory(directory.as_fd(), there.is_some(), uid, gid)
             .map_err(failed("change the owner of", path))?;
         if self.options.xattrs {
             self.xattrs(item, &source, directory.as_fd(), path)?;

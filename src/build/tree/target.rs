@@ -412,6 +412,25 @@ impl Target {
         }
     }
 
+    /// Gives a directory its owner. Outside of layers one that was there
+    /// is not taken from whoever has it for root.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`OwnerWriter::replace`].
+    pub(super) fn own_directory(
+        &self,
+        fd: BorrowedFd<'_>,
+        was_there: bool,
+        uid: u32,
+        gid: u32,
+    ) -> std::io::Result<()> {
+        match was_there && !self.is_outside {
+            true => self.owners.replace(fd, uid, gid),
+            false => self.owners.set(fd, uid, gid),
+        }
+    }
+
     /// Sets what a directory's times are to be in the end.
     pub(super) fn set_time(&mut self, path: &Path, time: Timespec) {
         self.times.insert(path.to_owned(), time);

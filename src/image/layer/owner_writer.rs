@@ -52,6 +52,20 @@ impl OwnerWriter {
         }
     }
 
+    /// As [`OwnerWriter::set`], for what had an owner before.
+    ///
+    /// # Errors
+    ///
+    /// Those of `fchown(2)`, `fsetxattr(2)` and `fremovexattr(2)`.
+    pub fn replace(&self, fd: BorrowedFd<'_>, uid: u32, gid: u32) -> io::Result<()> {
+        chown(fd, c"", 0, 0)?;
+        match rustix::fs::fremovexattr(fd, OWNER_XATTR) {
+            Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        self.set(fd, uid, gid)
+    }
+
     /// Gives a symbolic link, FIFO or socket called `name` in `at` to `uid:gid`; `path` is its place in the layer. Call it
     /// once its times are set.
     ///
