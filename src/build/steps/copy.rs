@@ -93,7 +93,7 @@ impl Prepare {
         };
         key.field("archive", [u8::from(self.is_archive)]);
         for item in items {
-            item.add_to(key, hashes, options.owner.is_none())?;
+            item.add_to(key, hashes, options)?;
         }
         Ok(())
     }

@@ -65,10 +65,20 @@ struct Files {
 
 impl Files {
     fn add_to(&self, key: &mut Key, worker: &mut Worker<'_>) -> Result<(), Error> {
+        let options = self.options();
         for item in &self.items {
-            item.add_to(key, &mut worker.hashes, !self.of_host)?;
+            item.add_to(key, &mut worker.hashes, &options)?;
         }
         Ok(())
+    }
+
+    /// Returns what becomes of them.
+    fn options(&self) -> CopyOptions {
+        CopyOptions {
+            owner: self.of_host.then_some((0, 0)),
+            mode: None,
+            xattrs: !self.of_host,
+        }
     }
 }
 
@@ -363,11 +373,7 @@ pub(super) fn mount(
 /// Copies what a mount shows into the empty directory `place`, by reflink where the filesystem can. Returns whether it is
 /// what was listed.
 fn copy_into(owners: Owners, from: &Files, place: &Path) -> Result<bool, Error> {
-    let options = CopyOptions {
-        owner: from.of_host.then_some((0, 0)),
-        mode: None,
-        xattrs: !from.of_host,
-    };
+    let options = from.options();
     let Some(first) = from.items.first() else {
         return Ok(true);
     };

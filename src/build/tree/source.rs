@@ -14,6 +14,7 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
+use super::copy::CopyOptions;
 use super::glob;
 use crate::build::cache::{FileHashes, FileState as State, Key};
 use crate::build::error::{Error, refused};
@@ -430,7 +431,21 @@ impl Item {
         Ok(list)
     }
 
-    /// Adds everything about it that its copy will have, but for the times.
+    /// Adds its extended attributes, and the device that it stands for.
+    fn add_attributes(&self, key: &mut Key) -> Result<(), Errno> {
+        if !matches!(self.kind(), FileType::RegularFile | FileType::Directory) {
+            return Ok(());
+        }
+        for (name, value) in self.xattrs(self.open()?.as_fd())? {
+            key.field("xattr", name).field("value", value);
+        }
+        if let Some(device) = self.memory().and_then(|memory| memory.device) {
+            key.field("device", format!("{device:?}"));
+        }
+        Ok(())
+    }
+
+    /// Adds everything about it that its copy will have with these `options`, but for the times.
     ///
     /// # Errors
     ///
@@ -439,15 +454,18 @@ impl Item {
         &self,
         key: &mut Key,
         hashes: &mut FileHashes,
-        owners: bool,
+        options: &CopyOptions,
     ) -> Result<(), Error> {
         let failed = || refused("read", &self.place);
         key.field("path", self.place.as_os_str().as_bytes());
         key.field("mode", self.stat.st_mode.to_le_bytes());
-        if owners {
+        if options.owner.is_none() {
             let (uid, gid) = self.owner();
             key.field("uid", uid.to_le_bytes());
             key.field("gid", gid.to_le_bytes());
+        }
+        if options.xattrs {
+            self.add_attributes(key).map_err(failed())?;
         }
         match self.kind() {
             FileType::RegularFile => {
@@ -504,4 +522,56 @@ fn too_many() -> Error {
     Error::Invalid(format!(
         "more than {MAX_ITEMS} files, or directories more than {MAX_DEPTH} deep"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use rustix::fs::XattrFlags;
+
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn what_a_copy_keeps_tells_a_file_from_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("s")).unwrap();
+        let from = dir.path().join("from");
+        std::fs::create_dir(&from).unwrap();
+        let file = std::fs::File::create(from.join("f")).unwrap();
+        let key = |xattrs: bool| {
+            let options = CopyOptions {
+                owner: None,
+                mode: None,
+                xattrs,
+            };
+            let source = Source::directory(&from, Ignore::default()).unwrap();
+            let selection = source.select("/f").unwrap().remove(0);
+            let mut key = Key::new("test");
+            for item in source.list(&selection, &Ignore::default()).unwrap() {
+                let mut hashes = FileHashes::new(&store);
+                item.add_to(&mut key, &mut hashes, &options).unwrap();
+            }
+            key.finish()
+        };
+        let set = |name: &str, value: &[u8]| {
+            rustix::fs::fsetxattr(file.as_fd(), name, value, XattrFlags::empty()).unwrap();
+        };
+        let (plain, kept) = (key(false), key(true));
+        set("user.x", b"1");
+        let one = key(true);
+        assert_ne!(one, kept);
+        set("user.x", b"2");
+        let two = key(true);
+        assert_ne!(one, two);
+        // A device, as RUN makes it for a user who cannot.
+        set("user.ctr.owner", b"0:0");
+        set("user.ctr.device", b"c 1:3");
+        let three = key(true);
+        assert_ne!(two, three);
+        set("user.ctr.device", b"c 1:5");
+        assert_ne!(three, key(true));
+        assert_eq!(plain, key(false));
+    }
 }
