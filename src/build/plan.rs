@@ -8,6 +8,7 @@ use super::dockerfile::stages::Stages;
 use super::dockerfile::words::Expander;
 use super::dockerfile::{Error, Node, Problem};
 use super::variables::Globals;
+use crate::content::{Reference, is_full_id};
 use crate::image::Platform;
 
 /// What a stage begins with.
@@ -155,19 +156,28 @@ fn plan_stage(
         _ if base == "scratch" => Base::Scratch,
         _ => {
             if !named(&base) {
+                check_name(&base).map_err(|problem| problem.at(stage.from.span))?;
                 images.insert(base.clone());
             }
             Base::Image(base)
         }
     };
-    for from in stage.nodes.iter().flat_map(sources) {
-        if named(&from) {
-            continue;
-        }
-        match stages.find(&from, number) {
-            Some(other) => drop(needs.insert(other)),
-            None if from != "scratch" && from != "context" => drop(images.insert(from)),
-            None => {}
+    for node in &stage.nodes {
+        for from in sources(node) {
+            if named(&from) {
+                continue;
+            }
+            let found = stages.source(&from, number);
+            match found.map_err(|problem| problem.at(node.span))? {
+                Some(other) => drop(needs.insert(other)),
+                None if from != "scratch" && from != "context" => {
+                    // Variables have no meaning there, and this says so.
+                    Instruction::of(node, &expander)?;
+                    check_name(&from).map_err(|problem| problem.at(node.span))?;
+                    images.insert(from);
+                }
+                None => {}
+            }
         }
     }
     let label = match &stage.name {
@@ -184,6 +194,17 @@ fn plan_stage(
     })
 }
 
+/// Refuses what names no image. The words are BuildKit's.
+fn check_name(name: &str) -> Result<(), Problem> {
+    if is_full_id(name) {
+        return Ok(());
+    }
+    let parsed = name.parse::<Reference>();
+    parsed
+        .map(drop)
+        .map_err(|error| Problem::Other(format!("failed to parse stage name {name:?}: {error}")))
+}
+
 /// Returns the stages and images that an instruction reads files from, as written.
 fn sources(node: &Node) -> Vec<String> {
     let flags = node.flags.iter();
@@ -191,6 +212,7 @@ fn sources(node: &Node) -> Vec<String> {
         "COPY" => flags
             .filter(|flag| flag.name == "from")
             .filter_map(|flag| flag.value.clone())
+            .filter(|from| !from.is_empty())
             .collect(),
         "RUN" => flags
             .filter(|flag| flag.name == "mount")
@@ -241,6 +263,50 @@ mod tests {
         }
         for unknown in ["EXPOSE $PORT", "ENV A=${B:?}", "COPY <<E /\n${B:?}\nE"] {
             assert_eq!(refused(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn sources_that_cannot_be_show_before_anything_is_done() {
+        let refused = |line: &str| {
+            let text = format!("FROM a AS one\nFROM b AS two\n{line}\n");
+            let stages = Stages::of(parse(text.as_bytes()).unwrap()).unwrap();
+            let host = Platform::host();
+            let globals = Globals::new(&BTreeMap::new(), &host, &host, "");
+            let planned = Plan::new(&stages, 1, false, globals, '\\', &|_| false);
+            planned
+                .err()
+                .map(|error| (error.span.first, error.to_string()))
+        };
+        for (line, words) in [
+            ("COPY --from=7 /a /b", "invalid stage index 7"),
+            (
+                "COPY --from=1 /a /b",
+                "circular dependency detected on stage: 1",
+            ),
+            (
+                "COPY --from=Two /a /b",
+                "circular dependency detected on stage: Two",
+            ),
+            ("RUN --mount=from=7,target=/x true", "invalid stage index 7"),
+            (
+                "COPY --from=$X /a /b",
+                "variable expansion is not supported for --from",
+            ),
+            (
+                "COPY --from=A:b:c /a /b",
+                "failed to parse stage name \"A:b:c\"",
+            ),
+        ] {
+            let (place, found) = refused(line).unwrap_or_else(|| panic!("{line}"));
+            assert!(place == 3 && found.contains(words), "{line}: {found}");
+        }
+        for line in [
+            "COPY --from= /a /b",
+            "COPY --from=0 /a /b",
+            "COPY --from=ONE /a /b",
+        ] {
+            assert_eq!(refused(line), None, "{line}");
         }
     }
 

@@ -154,6 +154,9 @@ impl Scope {
         self.budget.take(name, value.as_deref())?;
         if value.is_some() {
             self.env.remove(name);
+        } else if self.args.iter().any(|(other, _)| other == name) {
+            // Declared once more, it keeps what it has.
+            return Ok(());
         }
         self.args.retain(|(other, _)| other != name);
         self.args.push((name.to_owned(), value));
@@ -243,6 +246,16 @@ mod tests {
         let names: Vec<&str> = scope.arguments().map(|(name, _)| name).collect();
         assert_eq!(names, ["A", "B", "TARGETARCH"]);
         assert_eq!(scope.proxies().collect::<Vec<_>>(), [("HTTP_PROXY", "p")]);
+    }
+
+    #[test]
+    fn an_arg_that_is_declared_again_keeps_its_value() {
+        let mut scope = globals(&[]).stage(&[]);
+        scope.declare("A", Some("one".to_owned())).unwrap();
+        scope.declare("A", None).unwrap();
+        assert_eq!(scope.get("A"), Some("one"));
+        scope.declare("A", Some("two".to_owned())).unwrap();
+        assert_eq!(scope.arguments().collect::<Vec<_>>(), [("A", "two")]);
     }
 
     #[test]

@@ -35,5 +35,5 @@ pub use platform::{Platform, PlatformError};
 pub use progress::{Bytes, Event, LayerState, Progress, Silent};
 pub use remove::{Error as RemoveError, ImageUser, Removed, remove, tag};
 use resolve::variants;
-pub use resolve::{Error, Image, read_document, resolve, resolve_reference};
+pub use resolve::{Error, Image, read_document, resolve, resolve_base, resolve_reference};
 pub use usage::{ImageUsage, Usage, usage};

@@ -4,7 +4,7 @@ use super::Platform;
 use super::config::ImageConfiguration;
 use super::document::{self, DocumentError};
 use super::manifest::{Descriptor, Document, Manifest};
-use crate::content::{Digest, Reference, ReferenceError, is_lower_hex, limits};
+use crate::content::{Digest, Reference, ReferenceError, SHORT_ID, is_lower_hex, limits};
 use crate::store::{self, Store};
 
 /// One image of the store, for one platform.
@@ -160,6 +160,23 @@ pub fn resolve(store: &Store, query: &str, platform: Option<&Platform>) -> Resul
             by_id(store, rest, platform)?.ok_or(Error::NotFound(name))
         }
         other => other,
+    }
+}
+
+/// As [`resolve`], for what a Dockerfile names: of an ID at least as many digits as lists show. A name of which every letter
+/// is a hexadecimal digit must not find whatever image has such an ID.
+///
+/// # Errors
+///
+/// All of [`Error`].
+pub fn resolve_base(
+    store: &Store,
+    query: &str,
+    platform: Option<&Platform>,
+) -> Result<Image, Error> {
+    match query.len() < SHORT_ID {
+        true => resolve_reference(store, &query.parse()?, platform),
+        false => resolve(store, query, platform),
     }
 }
 

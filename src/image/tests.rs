@@ -87,6 +87,19 @@ fn imports_and_resolves() {
 }
 
 #[test]
+fn a_dockerfile_names_no_image_by_a_few_digits() {
+    let (_temp, store) = Store::for_test();
+    let id = import_as(&store, Some("demo"), "hello");
+    for query in ["demo", id.as_str(), id.hex(), id.short()] {
+        assert_eq!(resolve_base(&store, query, None).unwrap().id, id, "{query}");
+    }
+    for length in [1, 11] {
+        let missing = resolve_base(&store, &id.hex()[..length], None);
+        assert!(matches!(missing, Err(Error::NotFound(_))), "{length}");
+    }
+}
+
+#[test]
 fn the_same_import_is_the_same_image_whoever_makes_it() {
     let (_temp, store) = Store::for_test();
     assert_eq!(

@@ -78,6 +78,28 @@ impl Stages {
         named.or_else(|| word.parse().ok().filter(|index| *index < earlier.len()))
     }
 
+    /// Finds the stage that `from` means to an instruction of stage `of` that takes files from it; `None` for an image.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Other`] for the stage itself, and for a number that no earlier stage has: it is no image's name. The words
+    /// are BuildKit's.
+    pub fn source(&self, from: &str, of: usize) -> Result<Option<usize>, Problem> {
+        if let Some(stage) = self.find(from, of) {
+            return Ok(Some(stage));
+        }
+        let own = self.stages.get(of).and_then(|stage| stage.name.as_deref());
+        let is_number = !from.is_empty() && from.bytes().all(|byte| byte.is_ascii_digit());
+        if own == Some(&from.to_ascii_lowercase()) || from.parse() == Ok(of) {
+            let words = format!("circular dependency detected on stage: {from}");
+            return Err(Problem::Other(words));
+        }
+        match is_number {
+            true => Err(Problem::Other(format!("invalid stage index {from}"))),
+            false => Ok(None),
+        }
+    }
+
     /// Finds the stage of `--target`: a name or a number of any stage; without one the last.
     pub fn target(&self, word: Option<&str>) -> Option<usize> {
         match word {
@@ -118,6 +140,11 @@ mod tests {
         assert_eq!(found.find("1", 2), Some(1));
         assert_eq!(found.find("1", 1), None);
         assert_eq!(found.find("two", 3), None);
+        assert_eq!(found.source("0", 1), Ok(Some(0)));
+        assert_eq!(found.source("image", 1), Ok(None));
+        for (from, of) in [("1", 1), ("one", 0), ("One", 0), ("2", 1), ("7", 2)] {
+            assert!(found.source(from, of).is_err(), "{from} in {of}");
+        }
         assert_eq!(found.target(None), Some(2));
         assert_eq!(found.target(Some("0")), Some(0));
         assert_eq!(found.target(Some("9")), None);

@@ -102,7 +102,10 @@ impl Worker<'_> {
         } else if let Some(NamedContext::Layout(layout)) = self.request.contexts.get(name) {
             let image = steps::base::take(self, layout)?;
             self.layers_of(&image)
-        } else if let Some(number) = self.request.stages.find(name, self.stage.number) {
+        } else if let Some(number) = (self.request.stages)
+            .source(name, self.stage.number)
+            .map_err(|problem| Error::Invalid(problem.to_string()))?
+        {
             self.other_stage(number)?.layers.clone()
         } else if name == "scratch" {
             Vec::new()

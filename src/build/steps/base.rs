@@ -29,7 +29,7 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
     let policy = worker.request.pull;
     let mut here = false;
     if policy != PullPolicy::Always {
-        match image::resolve(store, name, platform) {
+        match image::resolve_base(store, name, platform) {
             Ok(_) if policy == PullPolicy::Newer => here = true,
             Ok(image) => return Ok(image),
             Err(image::Error::NotFound(_) | image::Error::Platform { .. }) => {}
@@ -48,10 +48,10 @@ pub(crate) fn find(worker: &Worker<'_>, name: &str) -> Result<Image, Error> {
         }
         fetched => fetched,
     };
-    match image::resolve(store, name, platform) {
+    match image::resolve_base(store, name, platform) {
         Err(image::Error::Platform { reference, wanted }) => {
             // As with BuildKit, an image for one platform alone is taken as it is, and the linter tells.
-            let other = image::resolve(store, name, None).map_err(failure(name))?;
+            let other = image::resolve_base(store, name, None).map_err(failure(name))?;
             if other.target == other.manifest_digest {
                 return Ok(other);
             }
@@ -156,14 +156,14 @@ fn offered(
     name: &str,
 ) -> Result<Vec<Platform>, Error> {
     let store = &engine.store;
-    let here = image::resolve(store, name, None).is_ok();
+    let here = image::resolve_base(store, name, None).is_ok();
     match (request.pull, here) {
         (PullPolicy::Never, false) => return Err(not_asked_for(name)),
         (PullPolicy::Never | PullPolicy::Missing, _) if here => {}
         (PullPolicy::Newer, true) => drop(fetch(request, engine, owners, name, None)),
         _ => fetch(request, engine, owners, name, None)?,
     }
-    let image = image::resolve(store, name, None).map_err(failure(name))?;
+    let image = image::resolve_base(store, name, None).map_err(failure(name))?;
     match image::read_document(store, &image.target).map_err(failure(name))? {
         Document::Manifest(_) => Ok(vec![image.config.platform()]),
         Document::Index(index) => Ok((index.manifests.into_iter())

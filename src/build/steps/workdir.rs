@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::Timespec;
+use rustix::fs::{FileType, Timespec};
 
 use crate::build::error::Error;
 use crate::build::layer::Made;
@@ -38,8 +38,17 @@ pub(crate) fn execute(worker: &mut Worker<'_>) -> Result<Outcome, Error> {
         .into_layer(worker.owners, worker.request.epoch);
     let path = target.resolve(Path::new(&worker.image.config.working_dir))?;
     // As Docker: it exists already more often than not, and then there is no layer.
-    if path.as_os_str().is_empty() || target.find(&path)?.is_some() {
+    if path.as_os_str().is_empty() {
         return Ok(Outcome::Nothing);
+    }
+    if let Some(stat) = target.find(&path)? {
+        return match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Ok(Outcome::Nothing),
+            _ => Err(Error::Invalid(format!(
+                "mkdir /{}: not a directory",
+                path.display()
+            ))),
+        };
     }
     let (uid, gid) = match worker.image.config.user.as_str() {
         "" => (0, 0),

@@ -29,8 +29,8 @@ pub(super) fn findings(
     let globals = Globals::new(&build_args, target, &host, "");
     let image_platform = |name: &str, wanted: &Platform| {
         let store = store.filter(|_| !input.contexts.contains_key(name))?;
-        let wanted = image::resolve(store, name, Some(wanted));
-        let here = wanted.or_else(|_| image::resolve(store, name, None));
+        let wanted = image::resolve_base(store, name, Some(wanted));
+        let here = wanted.or_else(|_| image::resolve_base(store, name, None));
         here.ok().map(|image| image.config.platform())
     };
     Ok(lint::check(

@@ -20,7 +20,7 @@ pub(super) fn find(
     let store = context.store()?;
     let mut logins = Vec::new();
     for name in plan.images() {
-        let here = image::resolve(&store, name, request.platform.as_ref()).is_ok();
+        let here = image::resolve_base(&store, name, request.platform.as_ref()).is_ok();
         if here && matches!(request.pull, PullPolicy::Missing | PullPolicy::Never) {
             continue;
         }

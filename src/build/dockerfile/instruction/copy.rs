@@ -67,7 +67,7 @@ impl<V: Variables + ?Sized> Reader<'_, V> {
             return Err(Problem::Other(words));
         }
         let flags = Flags::of(self.node, if is_add { &ADD } else { &COPY })?;
-        let from = flags.value("from")?;
+        let from = flags.value("from")?.filter(|from| !from.is_empty());
         if from.is_some_and(|from| from.contains('$')) {
             return Err(Problem::Other(
                 "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround"
