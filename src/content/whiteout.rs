@@ -9,6 +9,11 @@ pub const PREFIX: &[u8] = b".wh.";
 /// The name of the whiteout of everything below a directory.
 pub const OPAQUE: &[u8] = b".wh..wh..opq";
 
+/// Says of a path why no layer can have it.
+pub fn reserved(path: &str) -> String {
+    format!("/{path}: a name that begins with .wh. means in a layer that something is deleted")
+}
+
 /// The xattr of an opaque directory; it counts if its value is [`OPAQUE_VALUE`].
 pub const OPAQUE_XATTR: &CStr = c"user.overlay.opaque";
 /// See [`OPAQUE_XATTR`].

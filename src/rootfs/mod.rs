@@ -27,6 +27,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::content::whiteout::reserved;
 use crate::settings::Settings;
 use crate::store::{self, ContainerDir};
 use crate::userns::IdMap;
@@ -113,12 +114,39 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A command has made what no layer can have. The words are [`reserved`](crate::content::whiteout::reserved)'s.
+    #[error("{0}")]
+    Reserved(String),
     /// The copy of the image could not be made; the words come from another process.
     #[error("cannot copy the image's files: {0}")]
     Copy(String),
     /// The store.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+/// Why a layer cannot be made of what a command has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Errno(rustix::io::Errno),
+    /// Something is called what only a whiteout can be called.
+    Reserved,
+}
+
+impl From<rustix::io::Errno> for Fault {
+    fn from(errno: rustix::io::Errno) -> Fault {
+        Fault::Errno(errno)
+    }
+}
+
+impl Fault {
+    /// Returns the error, which came from doing `action` to what is called `below` in `dir`.
+    fn at(self, action: &'static str, dir: &std::path::Path, below: &std::path::Path) -> Error {
+        match self {
+            Fault::Errno(errno) => failed(action, &dir.join(below))(errno.into()),
+            Fault::Reserved => Error::Reserved(reserved(&below.to_string_lossy())),
+        }
+    }
 }
 
 fn failed<'a>(

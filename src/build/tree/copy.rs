@@ -109,6 +109,7 @@ struct Copier<'a> {
 
 impl Copier<'_> {
     fn copy(&mut self, item: &Item, path: &Path) -> Result<(), Error> {
+        self.target.check_name(path)?;
         let implicit = implicit(item, self.options);
         if item.kind() == FileType::Directory {
             return self.directory(item, path, implicit);

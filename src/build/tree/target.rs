@@ -16,6 +16,7 @@ use rustix::io::Errno;
 
 use super::source::{Item, kind};
 use crate::build::error::{Error, refused};
+use crate::content::whiteout;
 use crate::image::layer::{OwnerWriter, Owners, Place, RunningDigest, Written};
 use crate::sys::rights::as_caller;
 use crate::sys::xattr;
@@ -308,6 +309,7 @@ impl Target {
             Some(_) if in_lower => self.bring_up(&parent.fd, at)?,
             Some(_) => return Err(not_a_directory(at)),
             None => {
+                self.check_name(at)?;
                 let fd = self.make_directory(&parent.fd, at, implicit.mode)?;
                 (self.owners.set(fd.as_fd(), implicit.uid, implicit.gid))
                     .map_err(crate::build::error::failed("change the owner of", at))?;
@@ -402,6 +404,19 @@ impl Target {
         rustix::fs::linkat(&*self.upper, first, &*parent.fd, &name, AtFlags::empty())
             .map_err(refused("link", path))?;
         self.show(parent, path, Made::HardLink(first))
+    }
+
+    /// Refuses a name that something in a layer cannot have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub(super) fn check_name(&self, path: &Path) -> Result<(), Error> {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        match name.starts_with(whiteout::PREFIX) && !self.is_outside {
+            true => Err(Error::Invalid(whiteout::reserved(&path.to_string_lossy()))),
+            false => Ok(()),
+        }
     }
 
     /// Looks at what is at a path where a directory of this mode and time is to be. Outside of layers one that has the mode

@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use super::node::{Direction, Files, as_path, copy_attributes, names, open_directory};
 use super::noted::{Entry, MAX_DEPTH, Mark, Noted};
 use super::places::Places;
-use crate::content::whiteout::{OPAQUE_VALUE, OPAQUE_XATTR};
+use crate::content::whiteout::{OPAQUE_VALUE, OPAQUE_XATTR, PREFIX};
+use crate::rootfs::Fault;
 use crate::rootfs::whiteout::{Form, HAS_WHITEOUTS, mark_directory, put_whiteout};
 use crate::sys::xattr;
 
@@ -26,7 +27,7 @@ pub(super) fn write(
     noted: &Noted,
     places: &Places,
     upper: BorrowedFd<'_>,
-) -> Result<(), (PathBuf, Errno)> {
+) -> Result<(), (PathBuf, Fault)> {
     let mut diff = Diff {
         files: Files::new(Direction::Written, upper),
         places,
@@ -34,7 +35,7 @@ pub(super) fn write(
         levels: Vec::new(),
         path: PathBuf::new(),
     };
-    diff.root(tree, noted).map_err(|errno| (diff.path, errno))
+    diff.root(tree, noted).map_err(|fault| (diff.path, fault))
 }
 
 struct Diff<'a> {
@@ -55,16 +56,21 @@ struct Level {
 }
 
 impl Diff<'_> {
-    fn root(&mut self, tree: BorrowedFd<'_>, noted: &Noted) -> Result<(), Errno> {
+    fn root(&mut self, tree: BorrowedFd<'_>, noted: &Noted) -> Result<(), Fault> {
         self.entries(tree, Some(noted))?;
         let stat = rustix::fs::fstat(tree)?;
-        copy_attributes(Direction::Written, tree, self.upper, &stat)
+        Ok(copy_attributes(
+            Direction::Written,
+            tree,
+            self.upper,
+            &stat,
+        )?)
     }
 
     /// Compares what is in `dir` with what was; `None`: nothing was there, or nothing that counts.
-    fn entries(&mut self, dir: BorrowedFd<'_>, before: Option<&Noted>) -> Result<(), Errno> {
+    fn entries(&mut self, dir: BorrowedFd<'_>, before: Option<&Noted>) -> Result<(), Fault> {
         if self.levels.len() > MAX_DEPTH {
-            return Err(Errno::NAMETOOLONG);
+            return Err(Errno::NAMETOOLONG.into());
         }
         let now = names(dir)?;
         if let Some(before) = before {
@@ -77,6 +83,9 @@ impl Diff<'_> {
         }
         for name in &now {
             self.path.push(as_path(name));
+            if name.to_bytes().starts_with(PREFIX) {
+                return Err(Fault::Reserved);
+            }
             let entry = before.and_then(|before| before.entries.get(name));
             let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
             match FileType::from_raw_mode(stat.st_mode) {
@@ -94,7 +103,7 @@ impl Diff<'_> {
         name: &CStr,
         stat: &Stat,
         entry: Option<&Entry>,
-    ) -> Result<(), Errno> {
+    ) -> Result<(), Fault> {
         let mark = Mark::of(stat);
         let fd = open_directory(dir, name)?;
         let (before, hides) = match entry {

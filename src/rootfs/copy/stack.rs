@@ -101,7 +101,7 @@ impl Stack for CopyStack {
         };
         let to = open(upper)?;
         diff::write(tree.as_fd(), &begun.noted, &begun.places, to.as_fd())
-            .map_err(|(path, errno)| refused("copy", &self.path.join(path))(errno))?;
+            .map_err(|(path, fault)| fault.at("copy", &self.path, &path))?;
         (begun.places.remove()).map_err(refused("remove places for mounts from", &self.path))?;
         self.applied += 1;
         Ok(())

@@ -3,6 +3,9 @@
 //! overlayfs marks every directory that is made in a merged one as opaque, whether there is something to hide or not
 //! (`ovl_create_upper` in fs/overlayfs/dir.c: "just an optimization"). The mark means something only where a layer below
 //! has a directory of that name. Source: BuildKit, util/overlay, `checkOpaque`, which leaves the others out as well.
+//!
+//! Names that only whiteouts can have are refused on the way: BuildKit and podman let them through, and whoever unpacks the
+//! image deletes what they seem to hide. umoci refuses them as well (`oci/layer/tar_generate.go`).
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -12,22 +15,27 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::content::whiteout::{OPAQUE_VALUE, OPAQUE_XATTR};
+use crate::content::whiteout::{OPAQUE_VALUE, OPAQUE_XATTR, PREFIX};
+use crate::rootfs::Fault;
 use crate::rootfs::levels::{Found, Levels};
 use crate::sys::xattr;
 
 /// Takes the idle marks of the upper directory `upper` back; `lower` are the layers below it. After an error, the path is
-/// that of the directory that failed.
-pub(super) fn drop_idle(upper: BorrowedFd<'_>, lower: Levels) -> Result<(), (PathBuf, Errno)> {
+/// that of what failed.
+pub(super) fn drop_idle(upper: BorrowedFd<'_>, lower: Levels) -> Result<(), (PathBuf, Fault)> {
     let mut path = PathBuf::new();
-    directory(upper, Some(&lower), &mut path).map_err(|errno| (path, errno))
+    directory(upper, Some(&lower), &mut path).map_err(|fault| (path, fault))
 }
 
 /// Goes through `dir`, which is above `lower`; `None` where nothing of the layers below can show.
-fn directory(dir: BorrowedFd<'_>, lower: Option<&Levels>, path: &mut PathBuf) -> Result<(), Errno> {
+fn directory(dir: BorrowedFd<'_>, lower: Option<&Levels>, path: &mut PathBuf) -> Result<(), Fault> {
     for entry in Dir::read_from(dir)? {
         let entry = entry?;
         let name = entry.file_name();
+        if name.to_bytes().starts_with(PREFIX) {
+            path.push(OsStr::from_bytes(name.to_bytes()));
+            return Err(Fault::Reserved);
+        }
         if matches!(name.to_bytes(), b"." | b"..") || !is_directory(dir, name, entry.file_type())? {
             continue;
         }
@@ -117,5 +125,15 @@ mod tests {
             let mark = xattr::get(fd.as_fd(), OPAQUE_XATTR).unwrap();
             assert_eq!(mark.is_some(), stays, "{path}");
         }
+    }
+
+    #[test]
+    fn names_of_whiteouts_are_no_names() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir_all(temp.path().join("a/b")).unwrap();
+        fs::write(temp.path().join("a/b/.wh.x"), "").unwrap();
+        let upper = fs::File::open(temp.path()).unwrap();
+        let refused = drop_idle(upper.as_fd(), Levels::new(false));
+        assert_eq!(refused, Err((PathBuf::from("a/b/.wh.x"), Fault::Reserved)));
     }
 }

@@ -86,7 +86,7 @@ impl Stack for OverlayStack {
         if let Some(lower) = self.lower.take() {
             let dir = fs::File::open(upper).map_err(failed("open", upper))?;
             marks::drop_idle(dir.as_fd(), lower)
-                .map_err(|(path, errno)| failed("unmark", &upper.join(path))(errno.into()))?;
+                .map_err(|(path, fault)| fault.at("unmark", upper, &path))?;
         }
         Ok(remove_tree(&self.places())?)
     }
