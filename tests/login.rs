@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(docker_io_wants_a_name_and_a_password_or_a_token),
         scenario!(logout_forgets_this_one_only),
         scenario!(helpers_keep_logins),
+        scenario!(logins_at_once_lose_nothing),
         scenario!(wrong_usage_in_dockers_words),
     ]
 }
@@ -38,8 +39,22 @@ fn a_login_is_checked_and_kept(env: &TestEnv) {
         .run()
         .exits(1)
         .stdout("")
-        .stderr_has("unauthorized: authentication required");
+        .stderr_has("unauthorized: authentication required")
+        .stderr_has("Hint: check the user name and the password");
     assert!(!path.exists(), "a wrong login was kept");
+    docker_config(env, &json!({ "auths": { &host: login("joe", "old") } }));
+    for verb in ["pull", "push"] {
+        let image = registry.name("x");
+        if verb == "push" {
+            env.file("Dockerfile", "FROM scratch\nLABEL a=b\n");
+            env.ctr(["build", "-q", "-t", &image, "."]).ok();
+        }
+        env.ctr([verb, &image])
+            .run()
+            .exits(1)
+            .stderr_has("Hint: the registry does not take the user name or the password");
+    }
+    fs::remove_file(&path).unwrap();
     env.ctr(["login", "-u", "joe", "--password-stdin", &host])
         .stdin("secret:word\n")
         .ok()
@@ -76,6 +91,46 @@ fn a_login_with_a_token_service(env: &TestEnv) {
         .ok()
         .stdout("Login Succeeded\n");
     assert_eq!(config(env)["auths"][&host], login("joe", "word"));
+}
+
+fn logins_at_once_lose_nothing(env: &TestEnv) {
+    let registries: Vec<Registry> = (0..6).map(|_| Registry::start()).collect();
+    let hosts: Vec<String> = registries.iter().map(Registry::host).collect();
+    let before = json!({
+        "detachKeys": "ctrl-x",
+        "auths": { "kept.test": login("ann", "a"), "gone-1.test": login("bob", "b"), "gone-2.test": login("bob", "b") },
+        "of": {"somebody": ["else"]},
+    });
+    docker_config(env, &before);
+    let path = env.home().join(".docker/config.json");
+    let mut running = Vec::new();
+    for host in &hosts {
+        let login = env.ctr(["login", "-u", "joe", "--password-stdin", host]);
+        running.push(login.stdin("word").spawn());
+    }
+    for gone in ["gone-1.test", "gone-2.test"] {
+        running.push(env.ctr(["logout", gone]).spawn());
+    }
+    for one in running {
+        // Whenever it is looked at it is whole.
+        let text = fs::read(&path).unwrap();
+        serde_json::from_slice::<Value>(&text).unwrap();
+        one.wait().exits(0);
+    }
+    let mut expected = before;
+    let auths = expected["auths"].as_object_mut().unwrap();
+    auths.retain(|name, _| name == "kept.test");
+    for host in hosts {
+        auths.insert(host, login("joe", "word"));
+    }
+    assert_eq!(config(env), expected);
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let names: Vec<_> = fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["config.json"]);
 }
 
 fn prompts_do_not_show_the_password(env: &TestEnv) {

@@ -193,6 +193,11 @@ fn obstacle(obstacle: Obstacle) -> Sorted {
 fn registry(error: &registry::Error) -> Sorted {
     use registry::Error;
     match error {
+        Error::Unauthorized {
+            logged_in: true, ..
+        } => Sorted::hint(
+            "the registry does not take the user name or the password, or no longer: log in again with \"ctr login SERVER\"",
+        ),
         Error::Denied { .. } | Error::Unauthorized { .. } | Error::NoCredentials { .. } => {
             Sorted::hint(
                 "check the name; if the image is private, log in first: \"ctr login SERVER\"",

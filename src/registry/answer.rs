@@ -123,9 +123,12 @@ impl Refused {
                     words,
                 }
             }
-            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, ..) => {
-                Error::Unauthorized { method, url, words }
-            }
+            (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, ..) => Error::Unauthorized {
+                method,
+                url,
+                words,
+                logged_in: false,
+            },
             (StatusCode::TOO_MANY_REQUESTS, ..) => Error::RateLimited { words },
             _ => Error::Status {
                 method,

@@ -88,6 +88,11 @@ impl Authorizer {
         scopes
     }
 
+    /// Returns whether there is a login for the registry.
+    pub(super) fn has_login(&self) -> bool {
+        self.credentials != Credentials::Anonymous
+    }
+
     /// What to send with a new request.
     pub(super) async fn current(&self) -> Authorization {
         self.current.lock().await.clone()

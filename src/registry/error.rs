@@ -49,7 +49,7 @@ pub enum Error {
         /// The registry's.
         words: RegistryWords,
     },
-    /// Wrong password, expired login, or a token service that refuses.
+    /// Wrong password, expired login, or a token service that refuses; or nobody was logged in.
     #[error("{method} \"{url}\": {words}")]
     Unauthorized {
         /// HTTP method, as Go writes it: `Get`, `Head`.
@@ -58,6 +58,8 @@ pub enum Error {
         url: String,
         /// The registry's.
         words: RegistryWords,
+        /// Whether there was a login, which it refuses.
+        logged_in: bool,
     },
     /// The registry wants a password and there is none.
     #[error("{method} \"{url}\": no basic auth credentials")]

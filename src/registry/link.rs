@@ -142,6 +142,16 @@ impl Link {
 
     /// Sends a request and answers one 401.
     pub(super) async fn exchange(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
+        let mut result = self.ask(ask).await;
+        if let Err(failure) = &mut result
+            && let Error::Unauthorized { logged_in, .. } = &mut failure.error
+        {
+            *logged_in = self.authorizer.has_login();
+        }
+        result
+    }
+
+    async fn ask(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
         let name = go_name(&ask.method);
         let mut authorization = self.authorizer.current().await;
         let mut answered = false;

@@ -26,6 +26,9 @@ const ABOUT_DOCKER_IO: &str = "Log in with your Docker ID or email address to pu
 
 /// What to do where nobody can be asked.
 const HINT: &str = "ctr login -u NAME --password-stdin SERVER < FILE";
+/// Where the registry does not take what was typed.
+const HINT_REFUSED: &str = "check the user name and the password; where an account has a second factor, a token takes the \
+                            password's place";
 /// As [`HINT`], for docker.io, where Docker would begin a login by way of a web browser.
 const HINT_FOR_DOCKER_IO: &str = "ctr login -u NAME --password-stdin < FILE, with a password or a personal access token in \
     FILE: see https://docs.docker.com/go/access-tokens/; there is no login by way of a web browser here";
@@ -174,12 +177,14 @@ fn check(context: &Context, server: &Server, user: &str, password: &Secret) -> R
         password: password.clone(),
     };
     let timing = Timing::of(&context.settings);
-    Ok(registry::login(
-        server.endpoint(),
-        &credentials,
-        &context.settings,
-        timing,
-    )?)
+    let refused = |error: registry::Error| {
+        let hint = match error {
+            registry::Error::Unauthorized { .. } | registry::Error::Denied { .. } => HINT_REFUSED,
+            error => return Failure::of(error),
+        };
+        Failure::of(error).with_hint(hint)
+    };
+    registry::login(server.endpoint(), &credentials, &context.settings, timing).map_err(refused)
 }
 
 fn succeed(context: &Context, server: &Server, user: &str, password: &Secret) -> Outcome {
