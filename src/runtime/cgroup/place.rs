@@ -64,7 +64,7 @@ impl Hierarchies {
     }
 
     /// `cgroups` and `mountinfo` are the files of these names in `/proc/PID`.
-    fn parse(cgroups: &str, mountinfo: &str) -> Hierarchies {
+    pub(super) fn parse(cgroups: &str, mountinfo: &str) -> Hierarchies {
         let own = |controller: &str| {
             let mut all = cgroups.lines().filter_map(Membership::parse);
             let found = all.find(|it| it.controllers.split(',').any(|one| one == controller));
