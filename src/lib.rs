@@ -22,6 +22,7 @@
 //! secret       passwords and tokens, which are in no message
 //! units        sizes as people write them
 //! percent      text in URLs
+//! errno        errnos as people read them
 //! patience     waiting for what nobody announces
 //! unfinished   files that get their name when they are whole
 //! bounded      reading what others wrote, up to a bound
@@ -43,6 +44,7 @@ pub mod build;
 pub mod cli;
 pub mod container;
 pub mod content;
+pub mod errno;
 pub mod image;
 pub mod monitor;
 pub mod network;

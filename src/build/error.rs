@@ -10,7 +10,7 @@ use super::ignore::IgnoreError;
 use crate::container::Obstacle;
 use crate::image::layer;
 use crate::monitor::StartError;
-use crate::{container, image, rootfs, store, userns};
+use crate::{container, errno, image, rootfs, store, userns};
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +184,7 @@ pub(super) fn words(error: &dyn std::error::Error) -> String {
         words += &error.to_string();
         cause = error.source();
     }
-    words
+    errno::told(&words).into_owned()
 }
 
 /// Gives an I/O error its action and path.

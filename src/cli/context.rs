@@ -6,6 +6,7 @@ use super::error::{Failure, Outcome};
 use super::output::escape;
 use super::output::format::Cut;
 use crate::container::Engine;
+use crate::errno::told;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::sys;
@@ -137,7 +138,7 @@ impl Context {
 
     /// Writes a line to stderr. That it cannot be written is nobody's to know.
     pub(crate) fn eprintln(&self, text: &str) {
-        eprint(&format!("{}\n", escape::line(text)));
+        eprint(&format!("{}\n", escape::line(&told(text))));
     }
 
     /// Writes a warning to stderr, in Docker's form.

@@ -18,6 +18,7 @@ use std::path::Path;
 use super::causes;
 use super::exit_code::{ENGINE_ERROR, USAGE_ERROR};
 use super::output::escape::line;
+use crate::errno::told;
 
 /// What a command returns: the exit code.
 pub(crate) type Outcome = Result<i32, Failure>;
@@ -68,7 +69,7 @@ impl Failure {
     /// A failure with one line and exit code 1.
     pub(crate) fn message(message: impl Into<String>) -> Failure {
         Failure::Message {
-            message: message.into(),
+            message: told(&message.into()).into_owned(),
             causes: Vec::new(),
             hint: None,
             code: 1,
@@ -86,7 +87,7 @@ impl Failure {
     /// A failure whose first line is Docker's client's own and stands without "Error:", with exit code 1.
     pub(crate) fn plain(message: impl Into<String>) -> Failure {
         Failure::Plain {
-            message: message.into(),
+            message: told(&message.into()).into_owned(),
             code: 1,
         }
     }
@@ -99,7 +100,7 @@ impl Failure {
         let mut link: Option<&(dyn Error + 'static)> = Some(&error);
         while let Some(error) = link {
             let sorted = causes::sort(error);
-            lines.push(words(&error.to_string()));
+            lines.push(told(&error.to_string()).into_owned());
             hint = hint.or(sorted.hint);
             code = sorted.code.unwrap_or(code);
             link = error.source();
@@ -129,10 +130,7 @@ impl Failure {
 
     /// A failed write to `stream`, which is `stdout` or `stderr`. Go's words, which are Docker's.
     pub(crate) fn unwritable(stream: &str, error: &io::Error) -> Failure {
-        Failure::message(format!(
-            "write /dev/{stream}: {}",
-            words(&error.to_string())
-        ))
+        Failure::message(format!("write /dev/{stream}: {}", told(&error.to_string())))
     }
 
     /// An operation on a file, in Go's words, which are Docker's: `open out.tar: permission denied`.
@@ -141,10 +139,7 @@ impl Failure {
         path: &Path,
     ) -> impl FnOnce(io::Error) -> Failure {
         let path = path.display().to_string();
-        move |error| {
-            let why = words(&error.to_string());
-            Failure::message(format!("{operation} {path}: {why}"))
-        }
+        move |error| Failure::message(format!("{operation} {path}: {error}"))
     }
 
     /// Puts before the first line what was to be done, and to what.
@@ -265,26 +260,6 @@ impl Failure {
     }
 }
 
-/// The words of an error; those of an errno as C and Go have them: `No such file or directory (os error 2)` becomes
-/// `no such file or directory`.
-pub(crate) fn words(text: &str) -> String {
-    match text.split_once(" (os error ") {
-        Some((before, number)) if number.trim_end_matches(')').parse::<u32>().is_ok() => {
-            // Rust begins an errno's text with a capital; what stands before it in the same line is somebody's sentence.
-            let start = before.rfind(": ").map_or(0, |colon| colon + 2);
-            let (sentence, errno) = before.split_at(start);
-            let mut letters = errno.chars();
-            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-            format!(
-                "{sentence}{}{}",
-                first.into_iter().collect::<String>(),
-                letters.as_str()
-            )
-        }
-        _ => text.to_owned(),
-    }
-}
-
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::of(error)
@@ -294,17 +269,6 @@ impl<E: Error + 'static> From<E> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errnos_speak_as_in_go() {
-        let errno = io::Error::from_raw_os_error(libc::ENOENT).to_string();
-        assert_eq!(words(&errno), "no such file or directory");
-        assert_eq!(
-            words(&format!("open /X: {errno}")),
-            "open /X: no such file or directory"
-        );
-        assert_eq!(words("No such container: x"), "No such container: x");
-    }
 
     #[test]
     fn prints_causes_and_hints() {

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment;
-use super::error::{Failure, words};
+use super::error::Failure;
 use super::exit_code::ENGINE_ERROR;
 
 /// An environment file has at most this many bytes: a program's environment has less.
@@ -51,8 +51,7 @@ fn read(path: &Path) -> Result<String, Failure> {
         ))
     };
     // Docker's words for what is not there or not to be read.
-    let unopened =
-        |error: std::io::Error| failure(words(&format!("open {}: {error}", path.display())));
+    let unopened = |error: std::io::Error| failure(format!("open {}: {error}", path.display()));
     let status = std::fs::metadata(path).map_err(unopened)?;
     if status.len() > MAX_FILE_BYTES {
         return Err(cannot(&"it is too large"));

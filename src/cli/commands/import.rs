@@ -8,7 +8,7 @@ use clap::Args;
 use super::create_flags;
 use crate::cli::command::{Command, Example, Names, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, words};
+use crate::cli::error::Failure;
 use crate::cli::output::time;
 use crate::content::Reference;
 use crate::image::{self, ImportOptions};
@@ -83,6 +83,5 @@ fn open(path: &str) -> Result<File, Failure> {
                 .with_hint(format!("pipe it: curl -fL {path} | ctr import -")),
         );
     }
-    File::open(path)
-        .map_err(|error| Failure::message(format!("open {path}: {}", words(&error.to_string()))))
+    File::open(path).map_err(|error| Failure::message(format!("open {path}: {error}")))
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::create_flags;
 use crate::cli::command::{Command, Example, Outcome};
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, words};
+use crate::cli::error::Failure;
 use crate::cli::output::progress::Watcher;
 use crate::cli::streams;
 use crate::image::archive::{self, Input, LoadOptions};
@@ -84,7 +84,7 @@ impl Command for Load {
 
 fn open(path: &str) -> Result<File, Failure> {
     let failed = |why: &str| Failure::message(format!("open {path}: {why}"));
-    let file = File::open(path).map_err(|error| failed(&words(&error.to_string())))?;
+    let file = File::open(path).map_err(|error| failed(&error.to_string()))?;
     match file.metadata() {
         Ok(meta) if meta.is_dir() => Err(failed("is a directory")
             .with_hint(format!("pack it first: tar -C {path} -c . | ctr load"))),
