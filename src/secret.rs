@@ -1,5 +1,6 @@
 //! Passwords and tokens, which are in no message.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A password or token. Neither `Debug` nor `Display` shows it.
@@ -21,5 +22,63 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
+    }
+}
+
+/// What stands in the place of a login.
+const HIDDEN: &str = "xxxxx";
+
+/// Returns a text with the logins taken out of the URLs in it: `https://xxxxx@host/path`. What stands before the `@` of an
+/// HTTP URL may be a token; elsewhere a name alone is none.
+///
+/// Source: BuildKit, util/urlutil, `RedactCredentials`.
+pub fn without_logins(text: &str) -> Cow<'_, str> {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let is_web = ["http://", "https://"]
+            .iter()
+            .any(|scheme| before.ends_with(scheme));
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',');
+        let end = after.find(ends).unwrap_or(after.len());
+        shown.push_str(before);
+        rest = after;
+        if let Some(login) = after[..end].rfind('@')
+            && login > 0
+            && (is_web || after[..login].contains(':'))
+        {
+            shown.push_str(HIDDEN);
+            rest = &after[login..];
+        }
+    }
+    match shown.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(shown + rest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_are_taken_out_of_urls() {
+        for (text, shown) in [
+            ("https://a:b@h/x", "https://xxxxx@h/x"),
+            ("https://token@h:1/x", "https://xxxxx@h:1/x"),
+            ("https://a:b@c@h", "https://xxxxx@h"),
+            ("ssh://git@h/x", "ssh://git@h/x"),
+            ("ssh://git:word@h/x", "ssh://xxxxx@h/x"),
+            ("https://h/x@y:z", "https://h/x@y:z"),
+            ("https://h?u=a:b@c", "https://h?u=a:b@c"),
+            (
+                "ADD \"http://a@h/1\" https://b:c@h/2 /d/",
+                "ADD \"http://xxxxx@h/1\" https://xxxxx@h/2 /d/",
+            ),
+            ("git@h:x a://", "git@h:x a://"),
+        ] {
+            assert_eq!(without_logins(text), shown, "{text}");
+        }
     }
 }

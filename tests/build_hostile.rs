@@ -17,6 +17,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(no_here_document_is_written_elsewhere),
         scenario!(a_link_does_not_show_what_is_ignored),
         scenario!(no_image_grows_beyond_what_can_be_read),
+        scenario!(nothing_is_called_like_a_whiteout),
+        scenario!(no_message_names_a_place_of_the_store),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))
@@ -161,6 +163,52 @@ fn secrets_go_with_the_build_however_it_ends(env: &TestEnv) {
         .ok();
     env.ctr("system prune -f").ok();
     assert_eq!(left(), [""; 0]);
+}
+
+fn nothing_is_called_like_a_whiteout(env: &TestEnv) {
+    env.image("busybox");
+    env.file("context/.wh.f", "");
+    env.file("context/d/.wh.d/f", "");
+    for (line, name) in [
+        (
+            "RUN mkdir -p /a/b; touch /a/b/.wh.passwd",
+            "/a/b/.wh.passwd",
+        ),
+        ("RUN mkdir /.wh..wh..opq", "/.wh..wh..opq"),
+        ("COPY .wh.f /x", ""),
+        ("COPY .wh.f /", "/.wh.f"),
+        ("COPY d /", "/.wh.d"),
+        ("COPY Dockerfile /x/.wh.y/", "/x/.wh.y"),
+        ("WORKDIR /.wh.w/x", "/.wh.w"),
+    ] {
+        let dir = dockerfile(env, &format!("FROM busybox\n{line}\n"));
+        let built = env.ctr(["build", "--network", "none", &dir]).run();
+        match name {
+            "" => drop(built.exits(0)),
+            name => {
+                let words = format!("{name}: a name that begins with .wh. means in a layer");
+                let _ = built.exits(1).stderr_has(&words);
+            }
+        }
+    }
+}
+
+fn no_message_names_a_place_of_the_store(env: &TestEnv) {
+    env.file("empty/f", "");
+    let tar = env.program("tar", ["c", "-C", "empty", "f"]).ok();
+    for args in [
+        ["build", "-"].as_slice(),
+        &["build", "-f", "x/Dockerfile", "-"],
+    ] {
+        let said = env.ctr(args).stdin(tar.bytes()).run().exits(1).err();
+        let place = env.data().display().to_string();
+        assert!(!said.contains(&place), "{said}");
+        assert!(
+            said.contains("open Dockerfile: no such file")
+                || said.contains("open x/Dockerfile: no such file"),
+            "{said}"
+        );
+    }
 }
 
 fn no_image_grows_beyond_what_can_be_read(env: &TestEnv) {

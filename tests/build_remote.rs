@@ -20,6 +20,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .needs(Need::Program("git")),
         scenario!(adds_submodules).needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
+        scenario!(keeps_logins_of_urls_to_itself).needs(Need::Program("git")),
+        scenario!(runs_and_reads_nothing_for_a_repository).needs(Need::Program("git")),
         scenario!(builds_what_is_fetched).needs(Need::Program("git")),
         scenario!(unpacks_with_programs)
             .needs(Need::Busybox)
@@ -332,6 +334,146 @@ fn refuses_repositories(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("install the package git");
+}
+
+/// What processes show of themselves to everybody, what is printed, and what stays in images.
+fn keeps_logins_of_urls_to_itself(env: &TestEnv) {
+    let server = Registry::start();
+    repository(env, &server);
+    let wants = vec![("WWW-Authenticate", "Basic realm=\"x\"".to_owned())];
+    let who = || Fault::Answer(401, wants.clone(), String::new());
+    let log = env.work().join("log");
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >> {}\nPATH=/usr/local/bin:/usr/bin:/bin exec git \"$@\"\n",
+        log.display()
+    );
+    let git = env.file("bin/git", script);
+    env.script(&format!("chmod 755 {}", git.display())).ok();
+    let path = format!("{}/bin:/usr/sbin:/usr/bin:/bin", env.work().display());
+    let url = format!("http://joe:hunter2@{}/r.git", server.host());
+    let text = format!("FROM scratch\nADD --keep-git-dir=true {url} /\n");
+    let dir = context(env, &server, &text);
+    server.fail("/r.git/info/refs", 1, who());
+    let built = env
+        .ctr(["build", "--metadata-file", "metadata", "-t", "it", &dir])
+        .env("PATH", &path)
+        .ok();
+    env.ctr(["build", "-q", "-o", "out", &dir])
+        .env("PATH", &path)
+        .ok();
+    // A context, and what is said of one that is not there.
+    server.fail("/r.git/info/refs", 1, who());
+    let fetched = env.ctr(["build", &url]).env("PATH", &path).ok();
+    let wrong = url.replace("r.git", "none.git");
+    let failed = env.ctr(["build", &wrong]).env("PATH", &path).run().exits(1);
+    let missing = format!("FROM scratch\nADD {wrong} /\n");
+    let missing = context(env, &server, &missing);
+    let unbuilt = (env.ctr(["build", &missing]).env("PATH", &path).run()).exits(1);
+    let history = env.ctr("history --no-trunc it").ok();
+    let image = env.ctr("image inspect it").ok();
+    let archive = env.ctr("save it").ok();
+    let read = |name: &str| fs::read(env.work().join(name)).unwrap();
+    let shown = [
+        read("log"),
+        read("metadata"),
+        read("out/.git/config"),
+        built.err().into(),
+        fetched.err().into(),
+        failed.err().into(),
+        unbuilt.err().into(),
+        history.bytes().to_vec(),
+        image.bytes().to_vec(),
+        archive.bytes().to_vec(),
+    ];
+    for (n, bytes) in shown.iter().enumerate() {
+        let text = String::from_utf8_lossy(bytes);
+        assert!(!text.contains("hunter2"), "{n}: {text}");
+    }
+    assert!(String::from_utf8_lossy(&shown[0]).contains("ls-remote"));
+    // The server, though, was told.
+    let requests = server.take_requests();
+    let told =
+        (requests.iter()).filter(|it| it.header("authorization") == "Basic am9lOmh1bnRlcjI=");
+    assert!(told.count() >= 2);
+}
+
+/// Whatever the repository says, no program of its own is run here and no file of the host's gets into the image.
+fn runs_and_reads_nothing_for_a_repository(env: &TestEnv) {
+    let server = Registry::start();
+    let canary = env.work().join("canary");
+    let touch = format!("touch {}", canary.display());
+    // By what git reads from a tree: attributes, the list of submodules, hooks, a nested repository's configuration.
+    let script = "set -e; rm -rf h h.git; git init -q -b main h; cd h; git config user.email a@b; git config user.name n; \
+         echo x > f; printf '* filter=evil diff=evil merge=evil\n*.bin filter=lfs\n' > .gitattributes; \
+         printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 1\n' 0 > l.bin; \
+         mkdir -p hooks nested; printf '#!/bin/sh\nTOUCH\n' > hooks/post-checkout; chmod 755 hooks/post-checkout; \
+         printf '[core]\n\tfsmonitor = TOUCH\n\thooksPath = hooks\n[filter \"evil\"]\n\tsmudge = TOUCH\n' > nested/config; \
+         cp nested/config .gitconfig; mkdir nested/refs nested/objects; echo ref: refs/heads/x > nested/HEAD; \
+         MODULES; git add .; CACHED; git commit -q -m 1; \
+         cd ..; git clone -q --bare h h.git; git -C h.git update-server-info";
+    let module = |path: &str, url: &str, more: &str| {
+        format!(
+            "printf '[submodule \"s\"]\\n\\tpath = {path}\\n\\turl = {url}\\n{more}' > .gitmodules"
+        )
+    };
+    let link = |path: &str| {
+        format!(
+            "git update-index --add --cacheinfo 160000,$(git hash-object -w --stdin </dev/null | sed s/^/0/ | cut -c1-40),{path}"
+        )
+    };
+    let ext = format!("ext::sh -c {}", touch.replace(' ', "%% "));
+    let cases = [
+        (":".to_owned(), ":".to_owned(), true),
+        (module("sub", &ext, ""), link("sub"), false),
+        (module("sub", "-u./f", ""), link("sub"), false),
+        (module("sub", "--upload-pack=f", ""), link("sub"), false),
+        (module("sub", "file:///etc", ""), link("sub"), false),
+        (module("sub", "/etc", ""), link("sub"), false),
+        (
+            module("sub", "ssh://-oProxyCommand=f/x", ""),
+            link("sub"),
+            false,
+        ),
+        (
+            module("sub", "../h.git", &format!("\\tupdate = !{touch}\\n")),
+            link("sub"),
+            false,
+        ),
+        (module("../../sub", "../h.git", ""), ":".to_owned(), true),
+    ];
+    for (n, (modules, cached, works)) in cases.into_iter().enumerate() {
+        let script = script
+            .replace("MODULES", &modules)
+            .replace("CACHED", &cached)
+            .replace("TOUCH", &touch);
+        env.script(&script).ok();
+        let path = format!("/h{n}.git");
+        serve(&server, &env.work().join("h.git"), &path);
+        let keeps: &[&str] = if works {
+            &["", "--keep-git-dir=true "]
+        } else {
+            &[""]
+        };
+        for keep in keeps {
+            let text = format!("FROM scratch\nADD {keep}http://HOST{path} /\n");
+            let dir = context(env, &server, &text);
+            let out = format!("out{n}{}", keep.len());
+            let built = env.ctr(["build", "-o", &out, &dir]).run();
+            assert_eq!(built.code() == 0, works, "{n}: {built}");
+            assert!(!canary.exists(), "{n}: {built}");
+            if works {
+                let f = env.work().join(&out).join("f");
+                assert_eq!(fs::read(f).unwrap(), b"x\n");
+            }
+        }
+    }
+    // A server that wants a password gets none, and nobody is asked for it.
+    let wants = vec![("WWW-Authenticate", "Basic realm=\"x\"".to_owned())];
+    server.fail("/h0.git", 10, Fault::Answer(401, wants, String::new()));
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/h0.git /\n");
+    let mut terminal = env.ctr(["build", "--no-cache", &dir]).terminal();
+    terminal.expect("failed to fetch");
+    assert_eq!(terminal.wait(), 1);
 }
 
 /// Builds, and returns the image's ID.

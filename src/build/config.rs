@@ -8,6 +8,7 @@ use super::dockerfile::Node;
 use super::dockerfile::instruction::{Command, Healthcheck, Instruction};
 use crate::container::signal;
 use crate::image::config::{Config, Healthcheck as ConfigHealthcheck, ImageConfiguration};
+use crate::secret::without_logins;
 
 /// Docker's default for images that say nothing. Source: moby, daemon/pkg/oci/defaults.go.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -226,6 +227,8 @@ pub(super) fn history_line(
             let names = exposed(ports).unwrap_or_default();
             format!("EXPOSE [{}]", names.join(" "))
         }
+        // What a registry shows everybody.
+        Instruction::Copy(_) => without_logins(&node.text).into_owned(),
         _ => node.text.clone(),
     }
 }

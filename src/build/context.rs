@@ -12,11 +12,11 @@ use super::dockerfile::MAX_DOCKERFILE_BYTES;
 use super::error::{Error, failed, refused};
 use super::ignore::Ignore;
 use super::inflate::Inflate;
-pub(crate) use super::remote::shown;
 use super::remote::{Checkout, Git, Remote, download};
 use crate::bounded;
 use crate::content::limits;
 use crate::image::layer::{self, UnpackOptions};
+use crate::secret::without_logins;
 use crate::settings::Settings;
 use crate::store::{LayerStage, Store};
 use crate::userns::IdMap;
@@ -48,6 +48,14 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Returns a path of the context `dir` as messages name it: where a fetched one lies is nobody's to know.
+    fn told(self, dir: &Path, path: &Path) -> PathBuf {
+        match (self, path.strip_prefix(dir)) {
+            (Origin::Fetched, Ok(inside)) => inside.to_owned(),
+            _ => path.to_owned(),
+        }
+    }
+
     /// Reads a file of the context `dir` by its whole path; `None` where there is none.
     fn read(self, dir: &Path, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {
         let name = match (self, path.strip_prefix(dir)) {
@@ -110,7 +118,7 @@ pub fn dockerfile(
     let (path, _) = &candidates[0];
     Err(Error::Invalid(format!(
         "failed to read dockerfile: open {}: no such file or directory",
-        path.display()
+        origin.told(dir, path).display()
     )))
 }
 
@@ -128,7 +136,7 @@ pub fn ignore(dir: &Path, dockerfile: Option<&Path>, origin: Origin) -> Result<I
     let shared = [".containerignore", ".dockerignore"].map(|name| dir.join(name));
     for path in own.into_iter().chain(shared) {
         if let Some(bytes) = origin.read(dir, &path, MAX_IGNORE_BYTES)? {
-            return rules(&path, &bytes);
+            return rules(&origin.told(dir, &path), &bytes);
         }
     }
     Ok(Ignore::default())
@@ -261,7 +269,7 @@ pub fn fetch(
                 }
                 false => {
                     let text = bounded::read(file()?, MAX_DOCKERFILE_BYTES as u64 + 1);
-                    Content::Dockerfile(text.map_err(failed("read", shown(url)))?)
+                    Content::Dockerfile(text.map_err(failed("read", &*without_logins(url)))?)
                 }
             }
         }

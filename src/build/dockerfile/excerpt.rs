@@ -1,6 +1,7 @@
 //! A piece of a Dockerfile with the lines in question marked, as BuildKit shows it under an error.
 
 use super::Span;
+use crate::secret::without_logins;
 
 /// Lines shown before and after those in question.
 const CONTEXT: usize = 2;
@@ -28,7 +29,7 @@ pub fn excerpt(file: &str, text: &str, span: Span) -> String {
         let number = index + 1;
         let marked = (span.first..=span.last).contains(&number);
         let mark = if marked { ">>>" } else { "   " };
-        let line: String = line
+        let line: String = without_logins(line)
             .chars()
             .filter(|c| *c == '\t' || !c.is_control())
             .collect();

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::git_url::decode;
-use super::shown;
 use crate::build::apart;
 use crate::build::error::{Error, failed};
 use crate::content::limits;
 use crate::registry::{self, FileFacts, Timing, WebFile};
+use crate::secret::without_logins;
 use crate::settings::Settings;
 
 /// The mode of what was fetched. Source: BuildKit, source/http, `llb.HTTPInfo.Perm`.
@@ -106,7 +106,7 @@ pub(crate) fn download(
 }
 
 fn about(url: &str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Error {
-    let url = shown(url);
+    let url = without_logins(url).into_owned();
     move |source| Error::Remote { url, source }
 }
 

@@ -21,10 +21,11 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
 use rustix::process::{Pid, Resource, Rlimit};
 
-use super::{GitSource, shown};
+use super::GitSource;
 use crate::bounded;
 use crate::build::error::{Error, failed, refused};
 use crate::content::limits;
+use crate::secret::without_logins;
 use crate::settings::{Settings, find_program};
 use crate::store::remove_tree;
 use crate::sys::helper::die_with_caller;
@@ -44,6 +45,10 @@ const CONFIG: [(&str, &str); 8] = [
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "60"),
 ];
+
+/// Tells git the login of the URL, once the server has asked for one. `git-credential(1)`; run by a shell.
+const LOGIN_HELPER: &str =
+    "!f() { printf 'username=%s\\npassword=%s\\n' \"$CTR_GIT_USER\" \"$CTR_GIT_PASSWORD\"; }; f";
 
 /// Bytes of what git prints that are looked at: refs of one name, dates.
 const MAX_OUTPUT: u64 = 1 << 20;
@@ -246,7 +251,13 @@ impl Git<'_> {
         let config: Vec<_> = fixed
             .into_iter()
             .chain(self.authorization(source))
+            .chain(login_helper(source))
             .collect();
+        if let Some(login) = &source.login {
+            let name = |name: &str| name.to_owned();
+            list.push((name("CTR_GIT_USER"), name(login.user.reveal())));
+            list.push((name("CTR_GIT_PASSWORD"), name(login.password.reveal())));
+        }
         list.push(("GIT_CONFIG_COUNT".to_owned(), config.len().to_string()));
         for (n, (key, value)) in config.into_iter().enumerate() {
             list.push((format!("GIT_CONFIG_KEY_{n}"), key));
@@ -255,11 +266,14 @@ impl Git<'_> {
         list
     }
 
-    /// Returns the option that has git show a secret to the server of `source`, and to no other one.
+    /// Returns the option that has git show a secret to the server of `source`, and to no other one. A login in the URL
+    /// goes before it.
     fn authorization(&self, source: &GitSource) -> Option<(String, String)> {
+        if source.login.is_some() {
+            return None;
+        }
         let rest = source.url.strip_prefix("https://")?;
         let host = rest.split('/').next()?;
-        let host = host.rsplit('@').next()?;
         let secret = |name: &str| {
             let own = self.secrets.get(&format!("{name}.{host}"));
             let secret = own.or_else(|| self.secrets.get(name))?;
@@ -293,6 +307,15 @@ impl Git<'_> {
         }
         command
     }
+}
+
+/// Returns the option that has git ask [`LOGIN_HELPER`] for the server of `source`, and for no other one.
+fn login_helper(source: &GitSource) -> Option<(String, String)> {
+    source.login.as_ref()?;
+    let (scheme, rest) = source.url.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let key = format!("credential.{scheme}://{host}.helper");
+    Some((key, LOGIN_HELPER.to_owned()))
 }
 
 /// Picks the commit that `name` means from what `ls-remote` says. A branch goes before a tag, as in BuildKit; a tag means
@@ -387,7 +410,7 @@ fn last_words(stderr: &[u8], status: std::process::ExitStatus) -> String {
 
 fn about<'a>(source: &'a GitSource) -> impl FnOnce(io::Error) -> Error + 'a {
     move |error| Error::Remote {
-        url: shown(&source.url),
+        url: without_logins(&source.url).into_owned(),
         source: error.into(),
     }
 }
@@ -431,7 +454,7 @@ mod tests {
                 ..GitSource::default()
             })
         };
-        let (key, value) = shown("https://u@a.example/x.git").unwrap();
+        let (key, value) = shown("https://a.example/x.git").unwrap();
         assert_eq!(key, "http.https://a.example/.extraHeader");
         assert_eq!(value, "Authorization: basic eC1hY2Nlc3MtdG9rZW46dA==");
         assert!(

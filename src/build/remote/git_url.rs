@@ -9,11 +9,15 @@
 //! The query says the same as the fragment and more: `ref`, `branch`, `tag`, `subdir`, `checksum` (`commit`),
 //! `keep-git-dir`, `submodules`.
 
+use crate::secret::{Secret, without_logins};
+
 /// A repository, and what is taken from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitSource {
-    /// The repository, as git takes it.
+    /// The repository, as git takes it, without a login: arguments are for everybody to see, and `.git` keeps them.
     pub url: String,
+    /// What an HTTP URL says before its host.
+    pub login: Option<Login>,
     /// Branch, tag, full ref or commit; `None` for what the repository's HEAD is.
     pub reference: Option<String>,
     /// The directory that is taken; `None` for all of it.
@@ -24,6 +28,15 @@ pub struct GitSource {
     pub keep_git_dir: Option<bool>,
     /// Whether submodules are left out.
     pub without_submodules: bool,
+}
+
+/// A user name and a password, either of which may be empty, or a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name; often the token.
+    pub user: Secret,
+    /// The password.
+    pub password: Secret,
 }
 
 impl GitSource {
@@ -56,8 +69,10 @@ impl GitSource {
     }
 
     fn new(url: &str, query: Option<&str>, fragment: Option<&str>) -> Result<GitSource, String> {
+        let (url, login) = split_login(url);
         let mut source = GitSource {
-            url: url.to_owned(),
+            url,
+            login,
             ..GitSource::default()
         };
         if let Some(fragment) = fragment.filter(|fragment| !fragment.is_empty()) {
@@ -112,8 +127,16 @@ impl GitSource {
         let texts = [&self.reference, &self.subdir].into_iter().flatten();
         for text in texts.chain([&self.url]) {
             if text.starts_with('-') || text.contains(|c: char| c.is_control()) {
-                return Err(format!("invalid git URL: {text:?}"));
+                return Err(format!("invalid git URL: {:?}", without_logins(text)));
             }
+        }
+        // One line for each is what git is told.
+        let login = self.login.iter().flat_map(|it| [&it.user, &it.password]);
+        if login
+            .into_iter()
+            .any(|it| it.reveal().contains(char::is_control))
+        {
+            return Err(format!("invalid login in a git URL: {:?}", self.url));
         }
         // What git would read as a pattern or as a path from a commit.
         let odd = |text: &String| text.contains(['*', '?', '[', '^', '~', ':', '\\', ' ']);
@@ -129,6 +152,29 @@ impl GitSource {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// Takes the login out of an HTTP URL, and of any other one the password, which nobody reads.
+fn split_login(url: &str) -> (String, Option<Login>) {
+    let whole = || (url.to_owned(), None);
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return whole();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let Some(at) = rest[..end].rfind('@') else {
+        return whole();
+    };
+    let (login, rest) = (&rest[..at], &rest[at + 1..]);
+    let (user, password) = split(login, ':');
+    match scheme {
+        "http" | "https" => {
+            let [user, password] =
+                [user, password.unwrap_or_default()].map(|text| Secret::new(decode(text)));
+            let login = Login { user, password };
+            (format!("{scheme}://{rest}"), Some(login))
+        }
+        _ => (format!("{scheme}://{user}@{rest}"), None),
     }
 }
 
@@ -219,6 +265,23 @@ mod tests {
         assert_eq!(query.checksum.as_deref(), Some("0123456789"));
         assert_eq!(query.keep_git_dir, Some(true));
         assert!(query.without_submodules);
+    }
+
+    #[test]
+    fn logins_are_no_part_of_the_url() {
+        let all = parse("https://u:p%40%3A@h:8/a.git#v1");
+        assert_eq!(all.url, "https://h:8/a.git");
+        let login = all.login.unwrap();
+        assert_eq!((login.user.reveal(), login.password.reveal()), ("u", "p@:"));
+        let token = parse("http://token@h/a.git").login.unwrap();
+        assert_eq!(
+            (token.user.reveal(), token.password.reveal()),
+            ("token", "")
+        );
+        let ssh = parse("ssh://git:word@h/a");
+        assert_eq!((&*ssh.url, ssh.login), ("ssh://git@h/a", None));
+        assert_eq!(parse("https://h/a@b.git").login, None);
+        assert!(GitSource::parse("https://u:p%0apath=x@h/a.git").is_err());
     }
 
     #[test]

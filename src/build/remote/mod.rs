@@ -57,19 +57,6 @@ impl Remote {
     }
 }
 
-/// Returns a URL as messages show it: without what may be a password.
-pub(crate) fn shown(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    match authority.rsplit_once('@') {
-        Some((user, host)) if user.contains(':') => format!("{scheme}://xxxxx@{host}{path}"),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,12 +86,5 @@ mod tests {
         };
         assert_eq!(git.url, "https://github.com/a/b");
         assert_eq!(git.reference.as_deref(), Some("v1"));
-    }
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(shown("https://a:b@h/x"), "https://xxxxx@h/x");
-        assert_eq!(shown("ssh://git@h/x"), "ssh://git@h/x");
-        assert_eq!(shown("https://h/x@y:z"), "https://h/x@y:z");
     }
 }

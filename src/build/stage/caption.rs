@@ -3,6 +3,7 @@
 
 use super::Worker;
 use crate::build::dockerfile::Node;
+use crate::secret::without_logins;
 
 impl Worker<'_> {
     /// Returns the name of the current step, which carries out `node`.
@@ -25,6 +26,7 @@ impl Worker<'_> {
         }
         let (step, steps) = (self.step.step, self.steps);
         let width = steps.to_string().len();
+        let text = without_logins(text);
         format!("[{stage}{step:>width$}/{steps}] {text}")
     }
 }

@@ -328,7 +328,8 @@ impl<'a> Worker<'a> {
                 let prepared = steps::copy::prepare(self, copy);
                 let prepared = self.or_failed(node, prepared)?;
                 let key = prepared.key().cloned();
-                return self.layer(node, node.text.clone(), true, key, |worker| {
+                let line = config::history_line(node, &instruction, &self.image);
+                return self.layer(node, line, true, key, |worker| {
                     steps::copy::execute(worker, prepared)
                 });
             }

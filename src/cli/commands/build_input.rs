@@ -13,6 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
 use crate::image::archive::LayoutImage;
+use crate::secret::without_logins;
 use crate::store::Store;
 use crate::userns::IdMap;
 
@@ -254,7 +255,7 @@ impl Reader<'_> {
     fn fetch(&mut self, name: &str, remote: &Remote) -> Result<Content, Failure> {
         if !self.sources.quiet {
             self.context
-                .eprintln(&format!("fetching {}", context::shown(name)));
+                .eprintln(&format!("fetching {}", without_logins(name)));
         }
         let access = Access {
             settings: &self.context.settings,
