@@ -141,20 +141,17 @@ fn a_killed_pull_goes_on(env: &TestEnv) {
     let registry = Registry::start();
     let image = large(4_000_000);
     registry.push("x", "latest", &image);
-    for signal in [Signal::SIGKILL, Signal::SIGINT] {
-        registry.fail(&blob_of(&image), 1, Fault::StallAfter(2_000_000));
+    let partial = format!("blob-sha256-{}", &image.layers[0].digest()[7..]);
+    let partial = env.data().join("ctr/tmp").join(partial);
+    for (signal, bytes) in [(Signal::SIGKILL, 1_000_000), (Signal::SIGINT, 2_000_000)] {
+        registry.fail(&blob_of(&image), 1, Fault::StallAfter(1_000_000));
         let running = env.ctr(["pull", &registry.name("x")]).spawn();
-        let partial = format!("blob-sha256-{}", &image.layers[0].digest()[7..]);
-        let partial = env.data().join("ctr/tmp").join(partial);
-        env.until(|| fs::metadata(&partial).is_ok_and(|file| file.len() == 2_000_000));
+        env.until(|| fs::metadata(&partial).is_ok_and(|file| file.len() == bytes));
         running.signal(signal);
         let finished = running.wait();
         assert_ne!(finished.code(), 0);
         assert_eq!(refs(env), [""; 0]);
         registry.take_requests();
-        if signal == Signal::SIGINT {
-            break;
-        }
     }
     env.ctr(["pull", &registry.name("x")]).ok();
     assert_unpacked(env, &image);

@@ -198,7 +198,6 @@ fn keep_panics_quiet() {
 pub(crate) fn run(files: &[File]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     forget_the_caller();
-    keep_panics_quiet();
     if !arguments.list {
         super::env::shared();
     }
@@ -209,6 +208,8 @@ pub(crate) fn run(files: &[File]) -> ExitCode {
         .iter()
         .flat_map(|(file, scenarios)| scenarios().into_iter().flat_map(|s| s.trials(file)))
         .collect();
+    // Only from now on: what has failed so far nobody else would tell.
+    keep_panics_quiet();
     let conclusion = libtest_mimic::run(&arguments, trials);
     super::env::remove_shared_files();
     conclusion.exit_code()
