@@ -496,17 +496,27 @@ impl TestEnv {
 /// zombies.
 ///
 /// While a process is inside `execve` its environment and its command line read as empty, although it has both. Taking
-/// that for an answer overlooked a process that had just been started.
+/// that for an answer overlooked a process that had just been started. One that still has neither after half a minute is
+/// none of ours, and not waited for again.
 fn environment_of(process: &Path) -> Option<Vec<u8>> {
-    let deadline = Instant::now() + PATIENCE;
+    static STRANGE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let strange = || STRANGE.lock().expect("no panic while held");
+    if strange().iter().any(|known| known == process) {
+        return None;
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
     let mut seen_empty = false;
     loop {
         let environment = fs::read(process.join("environ")).ok()?;
         fs::read_link(process.join("exe")).ok()?;
         let is_inside_execve = fs::read(process.join("cmdline")).ok()?.is_empty();
         let is_settled = !environment.is_empty() || (seen_empty && !is_inside_execve);
-        if is_settled || Instant::now() > deadline {
+        if is_settled {
             return Some(environment);
+        }
+        if Instant::now() > deadline {
+            strange().push(process.to_owned());
+            return None;
         }
         seen_empty = !is_inside_execve;
         std::thread::sleep(Duration::from_millis(1));
