@@ -8,6 +8,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     let single = |scenario: Scenario| scenario.only(&[Tier::NoSubIds]);
     [
         scenario!(entry_points_hand_over_to_others),
+        scenario!(processes_have_owners),
         scenario!(volumes_are_handed_over),
         scenario!(owners_outlive_the_process),
         scenario!(others_have_their_groups_and_no_power),
@@ -41,6 +42,36 @@ fn entry_points_hand_over_to_others(env: &TestEnv) {
         run(env, "", script),
         ["1000", "1000", "1000:1000:700", "1000:1000:644", "refused"]
     );
+}
+
+/// `/proc/PID` is whose the process is, also for those who look from another `exec`.
+fn processes_have_owners(env: &TestEnv) {
+    env.image("busybox");
+    let script = "su app -s /bin/sh -c 'exec sleep 1001' & exec sleep 1000";
+    let flags = ["run", "-d", "--name", "box", "--network", "none", "busybox"];
+    env.ctr([&flags[..], &["sh", "-c", script]].concat().as_slice())
+        .ok();
+    let listed = || {
+        let finished = env.ctr("exec -u 4242 box ps -o user,args").ok();
+        let mut lines: Vec<String> = (finished.lines().iter())
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        lines.sort();
+        lines
+    };
+    let wanted = [
+        "4242 ps -o user,args",
+        "USER COMMAND",
+        "app sleep 1001",
+        "root sleep 1000",
+    ];
+    env.until(|| listed() == wanted);
+    let own = "stat -c %u:%g /proc/$$ /proc/$$/status /proc/1";
+    let said = env
+        .ctr(["exec", "-u", "app", "box", "sh", "-c", own])
+        .ok()
+        .lines();
+    assert_eq!(said, ["1000:1000", "1000:1000", "0:0"]);
 }
 
 fn volumes_are_handed_over(env: &TestEnv) {

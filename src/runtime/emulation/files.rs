@@ -118,14 +118,19 @@ impl Service {
         };
         self.take_root_of(request)?;
         let reach = place.reach(request.caller)?;
+        let in_proc = place.path.to_bytes().starts_with(b"/proc/");
         // Nearly everything is root's, and this is asked more often than everything else together.
         let may_be_everybodys =
             !self.memories.are_everywhere() && !self.who(request).makes_roots_files();
-        if !may_be_everybodys && !reach.remembers() {
+        if !may_be_everybodys && !in_proc && !reach.remembers() {
             return Err(Stop::LetGo);
         }
         let found = Found::of(reach.open()?)?;
-        let memory = self.recall(request, &found);
+        let of_process = || self.owner_of_process(place.path.to_bytes(), &found);
+        let memory = match in_proc.then(of_process).flatten() {
+            Some(owner) => owner,
+            None => self.recall(request, &found),
+        };
         if memory == ROOTS {
             return Err(Stop::LetGo);
         }
@@ -198,6 +203,12 @@ impl Service {
     /// Executing a program changes ids: that of a setuid program to its owner's. For a caller who is not root in any way;
     /// that root runs the setuid program of somebody else is not emulated.
     pub(super) fn execute(&mut self, request: &Request) -> Result<Answer, Stop> {
+        // The first process begins with this.
+        if self.identities.is_unknown(request.caller.thread) {
+            self.still_waits(request)?;
+            let who = self.who(request).clone();
+            self.identities.assign(request.caller.thread, who)?;
+        }
         let who = self.who(request);
         let mut same = who.clone();
         same.execute(None, None);

@@ -2,7 +2,7 @@
 //!
 //! A process is marked by a resource limit that no kernel since Linux 2.4 looks at, `RLIMIT_LOCKS`: a child inherits it, a
 //! new program keeps it, and whoever has power over the process can read and set it from outside. It holds an index into
-//! the table of [`Identities`]. So nothing has to be known of processes that come and go. It belongs to all threads of a
+//! the table of [`Identities`], and, for others who look, the effective user. So nothing has to be known of processes that come and go. It belongs to all threads of a
 //! process; so do ids, to POSIX and every C library.
 //!
 //! Programs that keep limits and put them back later (sudo does) would put back an identity. So setting this one does
@@ -18,10 +18,15 @@ use crate::sys::limit::{self, Limit};
 /// `RLIMIT_LOCKS` of linux/resource.h.
 pub(super) const MARKED: u32 = 10;
 
-/// The upper half of a limit that is a mark.
-const MARK: u64 = 0x6374_7269_0000_0000;
+/// A limit that is a mark begins with these 16 bits; then come 32 of the effective user, then 16 of the index.
+const MARK: u64 = 0x6374;
 
-/// Identities that are known at once. A build has a handful; when all are taken, `setuid` fails as it does for a user with
+/// Returns what a mark says: the effective user, and the index.
+fn read_mark(limit: u64) -> Option<(u32, usize)> {
+    (limit >> 48 == MARK).then_some(((limit >> 16) as u32, usize::from(limit as u16)))
+}
+
+/// Identities that are known at once, less than there are indices in marks. A build has a handful; when all are taken, `setuid` fails as it does for a user with
 /// too many processes.
 const MAX_IDENTITIES: usize = 1024;
 
@@ -269,13 +274,25 @@ impl Identities {
 
     /// Returns who the process of `thread` believes to be.
     pub(super) fn of(&self, thread: u32) -> &Identity {
-        let marked = limit::get(thread, MARKED).ok().and_then(|limit| {
-            let index = usize::try_from(limit.current & 0xffff_ffff).ok()?;
-            (limit.current & !0xffff_ffff == MARK).then_some(index)
-        });
-        let marked = marked.and_then(|index| self.0.get(index));
+        let limit = limit::get(thread, MARKED).ok();
+        let marked = limit.and_then(|limit| read_mark(limit.current));
+        let marked = marked.and_then(|(_, index)| self.0.get(index));
         // There is a first one, from the beginning.
         marked.unwrap_or(&self.0[0])
+    }
+
+    /// Returns effective user and group of a process with this limit, if it is a mark. It may be one of another supervisor, to
+    /// which other indices mean the same; then only the user is known.
+    pub(super) fn owner_by_mark(&self, limit: u64) -> Option<(u32, u32)> {
+        let (user, index) = read_mark(limit)?;
+        let own = (self.0.get(index)).filter(|identity| identity.user.effective == user);
+        Some((user, own.map_or(0, |identity| identity.group.effective)))
+    }
+
+    /// Whether the process of `thread` is without a mark, and others who look would take it for root.
+    pub(super) fn is_unknown(&self, thread: u32) -> bool {
+        let unmarked = |limit: Limit| read_mark(limit.current).is_none();
+        self.0[0].user.effective != 0 && limit::get(thread, MARKED).is_ok_and(unmarked)
     }
 
     /// Has the process of `thread` believe to be `identity`.
@@ -289,13 +306,14 @@ impl Identities {
                 self.0.len() - 1
             }
         };
+        let user = u64::from(self.0[index].user.effective);
         let set = |limit| {
             limit::set(thread, MARKED, limit)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::PERM))
         };
         let maximum = limit::get(thread, MARKED).map_or(u64::MAX, |limit| limit.maximum);
         set(Limit {
-            current: MARK | index as u64,
+            current: MARK << 48 | user << 16 | index as u64,
             maximum,
         })
     }
@@ -402,6 +420,13 @@ mod tests {
         all.assign(child.id(), identity(5, 6)).unwrap();
         assert_eq!(*all.of(child.id()), identity(5, 6));
         assert_eq!(*all.of(me), identity(0, 0));
+        let marked = limit::get(child.id(), MARKED).unwrap().current;
+        assert_eq!(all.owner_by_mark(marked), Some((5, 6)));
+        assert_eq!(
+            Identities::new(identity(0, 0)).owner_by_mark(marked),
+            Some((5, 0))
+        );
+        assert_eq!(all.owner_by_mark(u64::MAX), None);
         child.kill().unwrap();
         child.wait().unwrap();
         for id in 1..2 * MAX_IDENTITIES as u32 {

@@ -10,7 +10,7 @@
 //! supervisor   the process: its start, its loop, its end      call         a call's number → what it is
 //! identity     who a process believes to be                   place        what a path leads to
 //! files        owners, stat, setuid programs                  creation     what is made, and whose it is
-//! host         where nothing is remembered
+//! host         where nothing is remembered                    processes    whose `/proc/PID` is
 //! ```
 //!
 //! What is emulated, and where it is remembered:
@@ -45,6 +45,7 @@ mod filter;
 mod host;
 mod identity;
 mod place;
+mod processes;
 mod supervisor;
 mod target;
 
