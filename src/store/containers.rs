@@ -234,11 +234,12 @@ mod tests {
         assert!(!container.is_locked().unwrap());
         assert!(container.try_lock().unwrap().is_some());
         assert_eq!(store.containers().unwrap(), std::slice::from_ref(&id));
-        assert!(store.detach_container(&id, "web").unwrap().is_some());
+        let aside = store.detach_container(&id, "web").unwrap().unwrap();
         assert!(store.detach_container(&id, "web").unwrap().is_none());
         assert!(container.lock().unwrap().is_none());
         assert!(!container.is_locked().unwrap());
         assert_eq!(store.find_name("web").unwrap(), None);
-        assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+        assert_eq!(aside.parent().unwrap(), store.root().join("tmp"));
+        assert!(aside.exists());
     }
 }
