@@ -109,7 +109,7 @@ impl Store {
             .collect())
     }
 
-    /// Takes the container away in one step, leaving its files in the returned directory of `tmp/` (for [`remove_tree`],
+    /// Takes the container away in one step, leaving its files in the returned directory of `tmp/` (for [`super::remove_tree`],
     /// by somebody who may delete them all; else for prune), and frees `name`. `None` if there is no such container.
     ///
     /// # Errors
