@@ -10,6 +10,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(builds_runs_and_remembers),
         scenario!(a_base_without_a_path_gets_one),
+        scenario!(triggers_take_from_stages),
         scenario!(fails_with_the_line),
         scenario!(mistakes_are_told_at_once),
         scenario!(quiet_builds_show_what_failed),
@@ -64,6 +65,50 @@ fn builds_runs_and_remembers(env: &TestEnv) {
     let again = env.ctr(format!("build --progress plain {dir} --build-arg WHO=me"));
     let lines = again.ok().err();
     assert_eq!(lines.matches("CACHED").count(), 3, "{lines}");
+}
+
+/// Since Dockerfile 1.11. That a stage is needed shows only when the base image is there.
+fn triggers_take_from_stages(env: &TestEnv) {
+    env.image("busybox");
+    let trigger = "FROM busybox\nONBUILD COPY --from=made /made /r\nONBUILD RUN --mount=from=made,target=/m cat /m/made >> /r\n";
+    let dir = context(env, &[("Dockerfile", trigger)]);
+    env.ctr(format!("build -q -t trigger {dir}")).ok();
+    let made =
+        "FROM busybox AS first\nRUN echo 1 > /made\nFROM first AS made\nRUN echo 2 >> /made\n";
+    let build = |text: &str, options: &str| {
+        let dir = context(env, &[("Dockerfile", text)]);
+        env.ctr(format!("build -q --pull-never -t built {options} {dir}"))
+    };
+    // The one that waits is not counted.
+    build(&format!("{made}FROM trigger\n"), "--jobs 1").ok();
+    env.ctr("run --rm --network none built cat /r")
+        .ok()
+        .stdout("1\n2\n1\n2\n");
+    for (text, words) in [
+        (
+            "FROM trigger AS made\n",
+            "circular dependency detected on stage: made",
+        ),
+        // Those that come later have no meaning: it is an image.
+        (
+            "FROM trigger\nFROM busybox AS made\nCOPY --from=0 /r /\n",
+            "made is not here",
+        ),
+        (
+            "FROM nowhere AS made\nFROM trigger\n",
+            "nowhere is not here",
+        ),
+        (
+            "FROM --platform=a/b/c/d busybox AS made\nFROM trigger\n",
+            "failed to parse platform",
+        ),
+        (
+            "FROM busybox AS made\nRUN exit 7\nFROM trigger\n",
+            "exit code: 7",
+        ),
+    ] {
+        build(text, "").run().exits(1).stderr_has(words);
+    }
 }
 
 fn a_base_without_a_path_gets_one(env: &TestEnv) {

@@ -42,7 +42,7 @@ pub struct PlannedStage {
 /// The stages that are needed for the target.
 #[derive(Debug)]
 pub struct Plan {
-    /// One entry per stage of the Dockerfile; `None` for those that nothing needs.
+    /// One entry per stage of the Dockerfile; `None` for those that nothing needs, as far as the Dockerfile tells.
     pub stages: Vec<Option<PlannedStage>>,
     /// The variables of FROM lines, with which stages begin.
     pub globals: Globals,
@@ -90,6 +90,21 @@ impl Plan {
             stages: planned,
             globals,
         })
+    }
+
+    /// Plans one more stage, which a trigger of a base image turns out to need.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Plan::new`].
+    pub fn later(
+        &self,
+        stages: &Stages,
+        number: usize,
+        escape: char,
+        named: &dyn Fn(&str) -> bool,
+    ) -> Result<PlannedStage, Error> {
+        plan_stage(stages, number, &self.globals, escape, named)
     }
 
     /// Returns the images that the Dockerfile names, each once.

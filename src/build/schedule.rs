@@ -161,12 +161,14 @@ impl Scheduler<'_> {
     }
 
     fn begin(&mut self, number: usize) -> Result<(), Error> {
-        let plan = self.plan;
-        let Some(stage) = &plan.stages[number] else {
-            // Only triggers of a base image can name a stage that nothing else needs.
-            return Err(Error::Invalid(format!(
-                "a trigger of a base image uses stage {number}, which is not built"
-            )));
+        let request = self.request;
+        let stage = match &self.plan.stages[number] {
+            Some(stage) => stage.clone(),
+            // What triggers of a base image need shows when that is there.
+            None => {
+                let named = |name: &str| request.contexts.contains_key(name);
+                (self.plan).later(&request.stages, number, request.escape, &named)?
+            }
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed("connect to", "a stage"))?;
         match fork().map_err(failed("start", "a stage"))? {
@@ -179,7 +181,7 @@ impl Scheduler<'_> {
                 drop(ours);
                 // Whoever holds our end of another stage's channel would keep that from noticing that we are gone.
                 self.running.clear();
-                exit_now(self.child(theirs, stage))
+                exit_now(self.child(theirs, &stage))
             }
         }
     }
