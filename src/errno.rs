@@ -1,9 +1,22 @@
 //! Errnos as people read them: Rust's words for one, without its number.
 
 use std::borrow::Cow;
+use std::io;
+
+use rustix::io::Errno;
 
 /// What Rust puts behind the words of an errno, before its number.
 const MARK: &str = " (os error ";
+
+/// Returns the error of a walk through directories, each of which costs a descriptor while what is below it is looked at.
+pub(crate) fn of_walk(errno: Errno) -> io::Error {
+    match errno {
+        Errno::MFILE => io::Error::other(
+            "directories nest deeper than files can be open at once: raise the limit (ulimit -n)",
+        ),
+        errno => errno.into(),
+    }
+}
 
 /// Returns a text in which errnos speak as in C and Go: `No such file or directory (os error 2)` becomes
 /// `no such file or directory`.
@@ -42,8 +55,6 @@ pub fn told(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]

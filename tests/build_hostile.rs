@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_link_does_not_show_what_is_ignored),
         scenario!(no_image_grows_beyond_what_can_be_read),
         scenario!(nothing_is_called_like_a_whiteout),
+        scenario!(directories_as_deep_as_can_be),
         scenario!(no_message_names_a_place_of_the_store),
     ]
     .into_iter()
@@ -191,6 +192,39 @@ fn nothing_is_called_like_a_whiteout(env: &TestEnv) {
             }
         }
     }
+}
+
+fn directories_as_deep_as_can_be(env: &TestEnv) {
+    env.image("busybox");
+    let build = |files: u32, text: &str| {
+        env.file("Dockerfile", text);
+        env.file("empty/.dockerignore", "");
+        let script = format!(
+            "ulimit -n {files}; exec {{ctr}} build -q --network none -t deep -f Dockerfile empty"
+        );
+        env.script(&script).run()
+    };
+    let deep = "d/".repeat(600);
+    let text = format!("FROM busybox AS a\nRUN mkdir -p /{deep}; touch /{deep}f\n");
+    let made = build(1024, &text).exits(0).line();
+    env.ctr("save -o deep.tar deep").ok();
+    env.ctr("rmi deep").ok();
+    env.ctr("load -i deep.tar").ok();
+    let id = env.ctr("inspect -f {{.Id}} deep").ok().line();
+    assert_eq!(id, made);
+    let copied = format!("{text}FROM busybox\nCOPY --from=a /d /e\n");
+    build(1024, &copied).exits(0);
+    build(128, &format!("{text}RUN touch /x\n").replace("/f", "/g"))
+        .exits(1)
+        .stderr_has("ulimit -n");
+    let beyond = "FROM busybox\n\
+        RUN n=$(printf '%0200d' 0); cd /tmp; for i in $(seq 30); do mkdir $n && cd -P $n || exit 1; done\n";
+    build(1024, beyond)
+        .exits(1)
+        .stderr_has("longer than 4095 bytes");
+    env.ctr("system check").ok();
+    env.ctr("system prune -af").ok();
+    crate::crash::assert_prune_cleans(env, &["tmp", "layers"]);
 }
 
 fn no_message_names_a_place_of_the_store(env: &TestEnv) {

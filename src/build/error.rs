@@ -204,5 +204,5 @@ pub(super) fn refused<'a>(
     action: &'static str,
     path: impl AsRef<Path> + 'a,
 ) -> impl FnOnce(rustix::io::Errno) -> Error + 'a {
-    move |errno| failed(action, path)(errno.into())
+    move |errno| failed(action, path)(errno::of_walk(errno))
 }

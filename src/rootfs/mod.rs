@@ -27,7 +27,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::content::limits::MAX_PATH_BYTES;
 use crate::content::whiteout::reserved;
+use crate::errno;
 use crate::settings::Settings;
 use crate::store::{self, ContainerDir};
 use crate::userns::IdMap;
@@ -37,6 +39,9 @@ pub(crate) use copy::copy_tree;
 pub use overlay::Overlay;
 pub use select::select;
 pub use stack::{Place, Stack, Upper};
+
+/// Letters of a path that is too long.
+const SHOWN: usize = 100;
 
 /// Mode of a container's root directory, as in Docker.
 const ROOT_MODE: u32 = 0o755;
@@ -117,6 +122,9 @@ pub enum Error {
     /// A command has made what no layer can have. The words are [`reserved`](crate::content::whiteout::reserved)'s.
     #[error("{0}")]
     Reserved(String),
+    /// A command has left directories that nobody can name. The beginning of the path.
+    #[error("the path of something in a layer is longer than {MAX_PATH_BYTES} bytes: /{0}…")]
+    TooDeep(String),
     /// The copy of the image could not be made; the words come from another process.
     #[error("cannot copy the image's files: {0}")]
     Copy(String),
@@ -131,6 +139,8 @@ enum Fault {
     Errno(rustix::io::Errno),
     /// Something is called what only a whiteout can be called.
     Reserved,
+    /// Directories nest so deep that the path of something is longer than [`MAX_PATH_BYTES`].
+    TooDeep,
 }
 
 impl From<rustix::io::Errno> for Fault {
@@ -143,7 +153,8 @@ impl Fault {
     /// Returns the error, which came from doing `action` to what is called `below` in `dir`.
     fn at(self, action: &'static str, dir: &std::path::Path, below: &std::path::Path) -> Error {
         match self {
-            Fault::Errno(errno) => failed(action, &dir.join(below))(errno.into()),
+            Fault::Errno(errno) => failed(action, &dir.join(below))(errno::of_walk(errno)),
+            Fault::TooDeep => Error::TooDeep(below.to_string_lossy().chars().take(SHOWN).collect()),
             Fault::Reserved => Error::Reserved(reserved(&below.to_string_lossy())),
         }
     }

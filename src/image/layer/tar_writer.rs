@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use super::tree::is_too_long;
 use super::{Error, Written};
 use crate::content::{Algorithm, Digest, whiteout};
 
@@ -79,6 +80,10 @@ impl<W: Write> TarWriter<W> {
 
     /// Writes the header of an entry.
     pub(super) fn header(&mut self, entry: &Entry) -> Result<(), Error> {
+        // Nobody could unpack it, we ourselves not either.
+        if is_too_long(&entry.path) {
+            return Err(Error::entry(&entry.path, "the path is too long"));
+        }
         let mut header = tar::Header::new_ustar();
         let mut pax = Vec::new();
         match split_name(&entry.path) {

@@ -5,7 +5,6 @@
 //! neighbours in the tree, and then an entry costs no look-up.
 
 use std::ffi::CStr;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -15,6 +14,7 @@ use rustix::io::Errno;
 use super::Error;
 use super::stream::shown;
 use crate::content::limits;
+use crate::errno;
 
 /// Parents that stay open.
 const CACHED: usize = 8;
@@ -37,7 +37,7 @@ pub(super) fn split(path: &[u8], may_be_absolute: bool) -> Result<Option<Split<'
     if path.is_empty() {
         return Err(wrong("the path is empty"));
     }
-    if path.len() > limits::MAX_PATH_BYTES {
+    if is_too_long(path) {
         return Err(wrong("the path is too long"));
     }
     if path.contains(&0) {
@@ -66,6 +66,11 @@ pub(super) fn split(path: &[u8], may_be_absolute: bool) -> Result<Option<Split<'
         name = component;
     }
     Ok((!name.is_empty()).then_some(Split { parent, name }))
+}
+
+/// Whether no layer can have the path; that of a directory may have a slash at its end.
+pub(super) fn is_too_long(path: &[u8]) -> bool {
+    path.strip_suffix(b"/").unwrap_or(path).len() > limits::MAX_PATH_BYTES
 }
 
 /// The layer's directory.
@@ -208,7 +213,7 @@ pub(super) fn write_error(action: &'static str, path: &[u8], errno: Errno) -> Er
     Error::Write {
         action,
         path: shown(path),
-        source: io::Error::from(errno),
+        source: errno::of_walk(errno),
     }
 }
 

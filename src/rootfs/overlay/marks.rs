@@ -7,7 +7,7 @@
 //! Names that only whiteouts can have are refused on the way: BuildKit and podman let them through, and whoever unpacks the
 //! image deletes what they seem to hide. umoci refuses them as well (`oci/layer/tar_generate.go`).
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::content::limits::MAX_PATH_BYTES;
 use crate::content::whiteout::{OPAQUE_VALUE, OPAQUE_XATTR, PREFIX};
 use crate::rootfs::Fault;
 use crate::rootfs::levels::{Found, Levels};
@@ -29,17 +30,13 @@ pub(super) fn drop_idle(upper: BorrowedFd<'_>, lower: Levels) -> Result<(), (Pat
 
 /// Goes through `dir`, which is above `lower`; `None` where nothing of the layers below can show.
 fn directory(dir: BorrowedFd<'_>, lower: Option<&Levels>, path: &mut PathBuf) -> Result<(), Fault> {
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.to_bytes().starts_with(PREFIX) {
-            path.push(OsStr::from_bytes(name.to_bytes()));
-            return Err(Fault::Reserved);
-        }
-        if matches!(name.to_bytes(), b"." | b"..") || !is_directory(dir, name, entry.file_type())? {
-            continue;
-        }
+    // All of them first: one descriptor less while those below are looked at.
+    for name in directories(dir, path)? {
+        let name = name.as_c_str();
         path.push(OsStr::from_bytes(name.to_bytes()));
+        if path.as_os_str().len() > MAX_PATH_BYTES {
+            return Err(Fault::TooDeep);
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let child = rustix::fs::openat(dir, name, flags, Mode::empty())?;
         let below = match lower.map(|lower| lower.look_up(name)).transpose()? {
@@ -55,6 +52,23 @@ fn directory(dir: BorrowedFd<'_>, lower: Option<&Levels>, path: &mut PathBuf) ->
         path.pop();
     }
     Ok(())
+}
+
+/// Returns the names of the directories in `dir`, which is at `path`.
+fn directories(dir: BorrowedFd<'_>, path: &mut PathBuf) -> Result<Vec<CString>, Fault> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_bytes().starts_with(PREFIX) {
+            path.push(OsStr::from_bytes(name.to_bytes()));
+            return Err(Fault::Reserved);
+        }
+        if !matches!(name.to_bytes(), b"." | b"..") && is_directory(dir, name, entry.file_type())? {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
 }
 
 fn is_directory(dir: BorrowedFd<'_>, name: &CStr, kind: FileType) -> Result<bool, Errno> {
@@ -124,6 +138,24 @@ mod tests {
             let fd = open(&dir.join("upper").join(path));
             let mark = xattr::get(fd.as_fd(), OPAQUE_XATTR).unwrap();
             assert_eq!(mark.is_some(), stays, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_name_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let name = "n".repeat(255);
+        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut at = rustix::fs::open(temp.path(), flags, Mode::empty()).unwrap();
+        let upper = at.try_clone().unwrap();
+        for level in 1..=17 {
+            rustix::fs::mkdirat(&at, &*name, Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, &*name, flags, Mode::empty()).unwrap();
+            let marked = drop_idle(upper.as_fd(), Levels::new(false));
+            match level {
+                17 => assert!(matches!(marked, Err((_, Fault::TooDeep))), "{marked:?}"),
+                _ => marked.unwrap(),
+            }
         }
     }
 
