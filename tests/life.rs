@@ -1,5 +1,6 @@
 //! A container's life after `create`: `start`, `stop`, `kill`, `wait`, `restart`, `attach`, `rm`.
 
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::support::{Need, Scenario, TestEnv, scenario};
@@ -24,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(id_prefixes_are_names_too),
         scenario!(attach_needs_a_running_container),
         scenario!(attach_shows_output_and_code),
+        scenario!(signals_may_come_before_the_relay),
         scenario!(three_signals_end_the_client),
         scenario!(signals_are_passed_on),
         scenario!(a_killed_client_leaves_the_container),
@@ -404,6 +406,43 @@ fn signals_are_passed_on(env: &TestEnv) {
     env.until_logged("box", "ready");
     running.signal(nix::sys::signal::Signal::SIGTERM);
     running.wait().exits(9).stdout("ready\ncaught\n");
+}
+
+fn signals_may_come_before_the_relay(env: &TestEnv) {
+    env.image("busybox");
+    // Without a network helper there is a warning once the container runs; with nobody to take it the client gets no further.
+    let path = env.work().join("bin");
+    std::fs::create_dir(&path).unwrap();
+    for program in ["newuidmap", "newgidmap"] {
+        std::os::unix::fs::symlink(format!("/usr/bin/{program}"), path.join(program)).unwrap();
+    }
+    let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.1; done";
+    let words = |flags: &str| -> Vec<String> {
+        let flags = flags.split(' ').map(str::to_owned);
+        let command = ["busybox", "sh", "-c", script].map(str::to_owned);
+        flags.chain(command).collect()
+    };
+    env.ctr(words("create --name start")).ok();
+    for (name, client) in [
+        ("run", words("run --name run")),
+        ("terminal", words("run -t --name terminal")),
+        ("start", ["start", "-a", "start"].map(str::to_owned).into()),
+    ] {
+        let (mut unread, stderr) = std::io::pipe().unwrap();
+        let room = rustix::pipe::fcntl_getpipe_size(&stderr).unwrap();
+        (&stderr).write_all(&vec![b'.'; room]).unwrap();
+        let client = env.ctr(client).env("PATH", &path).stderr(stderr).spawn();
+        env.until_logged(name, "ready");
+        client.signal(nix::sys::signal::Signal::SIGTERM);
+        let taken = std::thread::spawn(move || {
+            let mut text = String::new();
+            unread.read_to_string(&mut text).map(|_| text)
+        });
+        let ended = client.wait().exits(9);
+        assert_eq!(ended.out().replace('\r', ""), "ready\ncaught\n", "{name}");
+        let warning = taken.join().unwrap().unwrap();
+        assert!(warning.contains("WARNING: no network"), "{warning:?}");
+    }
 }
 
 fn three_signals_end_the_client(env: &TestEnv) {

@@ -62,7 +62,7 @@ pub use resources::{Resources, Ulimit};
 pub use security::inline_profiles;
 pub use step::{StartedStep, Step, StepNetwork, find_owner};
 pub use step_options::StepOptions;
-use stream::Session;
+use stream::{HeldSignals, Session};
 pub use top::Processes;
 
 /// The containers of one store.
@@ -103,6 +103,9 @@ pub struct Started {
     pub session: Option<Session>,
     /// One line each, for the user.
     pub warnings: Vec<String>,
+    /// Where the caller wanted it: to be dropped after the session's relay, since signals that nobody has passed on are the
+    /// caller's then.
+    pub held_signals: Option<HeldSignals>,
 }
 
 /// Bytes of a container's files, for `ps -s`.

@@ -99,6 +99,9 @@ pub struct StartOptions {
     pub attach: Option<AttachOptions>,
     /// Rows and columns of the client's terminal.
     pub size: Option<(u16, u16)>,
+    /// Signals to the client are the process's: they wait from before it is started until
+    /// [`Session::relay`](super::stream::Session::relay) passes them on.
+    pub hold_signals: bool,
 }
 
 /// A further process in a running container.

@@ -15,14 +15,13 @@ use super::options::StartOptions;
 use super::record::{PortBinding, Record, State, Status};
 use super::security::Security;
 use super::spec::{self, Ingredients};
-use super::stream::Session;
+use super::stream::{HeldSignals, Session};
 use super::user::{self, User};
 use super::view::View;
 use super::{
     Container, Engine, Error, Obstacle, StartError, StartFailure, Started, capabilities,
     log_attributes, log_options, lookup, process, signal,
 };
-use crate::monitor::protocol::Wants;
 use crate::monitor::{self, LogTarget, Plan, Watch};
 use crate::network::{Mode, PublishedPort};
 use crate::patience::Patience;
@@ -58,6 +57,7 @@ impl Engine {
                 Held::Ours(lock) => return self.start_free(container, lock, options),
                 Held::Running(running) => running,
             };
+            let held_signals = hold_signals(&options)?;
             let attach = |wants| self.attach(&running, wants, None);
             match options.attach.map(attach).transpose() {
                 // It has ended between the two looks: then it is started after all.
@@ -66,6 +66,7 @@ impl Engine {
                     return Ok(Started {
                         session: session?,
                         warnings: Vec::new(),
+                        held_signals,
                     });
                 }
             }
@@ -104,12 +105,12 @@ impl Engine {
         lock: ContainerLock,
         options: StartOptions,
     ) -> Result<Started, Error> {
-        let wants = options.attach.unwrap_or_default();
         let record = &container.record;
         let dir = self.store.container(&record.id);
         self.settle(&dir, record, &lock)?;
-        let launched = self.launch(record, &dir, lock, wants, options.size);
-        let (session, warnings) = match launched.and_then(Session::greeted) {
+        let launched = self.launch(record, &dir, lock, options);
+        let greeted = launched.and_then(|(session, held)| Ok((session.greeted()?, held)));
+        let ((session, warnings), held_signals) = match greeted {
             Ok(greeted) => greeted,
             Err(error) => {
                 // What the monitor reports it has cleaned up after itself.
@@ -122,6 +123,7 @@ impl Engine {
         Ok(Started {
             session: options.attach.map(|_| session),
             warnings,
+            held_signals,
         })
     }
 
@@ -189,15 +191,15 @@ impl Engine {
         }
     }
 
-    /// Builds the spec and forks the monitor.
+    /// Builds the spec and forks the monitor. Until then signals are the caller's in any case: a long preparation can be
+    /// interrupted.
     fn launch(
         &self,
         record: &Record,
         dir: &ContainerDir,
         lock: ContainerLock,
-        wants: Wants,
-        size: Option<(u16, u16)>,
-    ) -> Result<Session, Error> {
+        options: StartOptions,
+    ) -> Result<(Session, Option<HeldSignals>), Error> {
         let host = &record.host_config;
         let config = &record.config;
         if host.auto_remove && dir.state_path().exists() {
@@ -242,7 +244,10 @@ impl Engine {
         write_config(dir, &spec)?;
         let filter = security.filter(&capabilities::granted(host))?;
         let (stdio, streams) = if config.tty {
-            (Stdio::Terminal { size }, monitor::Streams::default())
+            (
+                Stdio::Terminal { size: options.size },
+                monitor::Streams::default(),
+            )
         } else {
             monitor::Streams::pipes(config.open_stdin).map_err(system("make pipes"))?
         };
@@ -276,7 +281,7 @@ impl Engine {
                 ports: ports(record)?,
                 log: log_target(record, dir.path())?,
                 run_dir: self.run_dir(&record.id),
-                wants,
+                wants: options.attach.unwrap_or_default(),
                 stop_signal: stop_signal
                     .transpose()
                     .unwrap_or_default()
@@ -285,8 +290,9 @@ impl Engine {
             },
         };
         let warden = Warden::new(self, record, dir, lock, &plan.watch.network);
+        let held_signals = hold_signals(&options)?;
         let socket = monitor::spawn(plan, warden).map_err(system("start the monitor"))?;
-        Ok(Session::new(socket, dir.clone()))
+        Ok((Session::new(socket, dir.clone()), held_signals))
     }
 
     /// Whether more than the one id that there is is emulated.
@@ -339,6 +345,12 @@ impl Engine {
         let etc = self.store.container(&other.record.id).path().to_owned();
         Ok((vec![(LinuxNamespaceType::Network, net)], etc))
     }
+}
+
+/// Takes signals that are to be the process's.
+fn hold_signals(options: &StartOptions) -> Result<Option<HeldSignals>, Error> {
+    let held = options.hold_signals.then(HeldSignals::hold).transpose();
+    held.map_err(system("take over signals"))
 }
 
 /// Returns the network of the record.

@@ -62,6 +62,7 @@ pub(crate) struct Invocation {
     stdin: Option<Vec<u8>>,
     /// Where its output goes, where that is not collected.
     stdout: Option<Stdio>,
+    stderr: Option<Stdio>,
     timeout: Duration,
     /// Uid and gid to become, where they are not ours already.
     user: Option<(u32, u32)>,
@@ -77,6 +78,7 @@ impl Invocation {
             command,
             stdin: None,
             stdout: None,
+            stderr: None,
             timeout: PATIENCE,
             user,
         }
@@ -91,6 +93,12 @@ impl Invocation {
     /// Gives it a standard output of its own: what it writes there is not collected.
     pub(crate) fn stdout(mut self, stdout: impl Into<Stdio>) -> Invocation {
         self.stdout = Some(stdout.into());
+        self
+    }
+
+    /// Gives it a standard error of its own: what it writes there is not collected.
+    pub(crate) fn stderr(mut self, stderr: impl Into<Stdio>) -> Invocation {
+        self.stderr = Some(stderr.into());
         self
     }
 
@@ -150,7 +158,7 @@ impl Invocation {
             .command
             .stdin(stdin)
             .stdout(self.stdout.take().unwrap_or_else(Stdio::piped))
-            .stderr(Stdio::piped())
+            .stderr(self.stderr.take().unwrap_or_else(Stdio::piped))
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {words}: {error}"));
@@ -162,7 +170,10 @@ impl Invocation {
             Some(stdout) => collect(stdout),
             None => collect(std::io::empty()),
         };
-        let stderr = collect(child.stderr.take().expect("piped"));
+        let stderr = match child.stderr.take() {
+            Some(stderr) => collect(stderr),
+            None => collect(std::io::empty()),
+        };
         Running {
             words,
             child,

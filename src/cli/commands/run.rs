@@ -91,6 +91,7 @@ fn start(
     let options = StartOptions {
         attach,
         size: streams::terminal_size().filter(|_| relay.tty),
+        hold_signals: attach.is_some() && relay.sig_proxy,
     };
     let container = &created.container;
     let started = engine.start_held(container, created.lock, options)?;

@@ -76,6 +76,7 @@ impl Start {
         let options = StartOptions {
             attach: Some(attach),
             size: streams::terminal_size().filter(|_| config.tty),
+            hold_signals: relay.sig_proxy,
         };
         let started = engine.start(&container, options)?;
         for warning in &started.warnings {

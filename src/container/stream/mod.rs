@@ -14,6 +14,7 @@ use std::os::fd::BorrowedFd;
 
 pub use detach_keys::{DetachKeys, DetachKeysError};
 pub use session::Session;
+pub use signals::HeldSignals;
 pub use terminal::size as terminal_size;
 
 /// The client's own streams.

@@ -35,6 +35,36 @@ const ENDING: [Signal; 4] = [
     Signal::SIGQUIT,
 ];
 
+/// Signals that wait, while this lives, for a relay that will pass them on: somebody may see that the process runs, and send
+/// it one, before its client has got that far.
+#[derive(Debug)]
+pub struct HeldSignals {
+    before: SigSet,
+}
+
+impl HeldSignals {
+    pub(in crate::container) fn hold() -> nix::Result<HeldSignals> {
+        let before = SigSet::thread_get_mask()?;
+        to_be_proxied().thread_block()?;
+        Ok(HeldSignals { before })
+    }
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        // Cannot fail for a mask that was in force.
+        let _ = self.before.thread_set_mask();
+    }
+}
+
+fn to_be_proxied() -> SigSet {
+    let mut set = SigSet::all();
+    for signal in NOT_PROXIED {
+        set.remove(signal);
+    }
+    set
+}
+
 /// Signals taken over for a while.
 #[derive(Debug)]
 pub(super) struct Signals {
@@ -45,11 +75,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Takes over the signals to be passed on.
     pub(super) fn proxied() -> nix::Result<Signals> {
-        let mut set = SigSet::all();
-        for signal in NOT_PROXIED {
-            set.remove(signal);
-        }
-        Signals::take(set)
+        Signals::take(to_be_proxied())
     }
 
     /// Takes over those that a client with a raw terminal has to know of.
