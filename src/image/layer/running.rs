@@ -14,7 +14,6 @@ use super::owner::Owners;
 use super::tree::write_error;
 use super::write::{Records, Writer};
 use super::{Error, Written};
-use crate::content::whiteout;
 
 /// See the module.
 pub struct RunningDigest {
@@ -63,9 +62,7 @@ impl RunningDigest {
     fn turn(&mut self, path: &[u8]) -> Option<&mut Writer<Sink>> {
         let components = |path| <[u8]>::split(path, |b| *b == b'/');
         let is_next = path.is_empty() || components(&self.last).lt(components(path));
-        // What looks like a whiteout is one in the tar, and hides what is in it.
-        let is_plain = components(path).all(|name| !name.starts_with(whiteout::PREFIX));
-        if !is_next || !is_plain {
+        if !is_next {
             self.writer = None;
         }
         self.last.clear();
