@@ -80,6 +80,21 @@ fn identity_tokens(env: &TestEnv) {
     docker_config(env, &json!({ "auths": { registry.host(): auth } }));
     env.ctr(["pull", &registry.name("x")]).ok();
     assert_eq!(registry.count("POST /token"), 1);
+
+    // Where the service sends us on, the token is not taken along.
+    registry.push("y", "latest", &large(200));
+    let other = Registry::start();
+    for status in [307, 308] {
+        let there = format!("http://{}/token", other.host());
+        let moved = Fault::Answer(status, vec![("Location", there)], String::new());
+        registry.fail("/token", 1, moved);
+        env.ctr(["pull", &registry.name("y")])
+            .run()
+            .exits(1)
+            .stderr_has(&status.to_string());
+    }
+    assert!(other.take_requests().is_empty());
+    env.ctr(["pull", &registry.name("y")]).ok();
 }
 
 fn tokens_that_expire_meanwhile(env: &TestEnv) {

@@ -3,7 +3,7 @@
 //! Spec: distribution, `docs/spec/auth/token.md` (GET, password as Basic) and `oauth.md` (POST, refresh token).
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Client, Url};
+use reqwest::{Body, Client, Url};
 use serde::Deserialize;
 
 use super::error::Error;
@@ -83,7 +83,8 @@ pub(super) async fn fetch(
             let builder = http
                 .post(realm.clone())
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(form(&pairs));
+                // One that is not sent twice: a redirect would take the login to another server.
+                .body(Body::wrap(form(&pairs)));
             ("Post", builder)
         }
         _ => {
