@@ -2,7 +2,8 @@
 //! `config.json` itself; or in the file of that form that the user has named.
 //!
 //! The file is somebody else's as well: what is in it is kept, in its order; a symbolic link stays one; whoever reads it
-//! meanwhile sees the old one or the new one. Two logins at once wait for each other at the directory's lock.
+//! meanwhile sees the old one or the new one. Two logins at once wait for each other at the lock of the directory that it
+//! lies in.
 //!
 //! Source: docker/cli, `cli/config/configfile`, `cli/config/credentials`.
 
@@ -195,19 +196,16 @@ impl ConfigFile {
             path: path.clone(),
             source,
         };
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(dir)
+            .create(dir_of(&path))
             .map_err(failed)?;
-        let lock = File::open(dir).map_err(failed)?;
+        let place = follow(&path).map_err(failed)?;
+        // Where the file lies: others may know it by other links.
+        let lock = File::open(dir_of(&place)).map_err(failed)?;
         rustix::fs::flock(&lock, FlockOperation::LockExclusive)
             .map_err(|errno| failed(errno.into()))?;
-        let place = follow(&path).map_err(failed)?;
         let read = |source| CredentialError::Read {
             path: path.clone(),
             source,
@@ -290,6 +288,13 @@ impl ConfigFile {
             let _ = fs::remove_file(&beside);
         }
         written
+    }
+}
+
+fn dir_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
     }
 }
 
@@ -393,6 +398,38 @@ mod tests {
         symlink("config.json", &path).unwrap();
         let looped = store(&settings, &Server::parse(None), "a", &Secret::new("b"));
         assert!(matches!(looped, Err(CredentialError::Write { .. })));
+    }
+
+    #[test]
+    fn logins_at_once_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let there = settings(dir.path());
+        fs::create_dir_all(&there.docker_config_dir).unwrap();
+        fs::create_dir(dir.path().join("home")).unwrap();
+        let path = there.docker_config_dir.join("config.json");
+        fs::write(&path, "{\"more\":1}").unwrap();
+        symlink("../docker/config.json", dir.path().join("home/link.json")).unwrap();
+        let mut linked = settings(dir.path());
+        linked.registries.login_file = Some(dir.path().join("home/link.json"));
+        std::thread::scope(|scope| {
+            for (n, settings) in [&there, &linked, &there, &linked].into_iter().enumerate() {
+                scope.spawn(move || {
+                    for round in 0..8 {
+                        let (keeps, goes) = (format!("keeps{n}-{round}"), format!("goes{n}"));
+                        login(settings, &keeps, "joe", "word");
+                        login(settings, &goes, "joe", "word");
+                        erase(settings, &Server::parse(Some(&goes))).unwrap();
+                    }
+                });
+            }
+            // Whoever reads meanwhile sees a whole file.
+            for _ in 0..100 {
+                Credentials::of_registry(&linked, "q.io").unwrap();
+            }
+        });
+        let value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(value["more"], 1);
+        assert_eq!(value["auths"].as_object().unwrap().len(), 32);
     }
 
     #[test]
