@@ -149,7 +149,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand ps" -s s -l size -d 'Display tot
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l arch -d 'Set the processor of base images and of the result, as --platform does' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l attest -d 'Have a statement go along with the image: type=provenance, with the options of --provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l builder -d 'Name the builder: default, or what "buildx create" has made' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
@@ -174,7 +174,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l os -d 'Set the operati
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default), "type=cacheonly" for nothing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l provenance -d 'Tell how the image was made, where it leaves (--push, -o type=oci|local|tar): true, false (default), or mode=min|max, version=v0.2|v1 (the first of each by default), builder-id=URL, reproducible=true, inline-only=true (--push alone)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l pull -d 'Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes do with what is here, or never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -388,7 +388,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and not __fish_seen_sub
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l arch -d 'Set the processor of base images and of the result, as --platform does' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l attest -d 'Have a statement go along with the image: type=provenance, with the options of --provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l builder -d 'Name the builder: default, or what "buildx create" has made' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
@@ -413,7 +413,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default), "type=cacheonly" for nothing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Tell how the image was made, where it leaves (--push, -o type=oci|local|tar): true, false (default), or mode=min|max, version=v0.2|v1 (the first of each by default), builder-id=URL, reproducible=true, inline-only=true (--push alone)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes do with what is here, or never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -498,7 +498,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and not __fish_seen_subc
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l arch -d 'Set the processor of base images and of the result, as --platform does' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l attest -d 'Have a statement go along with the image: type=provenance, with the options of --provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l builder -d 'Name the builder: default, or what "buildx create" has made' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
@@ -523,7 +523,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default), "type=cacheonly" for nothing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Tell how the image was made, where it leaves (--push, -o type=oci|local|tar): true, false (default), or mode=min|max, version=v0.2|v1 (the first of each by default), builder-id=URL, reproducible=true, inline-only=true (--push alone)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes do with what is here, or never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r
@@ -841,7 +841,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and not __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow what the Dockerfile may not do by itself: network.host, security.insecure' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add metadata to the image\'s manifest' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l arch -d 'Set the processor of base images and of the result, as --platform does' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l attest -d 'Attest how the image was made or what is in it: no statement is made, so each has to be disabled' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l attest -d 'Have a statement go along with the image: type=provenance, with the options of --provenance' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l builder -d 'Name the builder: default, or what "buildx create" has made' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set values for ARGs; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Give a name to further files or an image, for COPY --from and FROM' -r
@@ -866,7 +866,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default), "type=cacheonly" for nothing' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set the platform of base images and of the result (default: this machine\'s); for several, the image is an index' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set the kind of progress output: auto, plain, tty, quiet (as -q), none, rawjson (BuildKit\'s, a JSON object per line)' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Attest how the image was made: false (default); --attest type=provenance' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Tell how the image was made, where it leaves (--push, -o type=oci|local|tar): true, false (default), or mode=min|max, version=v0.2|v1 (the first of each by default), builder-id=URL, reproducible=true, inline-only=true (--push alone)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes do with what is here, or never' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Attest what is in the image: false (default); --attest type=sbom' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Show a secret to RUN --mount=type=secret' -r

@@ -29,7 +29,7 @@ impl fmt::Debug for Secret {
 const HIDDEN: &str = "xxxxx";
 
 /// Returns a text with the logins taken out of the URLs in it: `https://xxxxx@host/path`. What stands before the `@` of an
-/// HTTP URL may be a token; elsewhere a name alone is none.
+/// HTTP URL may be a token; elsewhere a name alone is none. What stands before the `@` of a digest is an image's name.
 ///
 /// Source: BuildKit, util/urlutil, `RedactCredentials`.
 pub fn without_logins(text: &str) -> Cow<'_, str> {
@@ -40,12 +40,15 @@ pub fn without_logins(text: &str) -> Cow<'_, str> {
         let is_web = ["http://", "https://"]
             .iter()
             .any(|scheme| before.ends_with(scheme));
+        let is_image =
+            (["docker-image://", "oci-layout://"].iter()).any(|scheme| before.ends_with(scheme));
         let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',');
         let end = after.find(ends).unwrap_or(after.len());
         shown.push_str(before);
         rest = after;
         if let Some(login) = after[..end].rfind('@')
             && login > 0
+            && !is_image
             && (is_web || after[..login].contains(':'))
         {
             shown.push_str(HIDDEN);
@@ -77,6 +80,8 @@ mod tests {
                 "ADD \"http://xxxxx@h/1\" https://xxxxx@h/2 /d/",
             ),
             ("git@h:x a://", "git@h:x a://"),
+            ("docker-image://a:1@sha256:0", "docker-image://a:1@sha256:0"),
+            ("oci-layout://a:1@sha256:0", "oci-layout://a:1@sha256:0"),
         ] {
             assert_eq!(without_logins(text), shown, "{text}");
         }

@@ -26,6 +26,7 @@ mod build_isolation;
 mod build_output;
 mod build_platform;
 mod build_progress;
+mod build_provenance;
 mod build_remote;
 mod build_reproducible;
 mod build_run_flags;
@@ -88,6 +89,7 @@ const FILES: &[File] = &[
     ("build_output", build_output::scenarios),
     ("build_platform", build_platform::scenarios),
     ("build_progress", build_progress::scenarios),
+    ("build_provenance", build_provenance::scenarios),
     ("build_remote", build_remote::scenarios),
     ("build_ssh", build_ssh::scenarios),
     ("build_sources", build_sources::scenarios),

@@ -148,6 +148,7 @@ pub fn loads(data: &[u8]) -> bool {
         .collect();
     assert!(loaded.is_err() || !items.is_empty());
     let options = SaveOptions {
+        attested: &[],
         format: Format::Docker,
         platform: None,
         owners: Owners::Single,

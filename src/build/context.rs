@@ -12,9 +12,10 @@ use super::dockerfile::MAX_DOCKERFILE_BYTES;
 use super::error::{Error, failed, refused};
 use super::ignore::Ignore;
 use super::inflate::Inflate;
-use super::remote::{Checkout, Git, Remote, download};
+use super::provenance::Material;
+use super::remote::{Checkout, Git, Remote, download, hash};
 use crate::bounded;
-use crate::content::limits;
+use crate::content::{Algorithm, limits};
 use crate::image::layer::{self, UnpackOptions};
 use crate::secret::without_logins;
 use crate::settings::Settings;
@@ -36,6 +37,8 @@ pub struct DockerfileText {
     pub bytes: Vec<u8>,
     /// Where it is, for its own `.dockerignore`; `None` where it came from standard input.
     pub path: Option<PathBuf>,
+    /// Where it was fetched from alone; `None` for a file of the context or of the user.
+    pub fetched: Option<Material>,
 }
 
 /// Whose a context is.
@@ -112,6 +115,7 @@ pub fn dockerfile(
                 name: name.clone(),
                 bytes,
                 path: Some(path.clone()),
+                fetched: None,
             });
         }
     }
@@ -179,6 +183,8 @@ pub struct Access<'a> {
 pub struct Fetched {
     /// What it is.
     pub content: Content,
+    /// Where it was fetched from; `None` for what the user has sent.
+    pub material: Option<Material>,
     _stage: LayerStage,
 }
 
@@ -208,6 +214,7 @@ pub fn unpack(
     inflate(&stage, map, settings, reader)?;
     Ok(Fetched {
         content: Content::Directory(stage.dir().to_owned()),
+        material: None,
         _stage: stage,
     })
 }
@@ -241,7 +248,7 @@ pub fn fetch(
 ) -> Result<Fetched, Error> {
     let stage = store.stage_layer()?;
     let scratch = stage.work_dir()?;
-    let content = match remote {
+    let (content, material) = match remote {
         Remote::Git(source) => {
             let git = Git {
                 settings: access.settings,
@@ -249,12 +256,14 @@ pub fn fetch(
                 secrets: access.secrets,
                 scratch,
             };
+            let commit = git.resolve(source)?;
             let checkout = Checkout {
                 source,
-                commit: &git.resolve(source)?,
+                commit: &commit,
                 keep_git_dir: source.keep_git_dir.unwrap_or(access.keep_git_dir),
             };
-            Content::Directory(git.checkout(&checkout, stage.dir())?)
+            let content = Content::Directory(git.checkout(&checkout, stage.dir())?);
+            (content, Material::commit(source, &commit))
         }
         Remote::File(url) => {
             let path = scratch.join("file");
@@ -262,7 +271,7 @@ pub fn fetch(
             let file = || File::open(&path).map_err(failed("open", &path));
             let mut head = Vec::new();
             (file()?.take(HEAD).read_to_end(&mut head)).map_err(failed("read", &path))?;
-            match is_archive(&head) {
+            let content = match is_archive(&head) {
                 true => {
                     inflate(&stage, map, access.settings, file()?)?;
                     Content::Directory(stage.dir().to_owned())
@@ -271,11 +280,17 @@ pub fn fetch(
                     let text = bounded::read(file()?, MAX_DOCKERFILE_BYTES as u64 + 1);
                     Content::Dockerfile(text.map_err(failed("read", &*without_logins(url)))?)
                 }
-            }
+            };
+            let material = Material::File {
+                url: without_logins(url).into_owned(),
+                digest: Some(hash(&path, Algorithm::Sha256)?),
+            };
+            (content, material)
         }
     };
     Ok(Fetched {
         content,
+        material: Some(material),
         _stage: stage,
     })
 }

@@ -17,6 +17,7 @@ use super::cache::Used;
 use super::error::Failure;
 use super::event::Event;
 use super::layer::Layer;
+use super::provenance::Witness;
 use crate::image::config::ImageConfiguration;
 
 /// Bytes of a frame: a config and its layers, or a chunk of output.
@@ -37,6 +38,8 @@ pub(super) struct StageResult {
     pub arguments: Vec<(String, String)>,
     /// What of the cache it comes from.
     pub used: Used,
+    /// What else it comes from.
+    pub witness: Witness,
 }
 
 /// How much of a stage's result is the image's that it, or the stage it begins with, has begun with.

@@ -23,6 +23,7 @@
 //! layer        a directory that was written → a layer of the store
 //! cache        results of steps by what they were made from
 //! output       what becomes of the result: an image, files in a directory, a tar
+//! provenance   how the result was made, as a statement
 //! products     the results for several platforms as one
 //! image        a stage's result → an image of the store
 //! ```
@@ -52,6 +53,7 @@ pub mod outline;
 mod output;
 mod plan;
 mod products;
+pub mod provenance;
 pub mod remote;
 pub mod request;
 mod schedule;
@@ -156,6 +158,7 @@ pub fn build<'a>(
     observer: &mut dyn Observer,
 ) -> Result<Product<'a>, Error> {
     let owners = UnpackOptions::new(map).owners;
+    let started = jiff::Timestamp::now();
     let mut lease = engine.store.lease()?;
     let imported = cache::Imported::load(request, engine, &mut |text| {
         observer.event(&Event::Warning { text });
@@ -163,17 +166,21 @@ pub fn build<'a>(
     let result = schedule::run(
         request, plan, engine, owners, &imported, &mut lease, observer,
     );
-    let squashed = result.and_then(|(mut result, used)| {
-        squash::run(request, engine, owners, &mut result, &mut lease, observer)?;
-        Ok((result, used))
+    let squashed = result.and_then(|mut outcome| {
+        let result = &mut outcome.result;
+        squash::run(request, engine, owners, result, &mut lease, observer)?;
+        Ok(outcome)
     });
-    let exported = squashed.and_then(|(result, used)| {
-        export(request, engine, owners, &result, &used, observer)?;
-        Ok(result)
+    let exported = squashed.and_then(|outcome| {
+        let schedule::Outcome { result, used, .. } = &outcome;
+        export(request, engine, owners, result, used, observer)?;
+        Ok(outcome)
     });
     observer.finish();
     match exported {
-        Ok(result) => Ok(Product::new(request, engine, owners, result, lease)),
+        Ok(outcome) => Ok(Product::new(
+            request, engine, owners, outcome, started, lease,
+        )),
         Err(error) => {
             output::settle_in_background(engine);
             Err(error)

@@ -13,6 +13,7 @@ use super::output::Product;
 use crate::container::Engine;
 use crate::content::media_type::{DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use crate::content::{Digest, Reference, limits};
+use crate::image::attestation::Attested;
 use crate::image::manifest::{Descriptor, Document};
 use crate::image::{self, Platform};
 use crate::store::Lease;
@@ -136,6 +137,25 @@ impl<'a> Products<'a> {
                 "a tar of files is for one platform: use --output type=local".to_owned(),
             )),
         }
+    }
+
+    /// Returns what is attested of the images where they go, which are called `names` there. A registry gets also what is for
+    /// registries alone, and so does everybody who gets an index.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for images in Docker's format; [`Error::Store`].
+    pub fn attested(
+        &mut self,
+        names: &[Reference],
+        to_registry: bool,
+    ) -> Result<Vec<Attested>, Error> {
+        let also_inline_only = to_registry || self.are_several();
+        let mut attested = Vec::new();
+        for product in &mut self.list {
+            attested.extend(product.attested(names, also_inline_only)?);
+        }
+        Ok(attested)
     }
 
     /// Returns the entry of an index for each image.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::cache::{CacheTarget, Place};
 use super::dockerfile::stages::Stages;
 use super::ignore::Ignore;
+use super::provenance::{Material, Provenance};
 use crate::container::StepOptions;
 use crate::container::stream::Streams;
 use crate::content::Reference;
@@ -86,6 +87,8 @@ pub struct Request {
     pub allow_host_network: bool,
     /// `SOURCE_DATE_EPOCH`, seconds: the build's time, and the latest time a file of a layer may have.
     pub epoch: Option<i64>,
+    /// `--provenance`: how the image is made is told.
+    pub provenance: Option<Provenance>,
     /// `--debug`: the user's terminal, for a shell in a RUN that fails.
     pub shell: Option<Streams<'static>>,
     /// Logins for the images that the Dockerfile names, found before the user namespace was entered.
@@ -145,6 +148,8 @@ pub struct Context {
     pub dir: Option<PathBuf>,
     /// The files in it that the build does not see.
     pub ignore: Ignore,
+    /// Where it was fetched from; `None` for the user's own files.
+    pub fetched: Option<Material>,
 }
 
 /// A further context.

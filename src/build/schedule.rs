@@ -19,6 +19,7 @@ use super::event::{Event, Observer};
 use super::leftovers;
 use super::message::{self, Report, StageResult};
 use super::plan::{Plan, PlannedStage};
+use super::provenance::Witness;
 use super::request::{Isolation, Request};
 use super::stage::{Task, Worker};
 use crate::container::{Engine, Resources};
@@ -54,14 +55,28 @@ struct Scheduler<'a> {
     results: BTreeMap<usize, StageResult>,
     /// What of the cache all stages have used.
     used: Used,
+    /// What else each has used.
+    witnesses: BTreeMap<usize, Witness>,
+    /// Bytes of the steps that they tell.
+    told_bytes: usize,
     /// Who waits for a stage.
     waiting: BTreeMap<usize, Vec<usize>>,
     /// Stages that have not begun, in the order of the Dockerfile.
     queue: VecDeque<usize>,
 }
 
-/// Builds what the target needs, and returns its result, and what all stages have used of the cache. The calling process has
-/// one thread and is inside the user's id map.
+/// What a build has come to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// The target's.
+    pub(super) result: StageResult,
+    /// What all stages have used of the cache.
+    pub(super) used: Used,
+    /// What else each of them has used.
+    pub(super) witnesses: BTreeMap<usize, Witness>,
+}
+
+/// Builds what the target needs. The calling process has one thread and is inside the user's id map.
 ///
 /// # Errors
 ///
@@ -74,7 +89,7 @@ pub(super) fn run(
     imported: &Imported,
     lease: &mut Lease,
     observer: &mut dyn Observer,
-) -> Result<(StageResult, Used), Error> {
+) -> Result<Outcome, Error> {
     let planned = plan.stages.iter().flatten().map(|stage| stage.number);
     let mut scheduler = Scheduler {
         request,
@@ -83,6 +98,8 @@ pub(super) fn run(
         owners,
         imported,
         used: Used::default(),
+        witnesses: BTreeMap::new(),
+        told_bytes: 0,
         lease,
         running: BTreeMap::new(),
         results: BTreeMap::new(),
@@ -105,7 +122,12 @@ pub(super) fn run(
         }
     }
     let used = std::mem::take(&mut scheduler.used);
-    result.map(|result| (result, used))
+    let witnesses = std::mem::take(&mut scheduler.witnesses);
+    result.map(|result| Outcome {
+        result,
+        used,
+        witnesses,
+    })
 }
 
 /// Whether an ARG of any stage, or of a base image's triggers, declares `name`.
@@ -245,6 +267,8 @@ impl Scheduler<'_> {
             Some(Report::Need(other)) => self.answer(number, other)?,
             Some(Report::Done(result)) => {
                 self.used.absorb(&result.used);
+                result.witness.count(&mut self.told_bytes)?;
+                self.witnesses.insert(number, result.witness.clone());
                 self.reap(number);
                 for waiting in self.waiting.remove(&number).unwrap_or_default() {
                     self.give(waiting, &result)?;

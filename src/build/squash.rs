@@ -131,6 +131,7 @@ fn squash(
         made: None,
         description: format!("squash of {} layers", merged.len()),
         parent: layers.last().map(|layer| layer.diff_id.clone()),
+        files: Default::default(),
     };
     records.put(&key, &record)?;
     Ok((layer, false))
@@ -178,6 +179,7 @@ mod tests {
             annotations: Default::default(),
             arguments: Vec::new(),
             used: Default::default(),
+            witness: Default::default(),
         }
     }
 

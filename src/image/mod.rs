@@ -1,6 +1,7 @@
 //! Images as the image-spec has them: platforms, manifests, configs, layers.
 
 pub mod archive;
+pub mod attestation;
 pub mod change;
 pub mod compress;
 pub mod config;

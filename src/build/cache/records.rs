@@ -1,5 +1,6 @@
 //! Results of steps.
 
+use std::collections::BTreeMap;
 use std::fs::{self, FileTimes};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -31,6 +32,9 @@ pub(crate) struct Record {
     /// The layer that this one was made upon, which nobody finds this record without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<Digest>,
+    /// The files that were fetched for it, by URL, without passwords.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) files: BTreeMap<String, Digest>,
 }
 
 impl Record {
@@ -157,6 +161,7 @@ mod tests {
             made: None,
             description: "RUN true".to_owned(),
             parent: None,
+            files: BTreeMap::new(),
         }
     }
 

@@ -276,6 +276,7 @@ pub(super) mod tests {
             made: None,
             description: name.to_owned(),
             parent: parent.map(|parent| Digest::sha256_of(parent.as_bytes())),
+            files: Default::default(),
         };
         Records::new(store).put(&key, &record).unwrap();
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(START + used);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, FileTimes, Permissions};
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::git_url::decode;
 use crate::build::apart;
 use crate::build::error::{Error, failed};
-use crate::content::limits;
+use crate::content::{Algorithm, Digest, Hasher, limits};
 use crate::registry::{self, FileFacts, Timing, WebFile};
 use crate::secret::without_logins;
 use crate::settings::Settings;
@@ -103,6 +104,36 @@ pub(crate) fn download(
     file.set_times(times)
         .map_err(failed("set the times of", path))?;
     Ok(facts)
+}
+
+/// Hashes a file.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(crate) fn hash(path: &Path, algorithm: Algorithm) -> Result<Digest, Error> {
+    let file = File::open(path).map_err(failed("open", path))?;
+    hash_open(file, path, algorithm)
+}
+
+/// Hashes a file that is open; `path` is for errors.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub(crate) fn hash_open(
+    mut file: File,
+    path: &Path,
+    algorithm: Algorithm,
+) -> Result<Digest, Error> {
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut buffer).map_err(failed("read", path))? {
+            0 => return Ok(hasher.finish()),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
 }
 
 fn about(url: &str) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> Error {

@@ -13,7 +13,7 @@ mod file;
 mod git;
 mod git_url;
 
-pub(crate) use file::{download, facts, name_in_url};
+pub(crate) use file::{download, facts, hash, hash_open, name_in_url};
 pub(crate) use git::{Checkout, Git};
 pub use git_url::GitSource;
 

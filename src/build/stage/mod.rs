@@ -21,6 +21,7 @@ use super::image::too_long;
 use super::layer::{self, Layer, Made};
 use super::message::{self, Inherited, Report, StageResult};
 use super::plan::{Base, Plan, PlannedStage};
+use super::provenance::{self, Mode, Witness};
 use super::request::{NamedContext, Request};
 use super::steps;
 use super::variables::Scope;
@@ -62,6 +63,10 @@ pub(super) struct Worker<'a> {
     pub(super) imported: &'a Imported,
     /// What of the cache the stage comes from.
     pub(super) used: Used,
+    /// What else it comes from.
+    pub(super) witness: Witness,
+    /// The files that the step has fetched, by URL.
+    pub(super) fetched_files: BTreeMap<String, Digest>,
     /// The files of secrets, while there are any.
     secrets: RefCell<Option<BuildDir>>,
     pub(super) network: StepNetwork,
@@ -142,6 +147,8 @@ impl<'a> Worker<'a> {
                 hashes: FileHashes::new(&engine.store),
                 imported,
                 used: Used::default(),
+                fetched_files: BTreeMap::new(),
+                witness: Witness::new(is_asked_for_steps(request)),
                 secrets: RefCell::default(),
                 stack,
                 views: BTreeMap::new(),
@@ -174,6 +181,7 @@ impl<'a> Worker<'a> {
         built?;
         published
             .and(saved)
+            .and(worker.witness.count(&mut 0))
             .map_err(|error| Failure::of(&error, None))?;
         for layer in &mut worker.layers {
             layer.dir = engine.store.layer_dir(&layer.diff_id);
@@ -188,12 +196,14 @@ impl<'a> Worker<'a> {
             inherited: worker.inherited,
             annotations: std::mem::take(&mut worker.annotations),
             used: std::mem::take(&mut worker.used),
+            witness: std::mem::take(&mut worker.witness),
         })
     }
 
     fn run(&mut self) -> Result<(), Failure> {
         let stage = &self.request.stages.stages[self.stage.number];
         let nodes = &stage.nodes;
+        self.witness.begin(Some(stage.from.span));
         self.steps += nodes.iter().filter(|node| makes_step(node)).count();
         let place = Some(stage.from.span);
         let triggers = self.begin().map_err(|error| Failure::of(&error, place))?;
@@ -219,6 +229,7 @@ impl<'a> Worker<'a> {
             Base::Scratch => self.image = config::scratch(&self.platform),
             Base::Stage(number) => {
                 let result = self.other_stage(number)?.clone();
+                self.witness.stage(number, &result.witness);
                 self.used = result.used;
                 self.image = result.image;
                 self.layers = result.layers;
@@ -234,12 +245,13 @@ impl<'a> Worker<'a> {
                 }
                 Some(NamedContext::Image(other)) => self.begin_with(other)?,
                 Some(NamedContext::Layout(layout)) => {
-                    let find = |worker: &mut Self| steps::base::take(worker, layout);
+                    let find = |worker: &mut Self| worker.take_image(&image, layout);
                     self.begin_as(&layout.to_string(), find)?;
                 }
                 None => self.begin_with(&image)?,
             },
         }
+        self.witness.base();
         config::ensure_path(&mut self.image);
         if !self.request.inherits_labels {
             self.image.config.labels = None;
@@ -297,6 +309,9 @@ impl<'a> Worker<'a> {
     fn instruction(&mut self, node: &Node) -> Result<(), Error> {
         let expander = Expander::new(&self.scope, self.escape);
         let instruction = Instruction::of(node, &expander)?;
+        // The lines of a base image's are in another file.
+        self.witness
+            .begin(Some(node.span).filter(|_| !self.is_triggered));
         match &instruction {
             Instruction::From { .. } => return Ok(()),
             Instruction::Arg(list) => {
@@ -338,6 +353,8 @@ impl<'a> Worker<'a> {
                 self.apply(node, &instruction)?;
                 let line = config::history_line(node, &instruction, &self.image);
                 let key = Some(steps::workdir::key(self));
+                let path = &self.image.config.working_dir;
+                (self.witness).step(|inputs| provenance::workdir(path, inputs));
                 return self.layer(node, line, true, key, steps::workdir::execute);
             }
             _ => {}
@@ -400,13 +417,20 @@ impl<'a> Worker<'a> {
             self.lease(diff_id)?;
             if store.has_layer(diff_id) {
                 self.send(Event::Cached { step })?;
+                for (url, digest) in &record.files {
+                    self.witness.identify(url, digest);
+                }
                 let dir = store.layer_dir(diff_id);
                 self.layers
                     .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
                 return self.remember(description, Some((true, record.created)));
             }
         }
+        self.fetched_files.clear();
         let outcome = work(self);
+        for (url, digest) in &self.fetched_files {
+            self.witness.identify(url, digest);
+        }
         if let Ok(Outcome::Layer(made)) = &outcome {
             key = made.key.clone().or(key);
         }
@@ -423,6 +447,7 @@ impl<'a> Worker<'a> {
             made: (self.request.epoch).map(|_| jiff::Timestamp::now().to_string()),
             description: description.clone(),
             parent: self.layers.last().map(|layer| layer.diff_id.clone()),
+            files: std::mem::take(&mut self.fetched_files),
         };
         let made = layer.is_some();
         self.layers.extend(layer);
@@ -546,6 +571,12 @@ impl<'a> Worker<'a> {
     pub(super) fn send(&self, event: Event) -> Result<(), Error> {
         message::send(&self.channel, &Report::Event(event)).map_err(gone())
     }
+}
+
+/// Whether `--provenance` tells the steps.
+fn is_asked_for_steps(request: &Request) -> bool {
+    let asked = request.provenance.as_ref();
+    asked.is_some_and(|asked| asked.options.mode == Mode::Max)
 }
 
 /// Whether an instruction is shown as a step.

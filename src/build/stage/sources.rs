@@ -4,16 +4,20 @@ use std::collections::btree_map::Entry;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::{Worker, gone};
 use crate::build::error::{Error, failed};
 use crate::build::ignore::Ignore;
 use crate::build::layer::Layer;
 use crate::build::message::{self, Report, StageResult};
+use crate::build::provenance::Material;
 use crate::build::request::{Context, NamedContext};
 use crate::build::steps;
 use crate::build::tree::Source;
 use crate::container::Engine;
 use crate::image::Image;
+use crate::image::archive::LayoutImage;
 use crate::rootfs::{self, Stack};
 use crate::store::{self, ScratchDir};
 
@@ -64,11 +68,37 @@ impl Worker<'_> {
             let lost = image.layers().iter().find(|layer| !store.has_layer(layer));
             looks += 1;
             match lost {
-                None => return Ok(image),
+                None => {
+                    self.note_image(name, &image, false);
+                    return Ok(image);
+                }
                 Some(_) if looks < MAX_LOOKS => {}
                 Some(layer) => return Err(store::Error::Missing(layer.clone()).into()),
             }
         }
+    }
+
+    /// Takes an image of a layout, which the build knows as `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Image`].
+    pub(super) fn take_image(&mut self, name: &str, layout: &LayoutImage) -> Result<Image, Error> {
+        let image = steps::base::take(self, layout)?;
+        self.note_image(name, &image, true);
+        Ok(image)
+    }
+
+    fn note_image(&mut self, name: &str, image: &Image, is_layout: bool) {
+        let layers = image.manifest.layers.iter().map(|layer| {
+            json!({
+                "mediaType": layer.media_type,
+                "digest": layer.digest,
+                "size": layer.size,
+            })
+        });
+        let material = Material::image(name, image, is_layout);
+        self.witness.material(material, layers.collect());
     }
 
     /// Returns whether `--from` names a build context, whose files have no owners.
@@ -93,6 +123,10 @@ impl Worker<'_> {
             },
         };
         if let Some(context) = context {
+            match &context.fetched {
+                Some(material) => self.witness.material(material.clone(), Vec::new()),
+                None => self.witness.local(from.unwrap_or("context")),
+            }
             return open_context(context);
         }
         let name = from.unwrap_or_default();
@@ -100,14 +134,17 @@ impl Worker<'_> {
             let image = self.find_image(&image.clone())?;
             self.layers_of(&image)
         } else if let Some(NamedContext::Layout(layout)) = self.request.contexts.get(name) {
-            let image = steps::base::take(self, layout)?;
+            let image = self.take_image(name, layout)?;
             self.layers_of(&image)
         } else if let Some(number) = (self.request.stages)
             .source(name, self.stage.number)
             .map_err(|problem| Error::Invalid(problem.to_string()))?
         {
-            self.other_stage(number)?.layers.clone()
+            let stage = self.other_stage(number)?.clone();
+            self.witness.stage(number, &stage.witness);
+            stage.layers
         } else if name == "scratch" {
+            self.witness.nothing();
             Vec::new()
         } else {
             let image = self.find_image(name)?;

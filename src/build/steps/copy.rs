@@ -15,6 +15,7 @@ use crate::build::error::{Error, failed};
 use crate::build::ignore::Ignore;
 use crate::build::layer::Made;
 use crate::build::mode::FileMode;
+use crate::build::provenance;
 use crate::build::remote::Remote;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::steps::archive;
@@ -139,12 +140,14 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
     key.field("options", format!("{options:?}"));
     key.field("epoch", format!("{:?}", worker.request.epoch));
     let mut sources = Vec::new();
+    let mut from = Vec::new();
     if !copy.inline.is_empty() {
         sources.extend(inline(worker, copy)?);
     }
     if !copy.sources.is_empty() {
-        sources.extend(named(worker, copy, &mut key)?);
+        sources.extend(named(worker, copy, &mut key, &mut from)?);
     }
+    (worker.witness).step(|inputs| provenance::copy(copy, &from, &destination, inputs));
     let many = count > 1 || sources.len() > 1;
     if many && !destination.ends_with('/') {
         return Err(Error::Invalid(format!(
@@ -170,8 +173,14 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, copy: &Copy) -> Result<Prepared, 
     })
 }
 
-/// Files and URLs that the instruction names. Those that are fetched are added to `key` here.
-fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prepare>, Error> {
+/// Files and URLs that the instruction names. Those that are fetched are added to `key` here. `from` gets for each which of
+/// what the witness knows as used it is in.
+fn named(
+    worker: &mut Worker<'_>,
+    copy: &Copy,
+    key: &mut Key,
+    from: &mut Vec<usize>,
+) -> Result<Vec<Prepare>, Error> {
     if copy.checksum.is_some() && copy.sources.len() > 1 {
         return Err(Error::Invalid(
             "checksum can't be specified for multiple sources".to_owned(),
@@ -179,12 +188,13 @@ fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prep
     }
     let exclude = Ignore::parse(&copy.exclude.join("\n"))
         .map_err(|error| Error::Invalid(format!("--exclude: {error}")))?;
-    let mut files: Option<Source> = None;
+    let mut files: Option<(Source, usize)> = None;
     let mut sources = Vec::new();
     for (n, pattern) in copy.sources.iter().enumerate() {
         let remote = Remote::of_source(pattern).map_err(Error::Invalid)?;
         if let Some(remote) = remote {
             sources.push(fetched(worker, copy, remote, n, key)?);
+            from.push(worker.witness.last_used());
             continue;
         }
         if copy.checksum.is_some() {
@@ -192,10 +202,14 @@ fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prep
                 "checksum can't be specified for non-HTTP(S) and non-Git sources".to_owned(),
             ));
         }
-        let files = match &files {
+        let (files, used) = match &files {
             Some(files) => files,
-            None => files.insert(worker.source(copy.from.as_deref())?),
+            None => {
+                let source = worker.source(copy.from.as_deref())?;
+                files.insert((source, worker.witness.last_used()))
+            }
         };
+        from.push(*used);
         sources.extend(select(worker, files, copy, pattern, &exclude)?);
     }
     Ok(sources)
@@ -203,7 +217,7 @@ fn named(worker: &mut Worker<'_>, copy: &Copy, key: &mut Key) -> Result<Vec<Prep
 
 /// A source that is fetched.
 fn fetched(
-    worker: &Worker<'_>,
+    worker: &mut Worker<'_>,
     copy: &Copy,
     remote: Remote,
     n: usize,

@@ -206,6 +206,7 @@ pub(super) fn prepare(
                 .clone()
                 .unwrap_or_else(|| format!("/run/secrets/{id}"));
             key.field("secret", &place).field("options", &options);
+            worker.witness.secret(id, !required);
             let what = match worker.request.secrets.get(id) {
                 Some(value) => What::Secret {
                     value: value.clone(),
@@ -227,6 +228,7 @@ pub(super) fn prepare(
                 .clone()
                 .unwrap_or_else(|| "/run/buildkit/ssh_agent.0".to_owned());
             key.field("ssh", &place).field("options", &options);
+            worker.witness.agent(id, !required);
             let what = match worker.request.agents.get(id) {
                 Some(socket) => What::Agent(socket.clone()),
                 None if *required => {

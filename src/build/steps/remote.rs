@@ -10,18 +10,19 @@
 //! | a repository | the commit |
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::build::cache::Key;
 use crate::build::dockerfile::instruction::Copy;
 use crate::build::error::{Error, failed};
 use crate::build::ignore::Ignore;
-use crate::build::remote::{Checkout, Git, GitSource, Remote, download, facts, name_in_url};
+use crate::build::provenance::Material;
+use crate::build::remote::{Checkout, Git, GitSource, Remote, download, facts, hash, name_in_url};
 use crate::build::stage::Worker;
 use crate::build::tree::{Item, Source};
-use crate::content::{Algorithm, Digest, Hasher};
+use crate::content::{Algorithm, Digest};
 use crate::registry::FileFacts;
+use crate::secret::without_logins;
 
 /// The name of a fetched file, for the time being.
 const FILE: &str = "file";
@@ -65,7 +66,7 @@ impl Planned {
     ///
     /// [`Error::Remote`], [`Error::Invalid`].
     pub(crate) fn new(
-        worker: &Worker<'_>,
+        worker: &mut Worker<'_>,
         copy: &Copy,
         remote: Remote,
         n: usize,
@@ -73,10 +74,11 @@ impl Planned {
     ) -> Result<Planned, Error> {
         let dir = (worker.scratch.path()).join(format!("fetch-{}-{n}", worker.step.step));
         fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
-        let what = match remote {
+        let (what, material) = match remote {
             Remote::File(url) => plan_file(worker, copy, url, &dir, key)?,
             Remote::Git(source) => plan_git(worker, copy, source, &dir, key)?,
         };
+        worker.witness.material(material, Vec::new());
         Ok(Planned { dir, what })
     }
 
@@ -93,7 +95,7 @@ impl Planned {
     /// # Errors
     ///
     /// [`Error::Remote`]; [`Error::Invalid`] for another content than the checksum is of.
-    pub(crate) fn fetch(self, worker: &Worker<'_>) -> Result<Fetched, Error> {
+    pub(crate) fn fetch(self, worker: &mut Worker<'_>) -> Result<Fetched, Error> {
         let none = Ignore::default();
         let (root, pattern, as_planned) = match &self.what {
             What::File {
@@ -110,9 +112,11 @@ impl Planned {
                     as_planned = checksum.is_some()
                         || (&found.etag, found.modified) == (&facts.etag, facts.modified);
                 }
+                let found = hash(&path, Algorithm::Sha256)?;
                 if let Some(checksum) = checksum {
                     verify(&path, checksum)?;
                 }
+                (worker.fetched_files).insert(without_logins(url).into_owned(), found);
                 (self.dir.clone(), FILE, as_planned)
             }
             What::Git {
@@ -146,7 +150,7 @@ fn plan_file(
     url: String,
     dir: &Path,
     key: &mut Key,
-) -> Result<What, Error> {
+) -> Result<(What, Material), Error> {
     let (settings, secrets) = (&worker.engine.settings, &worker.request.secrets);
     key.field("file", name_in_url(&url));
     let checksum = match copy.checksum.as_deref() {
@@ -175,12 +179,17 @@ fn plan_file(
             key.field("modified", found.modified.unwrap_or_default().to_le_bytes());
         }
     }
-    Ok(What::File {
+    let material = Material::File {
+        url: without_logins(&url).into_owned(),
+        digest: checksum.clone(),
+    };
+    let what = What::File {
         url,
         checksum,
         facts: found,
         is_here,
-    })
+    };
+    Ok((what, material))
 }
 
 fn plan_git(
@@ -189,7 +198,7 @@ fn plan_git(
     mut source: GitSource,
     dir: &Path,
     key: &mut Key,
-) -> Result<What, Error> {
+) -> Result<(What, Material), Error> {
     if let Some(checksum) = &copy.checksum {
         source.require(checksum).map_err(Error::Invalid)?;
     }
@@ -205,11 +214,13 @@ fn plan_git(
         // What is in there names it.
         key.field("url", &source.url);
     }
-    Ok(What::Git {
+    let material = Material::commit(&source, &commit);
+    let what = What::Git {
         source,
         commit,
         keep_git_dir,
-    })
+    };
+    Ok((what, material))
 }
 
 fn git<'w>(worker: &'w Worker<'_>, scratch: &Path) -> Git<'w> {
@@ -229,17 +240,5 @@ fn verify(path: &Path, expected: &Digest) -> Result<(), Error> {
         false => Err(Error::Invalid(format!(
             "digest mismatch {found}: {expected}"
         ))),
-    }
-}
-
-fn hash(path: &Path, algorithm: Algorithm) -> Result<Digest, Error> {
-    let mut file = fs::File::open(path).map_err(failed("open", path))?;
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer).map_err(failed("read", path))? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.update(&buffer[..read]),
-        }
     }
 }

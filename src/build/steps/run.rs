@@ -22,6 +22,7 @@ use crate::build::error::{Error, failed, words as words_of};
 use crate::build::event::Event;
 use crate::build::layer::Made;
 use crate::build::leftovers;
+use crate::build::provenance::{self, Exec};
 use crate::build::request::Isolation;
 use crate::build::stage::{Outcome, Worker};
 use crate::container::stream::{Streams as ClientStreams, terminal_size};
@@ -156,6 +157,18 @@ pub(crate) fn prepare(worker: &mut Worker<'_>, run: &Run) -> Result<Prepared, Er
         key.field("script", &content);
         list.push(mounts::Prepared::script(path, content));
     }
+    if network != Mode::None {
+        worker.witness.network();
+    }
+    let told = Exec {
+        run,
+        args: &args,
+        env: &env,
+        cwd: &config::absolute("", &worker.image.config.working_dir),
+        user: &worker.image.config.user,
+        network: &network,
+    };
+    (worker.witness).step(|inputs| provenance::exec(&told, inputs));
     // What only carries the way out is no part of the result.
     for (name, value) in worker.scope.proxies() {
         config::set_variable(&mut env, name, value);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::build_attest;
+use super::build_attest::{self, Told, Wanted};
 use super::build_cache;
 use super::build_call::{Call, Method};
 use super::build_failure::{self, Located, located};
@@ -23,6 +23,7 @@ use crate::build::dockerfile::parse;
 use crate::build::dockerfile::stages::Stages;
 use crate::build::lint;
 use crate::build::outline::{Question, outline};
+use crate::build::provenance::{Options, Provenance};
 use crate::build::request::{CachePolicy, PullPolicy, Squash};
 use crate::build::{self, Plan, Products, Request};
 use crate::cli::command::{Command, Example, Flag, Outcome};
@@ -55,8 +56,8 @@ pub(crate) struct Build {
     /// Set the processor of base images and of the result, as --platform does
     #[arg(long, value_name = "ARCH")]
     arch: Option<String>,
-    /// Attest how the image was made or what is in it: no statement is made, so each has to be disabled
-    #[arg(long, value_name = "type=KIND,disabled=true")]
+    /// Have a statement go along with the image: type=provenance, with the options of --provenance
+    #[arg(long, value_name = "type=KIND[,KEY=VALUE]")]
     attest: Vec<String>,
     /// Name the builder: default, or what "buildx create" has made
     #[arg(long, value_name = "NAME")]
@@ -157,8 +158,9 @@ pub(crate) struct Build {
     /// per line)
     #[arg(long, value_name = "KIND")]
     progress: Option<String>,
-    /// Attest how the image was made: false (default); --attest type=provenance
-    #[arg(long, value_name = "false")]
+    /// Tell how the image was made, where it leaves (--push, -o type=oci|local|tar): true, false (default), or mode=min|max,
+    /// version=v0.2|v1 (the first of each by default), builder-id=URL, reproducible=true, inline-only=true (--push alone)
+    #[arg(long, value_name = "BOOL|KEY=VALUE,...")]
     provenance: Option<String>,
     /// Ask registries for base images: always (also true, or --pull alone), missing (default; also false), newer, which makes
     /// do with what is here, or never
@@ -325,11 +327,12 @@ impl Command for Build {
         if self.debug && !(streams::stdin_is_terminal() && streams::stdout_is_terminal()) {
             return Err(Failure::message("--debug needs a terminal"));
         }
-        build_attest::none_wanted(
+        let attest = Wanted::parse(
             &self.attest,
             self.provenance.as_deref(),
             self.sbom.as_deref(),
         )?;
+        let unkept = outputs.check_attestations(attest.provenance.as_ref())?;
         let style = build_style::style(self.progress.as_deref(), self.quiet)?;
         if let Some(path) = &self.iidfile {
             build_failure::forget_image_id(path)?;
@@ -355,11 +358,19 @@ impl Command for Build {
                 Method::Targets => call.print_targets(context, &input),
             };
         }
+        if unkept {
+            style.warn(context, "the image store keeps no provenance: it goes along with --push and --output type=oci, local or tar");
+        }
+        let provenance = match attest.provenance {
+            Some(options) => Some(self.provenance(options, &input)?),
+            None => None,
+        };
         let mut requests = Vec::new();
         for platform in self.platforms()? {
             let request = self.request(context, &input, &agents.by_id, &secrets, platform);
             let request = request.map_err(|failure| failure.at(context, &input.dockerfile));
             let (mut request, plan) = request?;
+            request.provenance.clone_from(&provenance);
             // Before the id map is entered.
             if input.inside.is_none() {
                 request.logins = build_logins::find(context, &request, &plan)?;
@@ -391,6 +402,7 @@ impl Command for Build {
                 let request = self.request(context, &input, &agents.by_id, &secrets, platform);
                 let (mut request, plan) = request.map_err(at)?;
                 request.logins.clone_from(&logins);
+                request.provenance.clone_from(&provenance);
                 requests.push((request, plan));
             }
         }
@@ -502,6 +514,7 @@ impl Build {
             run: self.run.options()?,
             secrets: secrets.clone(),
             agents: agents.clone(),
+            provenance: None,
             allow_insecure: allowed.insecure,
             allow_host_network: allowed.host_network,
             shell: self.debug.then(|| streams::own(true)),
@@ -511,6 +524,30 @@ impl Build {
         };
         let plan = request.plan()?;
         Ok((request, plan))
+    }
+
+    /// What is told of how the image is made.
+    fn provenance(&self, options: Options, input: &Input) -> Result<Provenance, Failure> {
+        let build_args = self.build_args()?;
+        let has_epoch = build_flags::epoch(self.timestamp.as_deref(), &build_args)?.is_some();
+        let no_cache = match self.no_cache {
+            true => Some(String::new()),
+            false => Some(self.no_cache_filter.join(",")).filter(|stages| !stages.is_empty()),
+        };
+        let plain = [("target", self.target.clone()), ("no-cache", no_cache)];
+        let told = Told {
+            path: &self.path,
+            file: self.file.as_deref(),
+            input,
+            arguments: build_attest::frontend_arguments(
+                &build_args,
+                &self.label,
+                &self.build_context,
+                plain.into_iter().chain(self.run.frontend_arguments()),
+            ),
+            has_epoch,
+        };
+        build_attest::provenance(options, told)
     }
 
     /// `--platform`: one or several, each once; `None` where nobody says.

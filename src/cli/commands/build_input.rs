@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::build::context::{self, Access, Content, DockerfileText, Fetched, Origin};
 use crate::build::dockerfile::MAX_DOCKERFILE_BYTES;
 use crate::build::ignore::Ignore;
+use crate::build::provenance::Material;
 use crate::build::remote::Remote;
 use crate::build::request::{Context as BuildContext, NamedContext};
 use crate::cli::context::Context;
@@ -96,10 +97,13 @@ impl Reader<'_> {
             return self.standard_input();
         }
         if let Some(remote) = Remote::of_context(path).map_err(Failure::message)? {
-            return match self.fetch(path, &remote)? {
-                Content::Directory(dir) => self.in_fetched(&dir),
-                Content::Dockerfile(bytes) => Ok(dockerfile_alone(bytes)),
+            let (content, material) = self.fetch(path, &remote)?;
+            let (dockerfile, mut files) = match content {
+                Content::Directory(dir) => self.in_fetched(&dir)?,
+                Content::Dockerfile(bytes) => dockerfile_alone(bytes),
             };
+            files.fetched = material;
+            return Ok((dockerfile, files));
         }
         let dir = Path::new(path);
         if !dir.is_dir() {
@@ -122,8 +126,7 @@ impl Reader<'_> {
             },
         };
         let ignore = self.ignore(&dir, &dockerfile, Origin::Local)?;
-        let dir = Some(dir);
-        Ok((dockerfile, BuildContext { dir, ignore }))
+        Ok((dockerfile, local(dir, ignore)))
     }
 
     fn standard_input(&mut self) -> Result<(DockerfileText, BuildContext), Failure> {
@@ -146,7 +149,7 @@ impl Reader<'_> {
         let settings = &self.context.settings;
         let (store, map) = enter(self.context, &mut self.inside)?;
         let unpacked = context::unpack(store, map, settings, head.as_slice().chain(stdin))?;
-        match self.keep(unpacked) {
+        match self.keep(unpacked).0 {
             Content::Directory(dir) => self.in_fetched(&dir),
             Content::Dockerfile(bytes) => Ok(dockerfile_alone(bytes)),
         }
@@ -165,8 +168,7 @@ impl Reader<'_> {
             },
         };
         let ignore = self.ignore(dir, &dockerfile, Origin::Fetched)?;
-        let dir = Some(dir.to_owned());
-        Ok((dockerfile, BuildContext { dir, ignore }))
+        Ok((dockerfile, local(dir.to_owned(), ignore)))
     }
 
     /// The files of the context `dir` that the build does not see.
@@ -187,8 +189,11 @@ impl Reader<'_> {
         let Some(url) = file else { return Ok(None) };
         match Remote::of_source(url).map_err(Failure::message)? {
             Some(remote @ Remote::File(_)) => match self.fetch(url, &remote)? {
-                Content::Dockerfile(bytes) => Ok(Some(text(bytes))),
-                Content::Directory(_) => Err(Failure::message(format!(
+                (Content::Dockerfile(bytes), fetched) => Ok(Some(DockerfileText {
+                    fetched,
+                    ..text(bytes)
+                })),
+                (Content::Directory(_), _) => Err(Failure::message(format!(
                     "{url} is an archive, not a Dockerfile"
                 ))),
             },
@@ -223,10 +228,10 @@ impl Reader<'_> {
             })?;
             return Ok(NamedContext::Layout(layout));
         }
-        let (dir, origin) = match Remote::of_context(value).map_err(Failure::message)? {
+        let (dir, origin, fetched) = match Remote::of_context(value).map_err(Failure::message)? {
             Some(remote) => match self.fetch(value, &remote)? {
-                Content::Directory(dir) => (dir, Origin::Fetched),
-                Content::Dockerfile(_) => {
+                (Content::Directory(dir), fetched) => (dir, Origin::Fetched, fetched),
+                (Content::Dockerfile(_), _) => {
                     return Err(Failure::message(format!(
                         "build context {name}: {value} is neither an archive nor a repository"
                     )));
@@ -243,16 +248,22 @@ impl Reader<'_> {
                         "failed to get build context {name}: {value}: {error}"
                     ))
                 })?;
-                (dir, Origin::Local)
+                (dir, Origin::Local, None)
             }
         };
         let ignore = context::ignore(&dir, None, origin)?;
-        let dir = Some(dir);
-        Ok(NamedContext::Files(BuildContext { dir, ignore }))
+        Ok(NamedContext::Files(BuildContext {
+            fetched,
+            ..local(dir, ignore)
+        }))
     }
 
     /// Fetches it, and keeps it until the build is over.
-    fn fetch(&mut self, name: &str, remote: &Remote) -> Result<Content, Failure> {
+    fn fetch(
+        &mut self,
+        name: &str,
+        remote: &Remote,
+    ) -> Result<(Content, Option<Material>), Failure> {
         if !self.sources.quiet {
             self.context
                 .eprintln(&format!("fetching {}", without_logins(name)));
@@ -268,10 +279,10 @@ impl Reader<'_> {
         Ok(self.keep(fetched))
     }
 
-    fn keep(&mut self, fetched: Fetched) -> Content {
-        let content = fetched.content.clone();
+    fn keep(&mut self, fetched: Fetched) -> (Content, Option<Material>) {
+        let found = (fetched.content.clone(), fetched.material.clone());
         self.fetched.push(fetched);
-        content
+        found
     }
 }
 
@@ -286,6 +297,15 @@ fn enter<'i>(
     }
 }
 
+/// A context whose files are the user's.
+fn local(dir: PathBuf, ignore: Ignore) -> BuildContext {
+    BuildContext {
+        dir: Some(dir),
+        ignore,
+        fetched: None,
+    }
+}
+
 fn dockerfile_alone(bytes: Vec<u8>) -> (DockerfileText, BuildContext) {
     (text(bytes), BuildContext::default())
 }
@@ -296,6 +316,7 @@ fn text(bytes: Vec<u8>) -> DockerfileText {
         name: "Dockerfile".to_owned(),
         bytes,
         path: None,
+        fetched: None,
     }
 }
 

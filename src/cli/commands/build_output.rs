@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
 
 use super::build_output_flag::{Output, Place, Push, parse};
+use crate::build::provenance::Options;
 use crate::build::{self, Built, Products};
 use crate::cli::context::Context;
 use crate::cli::error::Failure;
@@ -12,6 +13,7 @@ use crate::cli::streams;
 use crate::container::Engine;
 use crate::content::{Digest, Reference};
 use crate::image::archive::{self, Directory, Format, Item, SaveOptions, Tar};
+use crate::image::attestation::Attested;
 use crate::image::layer::{self, UnpackOptions};
 use crate::image::push::{self, PushOptions};
 use crate::registry::{Credentials, Timing};
@@ -116,6 +118,29 @@ impl Outputs {
         }
     }
 
+    /// Checks that what is told of the build has a place in the outputs. Returns whether one of them, an image of the store,
+    /// leaves it out.
+    pub(super) fn check_attestations(&self, asked: Option<&Options>) -> Result<bool, Failure> {
+        // What is for registries alone has no place elsewhere.
+        if asked.is_none_or(|options| options.is_inline_only) {
+            return Ok(false);
+        }
+        let is_docker = |output: &Output| matches!(output, Output::Archive { format, .. } if *format == Format::Docker);
+        if self.0.iter().any(is_docker) {
+            // buildx's words.
+            return Err(Failure::message(
+                "docker exporter does not support exporting manifest lists, use the oci exporter instead",
+            ));
+        }
+        let stays = |output: &Output| {
+            matches!(
+                output,
+                Output::Image { push: None, .. } | Output::List { .. }
+            )
+        };
+        Ok(self.0.iter().any(stays))
+    }
+
     fn pushes(&self) -> bool {
         let is_pushed = |output: &Output| matches!(output, Output::Image { push: Some(_), .. });
         self.0.iter().any(is_pushed)
@@ -176,7 +201,8 @@ impl Outputs {
                         target: built.manifest.clone(),
                         names: names.clone(),
                     };
-                    save(engine, map, item, *format, place)?;
+                    let attested = products.attested(names, false).map_err(solving)?;
+                    save(engine, map, item, *format, place, &attested)?;
                     note(built, &[]);
                 }
                 Output::List { name } => {
@@ -187,7 +213,13 @@ impl Outputs {
                     let built = products.name(names).map_err(solving)?;
                     note(built.clone(), names);
                     if let Some(push) = push {
-                        pushed = push.send(context, engine, map, &built, names, quiet)?;
+                        let attested = products.attested(names, true).map_err(solving)?;
+                        let leaving = Leaving {
+                            built: &built,
+                            names,
+                            attested: &attested,
+                        };
+                        pushed = push.send(context, engine, map, &leaving, quiet)?;
                     }
                 }
             }
@@ -197,6 +229,13 @@ impl Outputs {
         }
         Ok(made)
     }
+}
+
+/// An image on its way to a registry.
+struct Leaving<'a> {
+    built: &'a Built,
+    names: &'a [Reference],
+    attested: &'a [Attested],
 }
 
 impl Push {
@@ -213,13 +252,13 @@ impl Push {
         context: &Context,
         engine: &Engine,
         map: &IdMap,
-        built: &Built,
-        names: &[Reference],
+        leaving: &Leaving<'_>,
         quiet: bool,
     ) -> Result<Option<Digest>, Failure> {
         let mut digest = None;
-        for (name, credentials) in names.iter().zip(&self.credentials) {
+        for (name, credentials) in leaving.names.iter().zip(&self.credentials) {
             let options = PushOptions {
+                attested: leaving.attested,
                 platform: None,
                 packing: self.packing,
                 credentials: credentials.clone(),
@@ -229,7 +268,13 @@ impl Push {
                 settings: &context.settings,
             };
             let watcher = Watcher::new(quiet);
-            let pushed = push::push(&engine.store, &built.manifest, name, &options, &watcher);
+            let pushed = push::push(
+                &engine.store,
+                &leaving.built.manifest,
+                name,
+                &options,
+                &watcher,
+            );
             watcher.finish();
             let pushed = pushed?;
             if !quiet {
@@ -283,8 +328,10 @@ fn save(
     item: Item,
     format: Format,
     place: &Place,
+    attested: &[Attested],
 ) -> Result<(), Failure> {
     let options = SaveOptions {
+        attested,
         format,
         platform: None,
         owners: UnpackOptions::new(map).owners,

@@ -55,6 +55,14 @@ impl BuildRunFlags {
         build_flags::isolation(self.isolation.as_deref())
     }
 
+    /// Returns flags with one value in the words of BuildKit's frontend.
+    pub(super) fn frontend_arguments(&self) -> [(&'static str, Option<String>); 2] {
+        [
+            ("force-network-mode", self.network.clone()),
+            ("shm-size", self.shm_size.clone()),
+        ]
+    }
+
     /// `--network`.
     pub(super) fn network(&self) -> Result<Mode, Failure> {
         build_flags::network(self.network.as_deref(), self.isolation()?)

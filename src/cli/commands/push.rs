@@ -91,6 +91,7 @@ impl Command for Push {
             ));
         }
         let options = PushOptions {
+            attested: &[],
             platform,
             packing,
             credentials,

@@ -80,6 +80,7 @@ impl Command for Save {
         let (store, map) = context.store_for_content()?;
         let items = items(&store, &self.images)?;
         let options = SaveOptions {
+            attested: &[],
             format,
             platform,
             owners: UnpackOptions::new(&map).owners,

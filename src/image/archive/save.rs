@@ -12,6 +12,7 @@ use super::layout::{
 use super::sink::Sink;
 use crate::content::{Digest, Reference, limits};
 use crate::image::Platform;
+use crate::image::attestation::Attested;
 use crate::image::layer::{self, Owners};
 use crate::image::manifest::{Compression, Descriptor};
 use crate::image::outgoing::{self, Document, ImagePlan, Known, Plan};
@@ -31,7 +32,9 @@ pub enum Format {
 
 /// How to save.
 #[derive(Debug)]
-pub struct SaveOptions {
+pub struct SaveOptions<'a> {
+    /// What goes along with the images; see [`crate::image::attestation`].
+    pub attested: &'a [Attested],
     /// What is in the archive.
     pub format: Format,
     /// Only the images for this platform.
@@ -58,7 +61,7 @@ pub struct Item {
 pub fn save(
     store: &Store,
     items: &[Item],
-    options: &SaveOptions,
+    options: &SaveOptions<'_>,
     sink: &mut dyn Sink,
 ) -> Result<(), Error> {
     let mut lease = store.lease()?;
@@ -82,12 +85,16 @@ pub fn save(
             saved.push(archive.image(image)?);
         }
         let documents: Vec<Document> = saved.iter().map(|image| image.manifest.clone()).collect();
-        let top = match (&plan.index, documents.first()) {
-            (Some(index), _) => {
-                archive.document(outgoing::index(index, &plan.images, &documents)?)?
+        let attachments = outgoing::attach(options.attested, &plan.images, &documents);
+        for attachment in &attachments {
+            for blob in &attachment.blobs {
+                archive.blob(&blob.digest, &blob.bytes)?;
             }
-            (None, Some(manifest)) => manifest.clone(),
-            (None, None) => continue,
+            archive.document(attachment.manifest.clone())?;
+        }
+        let top = match outgoing::top(&plan, &documents, &attachments)? {
+            Some(top) => archive.document(top)?,
+            None => continue,
         };
         let entry = |annotations| TopEntry {
             media_type: top.media_type.clone(),

@@ -138,6 +138,7 @@ fn comes_back_as_it_went() {
         })
         .collect();
     let options = |format| SaveOptions {
+        attested: &[],
         format,
         platform: None,
         owners: Owners::Single,
@@ -175,6 +176,7 @@ fn a_directory_holds_the_same() {
         names: loaded[0].names.clone(),
     }];
     let options = SaveOptions {
+        attested: &[],
         format: Format::Oci,
         platform: None,
         owners: Owners::Single,

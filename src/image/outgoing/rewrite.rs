@@ -56,7 +56,7 @@ pub(in crate::image) fn manifest(
 }
 
 /// Returns `index` with what its images, which were `planned`, have become.
-pub(in crate::image) fn index(
+pub(super) fn index(
     index: &Document,
     planned: &[ImagePlan],
     sent: &[Document],
@@ -84,19 +84,17 @@ pub(in crate::image) fn index(
     Ok(Document::of(&value, media_type))
 }
 
-impl Document {
-    fn of(value: &Value, media_type: &str) -> Document {
-        let bytes = value.to_string().into_bytes();
-        Document {
-            digest: Digest::sha256_of(&bytes),
-            media_type: media_type.to_owned(),
-            bytes,
-        }
-    }
+/// Returns what an index says of a document, whatever it is for.
+pub(super) fn entry_of(document: &Document) -> Value {
+    json!({
+        "mediaType": document.media_type,
+        "digest": document.digest,
+        "size": document.bytes.len(),
+    })
 }
 
 /// They have been parsed before, so this is about a disk that changes its mind.
-fn parse(bytes: &[u8]) -> Result<Value, Error> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(bytes).map_err(|source| {
         Error::Document(DocumentError::Manifest {
             digest: Digest::sha256_of(bytes),

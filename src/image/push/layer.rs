@@ -110,11 +110,25 @@ pub(super) fn send_config(context: &Context<'_>, image: &Image) -> Result<(), Er
     if context.session.has_blob(&image.id)? {
         return Ok(());
     }
-    let bytes = context
-        .store
-        .read_blob(&image.id, limits::MAX_CONFIG_BYTES)?;
+    let bytes = (context.store).read_blob(&image.id, limits::MAX_CONFIG_BYTES)?;
+    upload_bytes(context, &image.id, bytes)
+}
+
+/// Sends a small blob.
+pub(super) fn send_bytes(
+    context: &Context<'_>,
+    digest: &Digest,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    match context.session.has_blob(digest)? {
+        true => Ok(()),
+        false => upload_bytes(context, digest, bytes.to_vec()),
+    }
+}
+
+fn upload_bytes(context: &Context<'_>, digest: &Digest, bytes: Vec<u8>) -> Result<(), Error> {
     let upload = Upload {
-        digest: image.id.clone(),
+        digest: digest.clone(),
         size: bytes.len() as u64,
         content: Content::Bytes(bytes.into()),
         place: None,

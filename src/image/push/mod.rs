@@ -3,7 +3,7 @@
 //! 1. What is to be sent? The manifest that the name leads to; an index, where all of it is in the store.
 //! 2. Every layer, several at once. Whether the repository has it already is asked first; then whether the registry has it in
 //!    a repository that the store knows of, to be mounted from there; else it is uploaded.
-//! 3. The config, the manifest, and last the index.
+//! 3. The config, the manifest, what is attested of it, and last the index.
 //!
 //! A layer that was pulled is pushed as the blob it came as, so that the image keeps its digest. A layer that was made here
 //! has no blob: its tar is written anew from its directory, must hash to its diff_id, and is compressed on the way to a
@@ -20,6 +20,7 @@ use std::num::NonZeroUsize;
 
 pub use self::error::Error;
 use self::layer::Context;
+use super::attestation::Attested;
 use super::compress::Packing;
 use super::layer::Owners;
 use super::outgoing::{self, Document, ImagePlan, Known, Plan};
@@ -32,6 +33,8 @@ use crate::store::Store;
 /// How to push.
 #[derive(Debug)]
 pub struct PushOptions<'a> {
+    /// What goes along; the index that names it is made, where there is none. Nothing else of what leaves changes.
+    pub attested: &'a [Attested],
     /// Only the image for this platform.
     pub platform: Option<Platform>,
     /// For layers that have no blob yet and, where somebody asked for a format, for those whose blob has another one.
@@ -98,19 +101,25 @@ pub fn push(
     for image in &plan.images {
         sent.push(send_image(&context, image)?);
     }
-    let top = match &plan.index {
-        None => sent.pop().ok_or_else(|| Error::Empty(target.clone()))?,
-        Some(index) => {
-            for document in &sent {
-                session.put_manifest(
-                    document.digest.as_str(),
-                    &document.media_type,
-                    &document.bytes,
-                )?;
-            }
-            outgoing::index(index, &plan.images, &sent)?
+    let attachments = outgoing::attach(options.attested, &plan.images, &sent);
+    let top = outgoing::top(&plan, &sent, &attachments)?;
+    let top = top.ok_or_else(|| Error::Empty(target.clone()))?;
+    for attachment in &attachments {
+        for blob in &attachment.blobs {
+            layer::send_bytes(&context, &blob.digest, &blob.bytes)?;
         }
-    };
+    }
+    let attached = attachments.iter().map(|attachment| &attachment.manifest);
+    for document in sent.iter().chain(attached) {
+        // What the name leads to comes last.
+        if document.digest != top.digest {
+            session.put_manifest(
+                document.digest.as_str(),
+                &document.media_type,
+                &document.bytes,
+            )?;
+        }
+    }
     let name = reference.tag().unwrap_or(top.digest.as_str());
     session.put_manifest(name, &top.media_type, &top.bytes)?;
     record(store, reference, &top, &sent)?;
