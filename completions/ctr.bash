@@ -354,7 +354,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --userns --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,6 +540,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -573,6 +577,10 @@ _ctr() {
                     return 0
                     ;;
                 --shm-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --userns)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -670,7 +678,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --userns --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -856,6 +864,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -889,6 +901,10 @@ _ctr() {
                     return 0
                     ;;
                 --shm-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --userns)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1050,7 +1066,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --userns --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1236,6 +1252,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1269,6 +1289,10 @@ _ctr() {
                     return 0
                     ;;
                 --shm-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --userns)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1608,7 +1632,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1679,6 +1703,10 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2158,7 +2186,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2233,6 +2261,10 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2476,7 +2508,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2547,6 +2579,10 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2796,7 +2832,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__image__subcmd__build)
-            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
+            opts="-f -o -q -t -v -c -m --help --allow --all-platforms --annotation --arch --attest --builder --build-arg --build-context --build-arg-file --call --cache-from --cache-to --cache-ttl --check --debug --env --file --format --ignorefile --from --iidfile --inherit-annotations --inherit-labels --jobs --label --logfile --manifest --metadata-file --no-cache --no-cache-filter --omit-history --os --output --platform --progress --provenance --pull --pull-always --pull-never --push --quiet --sbom --secret --skip-unused-stages --squash --squash-all --ssh --tag --target --timestamp --unsetannotation --unsetenv --unsetlabel --variant --cap-add --cap-drop --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --http-proxy --isolation --network --security-opt --shm-size --userns --volume --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --authfile --cert-dir --tls-verify --creds --retry --retry-delay"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2982,6 +3018,10 @@ _ctr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --add-host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3015,6 +3055,10 @@ _ctr() {
                     return 0
                     ;;
                 --shm-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --userns)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3868,7 +3912,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3943,6 +3987,10 @@ _ctr() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -84,6 +84,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-driver -d 'Logging d
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l device -d 'Add a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -188,6 +189,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l unsetlabel -d 'Remove 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l variant -d 'Set the variant of the processor, as --platform does' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-add -d 'Give RUN a capability more' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l device -d 'Give RUN a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -196,6 +198,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -280,6 +283,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-driver -d 'Loggin
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l device -d 'Add a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -427,6 +431,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l variant -d 'Set the variant of the processor, as --platform does' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l device -d 'Give RUN a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -435,6 +440,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -537,6 +543,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l variant -d 'Set the variant of the processor, as --platform does' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l device -d 'Give RUN a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -545,6 +552,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -652,6 +660,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l device -d 'Add a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -749,6 +758,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options: max-size, max-file; labels, labels-regex, env, env-regex and tag, which "logs --details" shows' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount: type=bind, volume or tmpfs, source=..., target=..., readonly' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container (default: a made-up one)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l device -d 'Add a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -880,6 +890,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l variant -d 'Set the variant of the processor, as --platform does' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-add -d 'Give RUN a capability more' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cap-drop -d 'Take a capability from RUN' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l device -d 'Give RUN a device of the host\'s, or the devices in a directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a line to /etc/hosts; "host-gateway" is the address of this machine' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns -d 'Ask these DNS servers; "none" leaves /etc/resolv.conf as the image has it' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns-option -l dns-opt -d 'Set options of /etc/resolv.conf' -r
@@ -888,6 +899,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-period -d 'Limit CPU time: the length of a period' -r

@@ -9,6 +9,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(names_that_run_knows),
         scenario!(the_host_has_a_name).needs(Need::OuterAddress),
         scenario!(files_that_stay_the_image_s),
+        scenario!(devices_of_the_host),
+        scenario!(root_may_share_its_user_namespace),
         scenario!(proxies_of_the_caller),
         scenario!(wrong_values_are_told_before_anything_is_done),
     ]
@@ -85,6 +87,68 @@ fn files_that_stay_the_image_s(env: &TestEnv) {
     assert!(!bound.out().contains("mine"));
 }
 
+fn devices_of_the_host(env: &TestEnv) {
+    env.image("busybox");
+    // It has no place of its own in a container, unless it is asked for.
+    let look = "for f in /dev/nought /x/nought; do [ -c $f ] && head -c 3 $f | wc -c; done";
+    let text =
+        format!("FROM busybox\nRUN --network=none ({look}) > /seen; ls /x | wc -l > /dir; true\n");
+    let flags = "--device /dev/zero:/dev/nought --device /dev/zero:/x/nought:rw";
+    build(env, &text, "");
+    assert_eq!(seen(env, "/seen"), "");
+    for users in ["private", "host"] {
+        build(env, &text, &format!("--userns {users} {flags}"));
+        assert_eq!(seen(env, "/seen"), "3\n3\n");
+        // They are no part of the image.
+        env.ctr("run --rm --network none it ls /x").run().exits(1);
+    }
+    let run = |flags: &str| {
+        let words = format!("run --rm --network none {flags} busybox sh -c");
+        let words: Vec<String> = (words.split_whitespace().chain([look]))
+            .map(str::to_owned)
+            .collect();
+        env.ctr(words).run().out()
+    };
+    assert_eq!(run(""), "");
+    assert_eq!(run(flags), "3\n3\n");
+    // What the image has there is covered.
+    for flag in ["--cap-drop=all", "--privileged"] {
+        let words = "--device /dev/zero:/etc/passwd busybox test -c /etc/passwd";
+        env.ctr(format!("run --rm --network none {flag} {words}"))
+            .ok();
+    }
+    env.ctr(format!("create --name box {flags} busybox true"))
+        .ok();
+    let shown = env.ctr("inspect box").ok().json()[0]["HostConfig"]["Devices"].clone();
+    let expected = serde_json::json!([
+        {"PathOnHost": "/dev/zero", "PathInContainer": "/dev/nought", "CgroupPermissions": "rwm"},
+        {"PathOnHost": "/dev/zero", "PathInContainer": "/x/nought", "CgroupPermissions": "rw"},
+    ]);
+    assert_eq!(shown, expected);
+    let refused = env.ctr("run --rm --network none --device /dev/nonexistent busybox true");
+    let words =
+        "error gathering device information while adding custom device \"/dev/nonexistent\"";
+    refused.run().exits(125).stderr_has(words);
+}
+
+fn root_may_share_its_user_namespace(env: &TestEnv) {
+    env.image("busybox");
+    let text = "FROM busybox\nRUN --network=none readlink /proc/self/ns/user > /seen; touch /made; chown 5:6 /made\n";
+    let own = std::fs::read_link("/proc/self/ns/user").unwrap();
+    let own = format!("{}\n", own.display());
+    for mode in ["private", "auto", "container"] {
+        build(env, text, &format!("--userns {mode}"));
+        assert_ne!(seen(env, "/seen"), own, "{mode}");
+    }
+    build(env, text, "--userns host");
+    assert_eq!(seen(env, "/seen") == own, env.user().uid == 0);
+    let dir = env.work().join("context").display().to_string();
+    env.ctr(format!("build --userns ns:/proc/1/ns/user {dir}"))
+        .run()
+        .exits(1)
+        .stderr_has("not supported by build");
+}
+
 fn proxies_of_the_caller(env: &TestEnv) {
     env.image("busybox");
     let text = "FROM busybox\nRUN --network=none env | grep -i _proxy | sort > /seen; true\n";
@@ -123,6 +187,8 @@ fn wrong_values_are_told_before_anything_is_done(env: &TestEnv) {
         ("--cap-add NOTHING", "NOTHING"),
         ("--security-opt nothing", "nothing"),
         ("--network nothing", "nothing"),
+        ("--device /dev/nonexistent", "/dev/nonexistent"),
+        ("--userns nothing", "nothing"),
         ("--shm-size much", "much"),
         ("--secret id=a,src=/nonexistent", "/nonexistent"),
         ("--ssh default=/nonexistent", "/nonexistent"),

@@ -93,6 +93,7 @@ impl Engine {
             auto_remove: options.auto_remove,
             cap_add: list(capabilities::normalize(&options.cap_add, "CapAdd")?),
             cap_drop: list(capabilities::normalize(&options.cap_drop, "CapDrop")?),
+            devices: options.devices.clone(),
             dns: dns.servers.iter().map(ToString::to_string).collect(),
             dns_options: dns.options.clone(),
             dns_search: dns.search.clone(),

@@ -98,6 +98,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// `--device`. Docker's words: moby, daemon/oci_linux.go.
+    #[error("error gathering device information while adding custom device {path:?}")]
+    Device {
+        /// As asked for.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A program of the host's that is not there. Go's words, which are Docker's.
     #[error("{0}: executable file not found in $PATH")]
     NoProgram(&'static str),

@@ -11,6 +11,7 @@ mod cidfile;
 mod clock;
 mod configure;
 mod create;
+mod device_mapping;
 mod devices;
 mod environment;
 mod error;
@@ -51,6 +52,7 @@ use crate::store::{ContainerLock, Store};
 use crate::userns::IdMap;
 
 pub use crate::monitor::{Obstacle, StartError, StartFailure};
+pub use device_mapping::DeviceMapping;
 pub use error::Error;
 pub use etc_files::Names;
 pub use names::make_up as make_up_name;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Names;
+use super::device_mapping::DeviceMapping;
+use super::etc_files::Names;
 use super::record::{ExternalRootfs, LogConfig};
 use super::resources::Resources;
 use crate::image::Platform;
@@ -70,6 +71,8 @@ pub struct CreateOptions {
     pub tmpfs: Vec<String>,
     /// `--add-host`, `--dns`, `--no-hosts` and their like.
     pub names: Names,
+    /// `--device`.
+    pub devices: Vec<DeviceMapping>,
     /// `--network`, as typed.
     pub network: String,
     /// `-p`, as typed.

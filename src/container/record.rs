@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use super::device_mapping::DeviceMapping;
 pub use super::resources::{Resources, Ulimit};
 use crate::content::Digest;
 pub use crate::volume::MountPoint;
@@ -151,6 +152,8 @@ pub struct HostConfig {
     pub dns_search: Vec<String>,
     /// `--add-host`: `name:address`.
     pub extra_hosts: Option<Vec<String>>,
+    /// `--device`.
+    pub devices: Vec<DeviceMapping>,
     /// Which of `hosts`, `hostname` and `resolv.conf` stay as the image has them (`--no-hosts`, `--no-hostname`, `--dns none`). Not
     /// Docker's.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
-    LinuxBuilder, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace, LinuxNamespaceBuilder,
-    LinuxNamespaceType, Mount, MountBuilder, Process, ProcessBuilder, RootBuilder, Spec,
-    SpecBuilder, UserBuilder,
+    LinuxBuilder, LinuxDevice, LinuxIdMapping, LinuxIdMappingBuilder, LinuxNamespace,
+    LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder, Process, ProcessBuilder,
+    RootBuilder, Spec, SpecBuilder, UserBuilder,
 };
 use rustix::process::{Resource, getrlimit};
 
+use super::devices::Mapped;
 use super::record::{HostConfig, Record};
 use super::security::Security;
 use super::user::User;
@@ -43,6 +44,8 @@ pub(super) struct Ingredients<'a> {
     pub(super) etc_dir: &'a Path,
     /// The root directory, for other runtimes.
     pub(super) root: &'a Path,
+    /// Devices that were asked for.
+    pub(super) devices: &'a [Mapped],
     /// Volumes, binds and tmpfs of the user.
     pub(super) volumes: Vec<Mount>,
 }
@@ -112,8 +115,18 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
             .uid_mappings(mappings(&map.uids)?)
             .gid_mappings(mappings(&map.gids)?);
     }
+    let mut all: Vec<LinuxDevice> = (from.devices.iter())
+        .map(|mapped| mapped.device.clone())
+        .collect();
     if host.privileged {
-        linux = linux.devices(devices::of_host(from.id_map.is_some())?);
+        let others = devices::of_host(from.id_map.is_some())?;
+        all.extend(others.into_iter().filter(|other| {
+            let is_it = |mapped: &Mapped| mapped.device.path() == other.path();
+            !from.devices.iter().any(is_it)
+        }));
+    }
+    if host.privileged || !all.is_empty() {
+        linux = linux.devices(all);
     }
     if from.network.is_private() {
         // Since Docker 20.10: ports below 1024 are nothing special in a network of one's own.

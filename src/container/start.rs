@@ -19,7 +19,7 @@ use super::stream::{HeldSignals, Session};
 use super::user::{self, User};
 use super::view::View;
 use super::{
-    Container, Engine, Error, Obstacle, StartError, StartFailure, Started, capabilities,
+    Container, Engine, Error, Obstacle, StartError, StartFailure, Started, capabilities, devices,
     log_attributes, log_options, lookup, process, signal,
 };
 use crate::monitor::{self, LogTarget, Plan, Watch};
@@ -230,6 +230,7 @@ impl Engine {
             // Where another runtime would have to mount it.
             crate::rootfs::Root::Overlay { .. } => PathBuf::from("rootfs"),
         };
+        let devices = devices::mapped(&host.devices)?;
         let spec = spec::build(Ingredients {
             record,
             user: &user,
@@ -239,6 +240,7 @@ impl Engine {
             network: &network,
             etc_dir: &etc_dir,
             root: &root_path,
+            devices: &devices,
             volumes,
         })?;
         write_config(dir, &spec)?;
@@ -269,6 +271,7 @@ impl Engine {
                     true => Emulate::Container { mounts: &points },
                     false => Emulate::Nothing,
                 },
+                device_sources: &devices::sources(&devices),
                 dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
                 init: host.init == Some(true),
                 join,

@@ -21,13 +21,14 @@ use super::spec::{self, Ingredients};
 use super::step_options::StepOptions;
 use super::stream::{self, relay::relay};
 use super::view::View;
-use super::{Engine, Error, capabilities, clock, configure, user};
+use super::{Engine, Error, capabilities, clock, configure, devices, user};
 use crate::image;
 use crate::monitor::{StartError, StartFailure, Streams};
 use crate::network::{self, Attached, Mode};
 use crate::rootfs::Root;
 use crate::runtime::{self, Emulate, Launch, Running, Stdio};
 use crate::store::new_id;
+use crate::userns::Tier;
 
 /// Bytes of output taken at once from a step with a terminal.
 const CHUNK: usize = 16 << 10;
@@ -135,7 +136,10 @@ impl Engine {
         let host = &record.host_config;
         let security = Security::of(host)?;
         let emulated = security.emulates_for_layers();
-        let id_map = self.id_map_for(&record, &user, emulated);
+        let id_map = match self.id_map.tier {
+            Tier::Identity if step.options.shares_users => None,
+            _ => self.id_map_for(&record, &user, emulated),
+        };
         let join = match &network.shared {
             Some((namespace, _)) => vec![(
                 LinuxNamespaceType::Network,
@@ -155,6 +159,7 @@ impl Engine {
         let files = EtcFiles::of(&record, &network.mode)?;
         files.write(step.dir, dns.unwrap_or_default())?;
         let granted = capabilities::granted(host);
+        let devices = devices::mapped(&host.devices)?;
         let spec = spec::build(Ingredients {
             record: &record,
             user: &user,
@@ -164,6 +169,7 @@ impl Engine {
             network: &mode,
             etc_dir: step.dir,
             root: Path::new("rootfs"),
+            devices: &devices,
             volumes: step.mounts.clone(),
         })?;
         let filter = security.filter(&granted)?;
@@ -178,6 +184,7 @@ impl Engine {
                 true => Emulate::Layer,
                 false => Emulate::Nothing,
             },
+            device_sources: &devices::sources(&devices),
             dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
             init: false,
             join,

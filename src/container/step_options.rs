@@ -3,7 +3,7 @@
 use super::options::CreateOptions;
 use super::resources::Resources;
 use super::security::Security;
-use super::{Engine, Error, Names, capabilities};
+use super::{DeviceMapping, Engine, Error, Names, capabilities, devices};
 use crate::network::Mode;
 
 /// The flags of `build` that are about RUN.
@@ -11,6 +11,11 @@ use crate::network::Mode;
 pub struct StepOptions {
     /// `--add-host`, `--dns`, `--no-hosts` and their like.
     pub names: Names,
+    /// `--device`.
+    pub devices: Vec<DeviceMapping>,
+    /// `--userns host`: root's steps have no user namespace of their own. The ids are the same, and for other users so is all
+    /// the rest.
+    pub shares_users: bool,
     /// `--shm-size`, bytes; `None` for the default.
     pub shm_size: Option<u64>,
     /// What each may use.
@@ -28,6 +33,7 @@ impl StepOptions {
     pub(super) fn as_flags(&self, network: &Mode) -> CreateOptions {
         CreateOptions {
             names: self.names.clone(),
+            devices: self.devices.clone(),
             shm_size: self.shm_size,
             resources: self.resources.clone(),
             security_opt: self.security_opt.clone(),
@@ -44,11 +50,12 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and the others that [`Engine::create`] has for the same flags; [`Error::HostGateway`].
+    /// [`Error::Invalid`] and the others that [`Engine::create`] has for the same flags; [`Error::HostGateway`], [`Error::Device`].
     pub fn check_step_options(&self, options: &StepOptions, network: &Mode) -> Result<(), Error> {
         let host = self.host_part(&options.as_flags(network))?.config;
         let granted = capabilities::granted(&host);
         Security::of(&host)?.filter(&granted)?;
+        devices::mapped(&options.devices)?;
         for host in &options.names.extra_hosts {
             host.line()?;
         }

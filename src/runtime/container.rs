@@ -192,7 +192,7 @@ fn inside_steps(plan: &mut Plan, launch: &Launch<'_>, mounts: Vec<MountStep>) ->
         .and_then(|linux| linux.devices().as_deref())
         .unwrap_or_default();
     if own_dev || (host_dev && launch.id_map.is_some()) {
-        for device in devices::prepare(devices, launch.id_map)? {
+        for device in devices::prepare(devices, launch.device_sources, launch.id_map)? {
             plan.push(device);
         }
     }

@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType};
 use rustix::fs::{CWD, Dev, FileType, Mode, OFlags, makedev};
@@ -57,9 +57,11 @@ pub(super) struct Device {
     protect: bool,
 }
 
-/// The default devices and those of the spec, which take the place of default ones with the same path.
+/// The default devices and those of the spec, which take the place of default ones with the same path. `sources` says where
+/// the host has those that it has elsewhere.
 pub(super) fn prepare(
     devices: &[LinuxDevice],
+    sources: &[(PathBuf, PathBuf)],
     id_map: Option<&IdMap>,
 ) -> Result<Vec<Device>, Error> {
     let mut steps = Vec::new();
@@ -84,12 +86,14 @@ pub(super) fn prepare(
         });
     }
     for device in devices {
-        steps.push(from_spec(device, id_map)?);
+        let elsewhere = sources.iter().find(|(inside, _)| inside == device.path());
+        let host = elsewhere.map_or(device.path(), |(_, host)| host);
+        steps.push(from_spec(device, host, id_map)?);
     }
     Ok(steps)
 }
 
-fn from_spec(device: &LinuxDevice, id_map: Option<&IdMap>) -> Result<Device, Error> {
+fn from_spec(device: &LinuxDevice, host: &Path, id_map: Option<&IdMap>) -> Result<Device, Error> {
     let kind = match device.typ() {
         LinuxDeviceType::C | LinuxDeviceType::U => FileType::CharacterDevice,
         LinuxDeviceType::B => FileType::BlockDevice,
@@ -106,16 +110,19 @@ fn from_spec(device: &LinuxDevice, id_map: Option<&IdMap>) -> Result<Device, Err
             Error::Unsupported(format!("device {:?} with number {number}", device.path()))
         })
     };
-    let host = c_string(device.path().as_os_str().as_encoded_bytes())?;
+    let host = c_string(host.as_os_str().as_encoded_bytes())?;
+    let path = InsidePath::new(device.path())?;
+    // Elsewhere a node would stay in the container's files, or in a layer.
+    let make = id_map.is_none() && path.below("/dev").is_some();
     Ok(Device {
-        path: InsidePath::new(device.path())?,
+        path,
         protect: has_power_over(&host, id_map),
         host,
         kind,
         number: makedev(number(device.major())?, number(device.minor())?),
         mode: Mode::from_raw_mode(device.file_mode().unwrap_or(0o666) & 0o7777),
         owner: Some((device.uid().unwrap_or(0), device.gid().unwrap_or(0))),
-        make: id_map.is_none(),
+        make,
     })
 }
 
@@ -123,8 +130,21 @@ impl Device {
     fn make(&self, state: &State<'_>) -> io::Result<()> {
         let (parent, name) = self.path.ensure_parent(state.root()?)?;
         match rustix::fs::mknodat(&parent, name, self.kind, self.mode, self.number) {
-            Err(Errno::EXIST) | Ok(()) => {}
-            Err(error) => return Err(error.into()),
+            Ok(()) => {}
+            Err(error) => {
+                let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+                let there = (error == Errno::EXIST)
+                    .then(|| rustix::fs::statat(&parent, name, flags).ok())
+                    .flatten();
+                let is_it = |stat: rustix::fs::Stat| {
+                    FileType::from_raw_mode(stat.st_mode) == self.kind
+                        && stat.st_rdev == self.number
+                };
+                return match there.is_some_and(is_it) {
+                    true => Ok(()),
+                    false => Err(error.into()),
+                };
+            }
         }
         if let Some((uid, gid)) = self.owner {
             rustix::fs::chownat(
@@ -151,7 +171,12 @@ impl Step for Device {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
         if self.make {
             match self.make(state) {
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                // Not allowed here, or the place is taken: by what can be covered, it may be.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::PermissionDenied | io::ErrorKind::AlreadyExists
+                    ) => {}
                 other => return other,
             }
         }

@@ -99,6 +99,8 @@ pub struct Launch<'a> {
     pub stdio: Stdio,
     /// What is emulated. The calling process has one thread where anything is.
     pub emulate: Emulate<'a>,
+    /// Devices of the spec that the host has elsewhere: path inside, path on the host.
+    pub device_sources: &'a [(PathBuf, PathBuf)],
     /// Sysctls of the spec that are done without where the container cannot have a `/proc` of its own.
     pub dispensable_sysctls: &'a [&'a str],
     /// Run a small reaper as process 1 (`--init`).

@@ -209,7 +209,9 @@ fn add_options(key: &mut Key, options: &StepOptions) {
         .iter()
         .map(ToString::to_string)
         .collect();
+    let devices: Vec<String> = options.devices.iter().map(ToString::to_string).collect();
     for (name, list) in [
+        ("device", &devices),
         // What stands for an address counts, not the address.
         ("hosts", &hosts),
         ("dns", &servers),
@@ -223,6 +225,9 @@ fn add_options(key: &mut Key, options: &StepOptions) {
         if !list.is_empty() {
             key.list(name, list);
         }
+    }
+    if options.shares_users {
+        key.field("userns", "host");
     }
     for ulimit in &options.resources.ulimits {
         key.field("ulimit", ulimit.to_string());
@@ -458,6 +463,13 @@ fn mount_points(options: &StepOptions, mounts: &[Mount]) -> Result<Vec<Place>, E
         .iter()
         .map(|dir| place(format!("/{dir}"), false));
     let files = (options.names.bound_files()).map(|file| place(file.to_owned(), true));
+    let devices = options
+        .devices
+        .iter()
+        .map(|device| &device.path_in_container);
+    // What is below /dev is on a mount of its own.
+    let devices = (devices.filter(|path| !Path::new(path).starts_with("/dev")))
+        .map(|path| place(config::absolute(path, "/"), true));
     let others = mounts.iter().map(|mount| {
         let target = config::absolute(&mount.destination().to_string_lossy(), "/");
         let is_file = (mount.source().as_ref())
@@ -467,7 +479,7 @@ fn mount_points(options: &StepOptions, mounts: &[Mount]) -> Result<Vec<Place>, E
     let mut places: Vec<Place> = Vec::new();
     // A path is followed by what is below it.
     let mut known: BTreeMap<PathBuf, bool> = BTreeMap::new();
-    for place in dirs.chain(files).chain(others) {
+    for place in dirs.chain(files).chain(devices).chain(others) {
         let path = &place.path;
         let at = known.get_key_value(path);
         let at = at.filter(|(_, is_file)| **is_file != place.is_file);

@@ -285,6 +285,17 @@ pub(super) fn cache_ttl(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("invalid duration {text:?}"))
 }
 
+/// `--userns`: whether it is the host's.
+pub(super) fn shares_users(flag: Option<&str>) -> Result<bool, Failure> {
+    match flag {
+        None | Some("" | "private" | "container" | "auto") => Ok(false),
+        Some("host") => Ok(true),
+        Some(other) => Err(Failure::message(format!(
+            "user namespace {other:?} not supported by build: use private, auto or host"
+        ))),
+    }
+}
+
 /// What the Dockerfile may do because the user says so.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Entitlements {

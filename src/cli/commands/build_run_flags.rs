@@ -8,7 +8,7 @@ use super::limit_flags::LimitFlags;
 use super::name_flags::NameFlags;
 use crate::build::request::{Isolation, Volume};
 use crate::cli::error::Failure;
-use crate::container::StepOptions;
+use crate::container::{DeviceMapping, StepOptions};
 use crate::network::Mode;
 
 #[derive(Debug, Args)]
@@ -19,6 +19,9 @@ pub(crate) struct BuildRunFlags {
     /// Take a capability from RUN
     #[arg(long, value_name = "CAPABILITY")]
     cap_drop: Vec<String>,
+    /// Give RUN a device of the host's, or the devices in a directory
+    #[arg(long, value_name = "PATH[:TARGET][:rwm]")]
+    device: Vec<DeviceMapping>,
     #[command(flatten)]
     names: NameFlags,
     /// Show RUN your own environment's proxy variables, as --build-arg does (default: true)
@@ -37,6 +40,10 @@ pub(crate) struct BuildRunFlags {
     /// Size of /dev/shm (default: 64m)
     #[arg(long, value_name = "BYTES")]
     shm_size: Option<String>,
+    /// Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root
+    /// alone
+    #[arg(long, value_name = "MODE")]
+    userns: Option<String>,
     /// Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have
     #[arg(short, long, value_name = "SOURCE:TARGET[:OPTIONS]")]
     volume: Vec<String>,
@@ -77,6 +84,8 @@ impl BuildRunFlags {
     pub(super) fn options(&self) -> Result<StepOptions, Failure> {
         Ok(StepOptions {
             names: self.names.names()?,
+            devices: self.device.clone(),
+            shares_users: build_flags::shares_users(self.userns.as_deref())?,
             shm_size: build_flags::shm_size(self.shm_size.as_deref())?,
             resources: self.limits.resources(),
             security_opt: build_flags::security(&self.security_opt)?,

@@ -14,8 +14,8 @@ use crate::cli::exit_code::ENGINE_ERROR;
 use crate::cli::labels::label;
 use crate::cli::streams;
 use crate::cli::variables;
-use crate::container::CreateOptions;
 use crate::container::record::{ExternalRootfs, LogConfig};
+use crate::container::{CreateOptions, DeviceMapping};
 use crate::image::Platform;
 
 /// When to pull.
@@ -76,6 +76,9 @@ pub(crate) struct CreateFlags {
     /// Assign a name to the container (default: a made-up one)
     #[arg(long)]
     name: Option<String>,
+    /// Add a device of the host's, or the devices in a directory
+    #[arg(long, value_name = "PATH[:TARGET][:rwm]")]
+    device: Vec<DeviceMapping>,
     #[command(flatten)]
     names: NameFlags,
     /// Connect a container to a network: bridge, none, host, or container:NAME (default: bridge)
@@ -162,7 +165,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("cgroups"),
     Flag::value("cpu-rt-period"),
     Flag::value("cpu-rt-runtime"),
-    Flag::value("device"),
     Flag::value("device-cgroup-rule"),
     Flag::value("device-read-bps"),
     Flag::value("device-read-iops"),
@@ -277,6 +279,7 @@ impl CreateFlags {
             volumes: self.volume.clone(),
             mounts: self.mount.clone(),
             tmpfs: self.tmpfs.clone(),
+            devices: self.device.clone(),
             names: self
                 .names
                 .names()
