@@ -21,6 +21,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(adds_submodules).needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
         scenario!(keeps_logins_of_urls_to_itself).needs(Need::Program("git")),
+        scenario!(secrets_for_git_stay_with_their_server).needs(Need::Program("git")),
         scenario!(runs_and_reads_nothing_for_a_repository).needs(Need::Program("git")),
         scenario!(builds_what_is_fetched).needs(Need::Program("git")),
         scenario!(unpacks_with_programs)
@@ -384,6 +385,44 @@ fn keeps_logins_of_urls_to_itself(env: &TestEnv) {
     let told =
         (requests.iter()).filter(|it| it.header("authorization") == "Basic am9lOmh1bnRlcjI=");
     assert!(told.count() >= 2);
+}
+
+fn secrets_for_git_stay_with_their_server(env: &TestEnv) {
+    let (server, other) = (Registry::start_tls(), Registry::start());
+    repository(env, &server);
+    serve(&other, &env.work().join("served"), "/r.git");
+    let script =
+        "#!/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin GIT_SSL_NO_VERIFY=1 exec git \"$@\"\n";
+    env.executable("bin/git", script);
+    let path = format!("{}/bin:/usr/sbin:/usr/bin:/bin", env.work().display());
+    env.file("token", "hunter2");
+    let build = || {
+        let url = format!("https://{}/r.git", server.host());
+        let secret = "--secret=id=GIT_AUTH_TOKEN,src=token";
+        let build = env.ctr(["build", "--no-cache", "-o", "out", secret, &url]);
+        build.env("PATH", &path).run()
+    };
+    let there = format!(
+        "http://{}/r.git/info/refs?service=git-upload-pack",
+        other.host()
+    );
+    let moved = Fault::Answer(302, vec![("Location", there)], String::new());
+    server.fail("/r.git/info/refs", 9, moved);
+    let refused = build();
+    for request in other.take_requests() {
+        assert_eq!(request.header("authorization"), "", "{}", request.path);
+    }
+    refused.exits(1).stderr_has("302");
+    server.heal();
+    server.take_requests();
+    build().exits(0);
+    let requests = server.take_requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        // `x-access-token:hunter2`
+        let told = "basic eC1hY2Nlc3MtdG9rZW46aHVudGVyMg==";
+        assert_eq!(request.header("authorization"), told, "{}", request.path);
+    }
 }
 
 /// Whatever the repository says, no program of its own is run here and no file of the host's gets into the image.

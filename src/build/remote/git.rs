@@ -250,7 +250,7 @@ impl Git<'_> {
         let fixed = CONFIG.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let config: Vec<_> = fixed
             .into_iter()
-            .chain(self.authorization(source))
+            .chain(self.authorization(source).into_iter().flatten())
             .chain(login_helper(source))
             .collect();
         if let Some(login) = &source.login {
@@ -266,9 +266,9 @@ impl Git<'_> {
         list
     }
 
-    /// Returns the option that has git show a secret to the server of `source`, and to no other one. A login in the URL
-    /// goes before it.
-    fn authorization(&self, source: &GitSource) -> Option<(String, String)> {
+    /// Returns the options that have git show a secret to the server of `source`, and to no other one: where that sends it
+    /// on, git would take the header along. A login in the URL goes before it.
+    fn authorization(&self, source: &GitSource) -> Option<[(String, String); 2]> {
         if source.login.is_some() {
             return None;
         }
@@ -286,8 +286,11 @@ impl Git<'_> {
             Some(header) => header.to_owned(),
             None => format!("basic {}", token(secret("GIT_AUTH_TOKEN")?)),
         };
-        let key = format!("http.https://{host}/.extraHeader");
-        Some((key, format!("Authorization: {value}")))
+        let option = |name: &str, value| (format!("http.https://{host}/.{name}"), value);
+        Some([
+            option("extraHeader", format!("Authorization: {value}")),
+            option("followRedirects", "false".to_owned()),
+        ])
     }
 
     /// The command for ssh: the user's known hosts and nothing else of the user's.
@@ -449,10 +452,11 @@ mod tests {
             scratch: PathBuf::new(),
         };
         let shown = |url: &str| {
-            git.authorization(&GitSource {
+            let options = git.authorization(&GitSource {
                 url: url.to_owned(),
                 ..GitSource::default()
-            })
+            });
+            options.map(|[header, _]| header)
         };
         let (key, value) = shown("https://a.example/x.git").unwrap();
         assert_eq!(key, "http.https://a.example/.extraHeader");
