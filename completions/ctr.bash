@@ -1632,7 +1632,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1671,6 +1671,10 @@ _ctr() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expose)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2186,7 +2190,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2229,6 +2233,10 @@ _ctr() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expose)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2508,7 +2516,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2547,6 +2555,10 @@ _ctr() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expose)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3912,7 +3924,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3955,6 +3967,10 @@ _ctr() {
                     return 0
                     ;;
                 --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expose)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

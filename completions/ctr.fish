@@ -78,6 +78,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l cidfile -d 'Write the co
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l expose -d 'Expose a port or a range of ports' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
@@ -124,6 +125,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -s i -l interactive -d 'Kee
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
@@ -277,6 +279,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l cidfile -d 'Write the
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l expose -d 'Expose a port or a range of ports' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
@@ -321,6 +324,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s i -l interactive -d '
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
@@ -654,6 +658,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Expose a port or a range of ports' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
@@ -700,6 +705,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d 'Leave /etc/hostname as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'
@@ -752,6 +758,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Expose a port or a range of ports' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name (default: the short ID)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container: json-file (default) or none' -r
@@ -796,6 +803,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d 'Leave /etc/hostname as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d 'Leave /etc/hosts as the image has it'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'Give extended privileges to this container'
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Suppress the pull output'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Automatically remove the container and its anonymous volumes when it exits'

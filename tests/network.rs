@@ -22,6 +22,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(default_reaches_the_host_s_network).needs(Need::OuterAddress),
         scenario!(default_does_not_reach_the_host_s_loopback),
         scenario!(ports_are_published),
+        scenario!(exposed_ports_are_published),
         scenario!(a_taken_port_is_refused),
         scenario!(ports_are_free_after_the_end),
     ]
@@ -249,6 +250,64 @@ fn ports_are_published(env: &TestEnv) {
     env.until(|| get(port).is_ok_and(|answer| answer.ends_with("published\n")));
     env.ctr("stop -t 0 web").ok();
     env.ctr("port web").ok().stdout("");
+}
+
+fn exposed_ports_are_published(env: &TestEnv) {
+    env.image("busybox");
+    let flags = "--expose 80 --expose 7000-7001/udp";
+    env.ctr(format!("run -d --name shut {flags} busybox sleep 1000"))
+        .ok();
+    env.ctr(["ps", "--format", "{{.Ports}}"])
+        .ok()
+        .stdout("80/tcp, 7000-7001/udp\n");
+    let httpd = "busybox httpd -f -h /etc";
+    env.ctr(format!(
+        "run -d --name web -h exposed -P {flags} -p 127.0.0.1::81 {httpd}"
+    ))
+    .ok();
+    let inspected = env.ctr("inspect web").ok().json()[0].clone();
+    assert_eq!(inspected["HostConfig"]["PublishAllPorts"], true);
+    let exposed = serde_json::json!({"80/tcp": {}, "81/tcp": {}, "7000/udp": {}, "7001/udp": {}});
+    assert_eq!(inspected["Config"]["ExposedPorts"], exposed);
+    let bindings = serde_json::json!({"81/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]});
+    assert_eq!(inspected["HostConfig"]["PortBindings"], bindings);
+    // Each has a port of its own, and what is published anyway is published once.
+    let line = |private: &str| env.ctr(["port", "web", private]).ok().lines().remove(0);
+    for private in ["7000/udp", "7001/udp"] {
+        assert!(line(private).starts_with("0.0.0.0:"), "{private}");
+    }
+    assert_eq!(env.ctr("port web 81").ok().lines().len(), 1);
+    let port: u16 = line("80")
+        .strip_prefix("0.0.0.0:")
+        .unwrap()
+        .parse()
+        .unwrap();
+    env.until(|| get(port).is_ok_and(|answer| answer.ends_with("exposed\n")));
+    // With the next start, too.
+    env.ctr("restart -t 0 web").ok();
+    let port: u16 = line("80")
+        .strip_prefix("0.0.0.0:")
+        .unwrap()
+        .parse()
+        .unwrap();
+    env.until(|| get(port).is_ok_and(|answer| answer.ends_with("exposed\n")));
+    for (flag, words) in [
+        ("--expose 1:80", "invalid port format for --expose: 1:80"),
+        ("--expose 9-8", "invalid range format for --expose: 9-8"),
+        (
+            "--network container:web --expose 80",
+            "conflicting options: port exposing and the container type network mode",
+        ),
+        (
+            "--network container:web -P",
+            "conflicting options: port publishing and the container type network mode",
+        ),
+    ] {
+        env.ctr(format!("run --rm {flag} busybox true"))
+            .run()
+            .exits(125)
+            .stderr_has(words);
+    }
 }
 
 fn a_taken_port_is_refused(env: &TestEnv) {

@@ -8,6 +8,7 @@ use super::dockerfile::Node;
 use super::dockerfile::instruction::{Command, Healthcheck, Instruction};
 use crate::container::signal;
 use crate::image::config::{Config, Healthcheck as ConfigHealthcheck, ImageConfiguration};
+use crate::network::{self, PortError};
 use crate::secret::without_logins;
 
 /// Docker's default for images that say nothing. Source: moby, daemon/pkg/oci/defaults.go.
@@ -163,21 +164,12 @@ fn exposed(ports: &[String]) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     for text in ports {
         let invalid = || format!("invalid containerPort: {text}");
-        let (range, protocol) = text.split_once('/').unwrap_or((text, ""));
-        let protocol = match protocol.to_ascii_lowercase() {
-            none if none.is_empty() => "tcp".to_owned(),
-            known if matches!(known.as_str(), "tcp" | "udp" | "sctp") => known,
-            other => return Err(format!("invalid proto: {other}")),
-        };
         // An address or a port of the host, as in `-p`, has no meaning here.
-        let range = range.rsplit(':').next().unwrap_or(range);
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        let parse = |port: &str| port.parse::<u16>().map_err(|_| invalid());
-        let (first, last) = (parse(first)?, parse(last)?);
-        if first > last {
-            return Err(invalid());
-        }
-        names.extend((first..=last).map(|port| format!("{port}/{protocol}")));
+        let inside = text.rsplit(':').next().unwrap_or(text);
+        names.extend(network::parse_exposed(inside).map_err(|error| match error {
+            PortError::Exposed(_) => invalid(),
+            other => other.to_string(),
+        })?);
     }
     Ok(names)
 }

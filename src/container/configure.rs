@@ -14,7 +14,7 @@ use super::{
 };
 use crate::content::SHORT_ID;
 use crate::image::{self, Image};
-use crate::network::{Mode, PublishedPort};
+use crate::network::{self, Mode, PublishedPort};
 use crate::volume;
 
 /// Bytes of `/dev/shm`. Source: moby, daemon/config, `DefaultShmSize`.
@@ -25,6 +25,8 @@ const SHM_SIZE: i64 = 64 << 20;
 pub(super) struct HostPart {
     pub(super) config: HostConfig,
     pub(super) ports: Vec<PublishedPort>,
+    /// Keys of `ExposedPorts`.
+    pub(super) exposed: Vec<String>,
     /// The container whose network is joined.
     pub(super) joined: Option<Container>,
     /// One line each, for the user.
@@ -50,9 +52,18 @@ impl Engine {
         for text in &options.publish {
             ports.extend(PublishedPort::parse(text)?);
         }
+        let mut exposed = Vec::new();
+        for text in &options.expose {
+            exposed.extend(network::parse_exposed(text)?);
+        }
         let mut warnings = Vec::new();
-        if !ports.is_empty() {
+        if !ports.is_empty() || options.publish_all {
             warnings.extend(network.check_ports()?.map(str::to_owned));
+        }
+        if !exposed.is_empty() && joined.is_some() {
+            // moby, runconfig/errors.go.
+            let words = "conflicting options: port exposing and the container type network mode";
+            return Err(Error::Invalid(words.to_owned()));
         }
         if options.hostname.is_some() && joined.is_some() {
             // moby, runconfig/errors.go.
@@ -101,6 +112,7 @@ impl Engine {
             image_files: (names.image_files.iter().map(ToString::to_string)).collect(),
             ipc_mode: "private".to_owned(),
             privileged: options.privileged,
+            publish_all_ports: options.publish_all,
             readonly_rootfs: options.read_only,
             security_opt: list(options.security_opt.clone()),
             shm_size: options
@@ -122,6 +134,7 @@ impl Engine {
         Ok(HostPart {
             config,
             ports,
+            exposed,
             joined,
             warnings,
         })
@@ -221,8 +234,12 @@ pub(super) fn command(config: &Config) -> Result<(String, Vec<String>), Error> {
     }
 }
 
-/// Records published ports, which are exposed as well.
+/// Records exposed and published ports, which are exposed as well.
 pub(super) fn expose(config: &mut Config, host: &mut HostPart) {
+    if !host.exposed.is_empty() {
+        let pairs = (host.exposed.iter()).map(|key| (key.clone(), Value::Object(Map::new())));
+        config.exposed_ports.get_or_insert_default().extend(pairs);
+    }
     for port in &host.ports {
         let key = port.container_key();
         let object = Value::Object(Map::new());

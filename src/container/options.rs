@@ -77,6 +77,10 @@ pub struct CreateOptions {
     pub network: String,
     /// `-p`, as typed.
     pub publish: Vec<String>,
+    /// `-P`: exposed ports are published, too.
+    pub publish_all: bool,
+    /// `--expose`, as typed.
+    pub expose: Vec<String>,
     /// `--stop-signal`.
     pub stop_signal: Option<String>,
     /// `--stop-timeout`, seconds; -1 waits forever.

@@ -164,7 +164,7 @@ pub struct HostConfig {
     pub pid_mode: String,
     /// `--privileged`.
     pub privileged: bool,
-    /// `-P`, for later.
+    /// `-P`: exposed ports without a binding are published at ports of the system's choice, with every start.
     pub publish_all_ports: bool,
     /// `--read-only`.
     pub readonly_rootfs: bool,

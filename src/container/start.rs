@@ -377,6 +377,14 @@ fn ports(record: &Record) -> Result<Vec<PublishedPort>, Error> {
             ports.push(PublishedPort::from_binding(key, host_ip, host_port)?);
         }
     }
+    if record.host_config.publish_all_ports {
+        let bindings = &record.host_config.port_bindings;
+        let unbound = |key: &&String| bindings.get(*key).is_none_or(Vec::is_empty);
+        let exposed = record.config.exposed_ports.iter().flat_map(BTreeMap::keys);
+        for key in exposed.filter(unbound) {
+            ports.push(PublishedPort::from_binding(key, "", "")?);
+        }
+    }
     Ok(ports)
 }
 

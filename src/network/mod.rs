@@ -21,7 +21,7 @@ use std::os::fd::OwnedFd;
 pub use helper::Helper;
 pub use mode::{Mode, ModeError};
 pub use names::{Dns, ExtraHost, NoHostAddress, check_search_domain};
-pub use port::{PortError, Protocol, PublishedPort};
+pub use port::{PortError, Protocol, PublishedPort, parse_exposed};
 pub use resolver::ResolvConf;
 
 use crate::settings::{Settings, find_program};

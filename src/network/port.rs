@@ -57,6 +57,12 @@ pub enum PortError {
     /// Not a port or a range of ports, on the host's side.
     #[error("invalid hostPort: {0}")]
     HostPort(String),
+    /// `--expose` is about the container's side alone.
+    #[error("invalid port format for --expose: {0}")]
+    ExposedOnHost(String),
+    /// Not a port or a range of ports.
+    #[error("invalid range format for --expose: {0}")]
+    Exposed(String),
     /// Ranges of different lengths.
     #[error("invalid ranges specified for container and host Ports: {container} and {host}")]
     Ranges {
@@ -202,6 +208,27 @@ impl PublishedPort {
     }
 }
 
+/// Parses one `--expose`, `port[-port][/protocol]`; returns keys of Docker's `ExposedPorts`: `80/tcp`. Source: docker/cli,
+/// command/container/opts.go.
+///
+/// # Errors
+///
+/// [`PortError::ExposedOnHost`], [`PortError::Exposed`], [`PortError::Protocol`].
+pub fn parse_exposed(text: &str) -> Result<Vec<String>, PortError> {
+    if text.contains(':') {
+        return Err(PortError::ExposedOnHost(text.to_owned()));
+    }
+    let (range, protocol) = text.split_once('/').unwrap_or((text, ""));
+    let protocol = match protocol.to_ascii_lowercase() {
+        none if none.is_empty() => "tcp".to_owned(),
+        known if matches!(known.as_str(), "tcp" | "udp" | "sctp") => known,
+        other => return Err(PortError::Protocol(other)),
+    };
+    let (first, last) = parse_range(range).ok_or_else(|| PortError::Exposed(text.to_owned()))?;
+    let keys = (first..=last).map(|port| format!("{port}/{protocol}"));
+    Ok(keys.collect())
+}
+
 /// `published=8080,target=80,protocol=udp` → `8080:80/udp`.
 fn standard_notation(text: &str) -> Result<String, PortError> {
     let (mut published, mut target, mut protocol) = ("", "", "tcp");
@@ -289,6 +316,27 @@ mod tests {
             })
             .collect::<Vec<_>>()
             .join(" "))
+    }
+
+    #[test]
+    fn exposed() {
+        let keys = |text: &str| parse_exposed(text).map(|keys| keys.join(" "));
+        for (text, expected) in [
+            ("80", "80/tcp"),
+            ("53/UDP", "53/udp"),
+            ("7-9/sctp", "7/sctp 8/sctp 9/sctp"),
+        ] {
+            assert_eq!(keys(text).unwrap(), expected);
+        }
+        for (text, words) in [
+            ("1:80", "invalid port format for --expose: 1:80"),
+            ("", "invalid range format for --expose: "),
+            ("9-7", "invalid range format for --expose: 9-7"),
+            ("65536", "invalid range format for --expose: 65536"),
+            ("80/icmp", "invalid proto: icmp"),
+        ] {
+            assert_eq!(keys(text).unwrap_err().to_string(), words);
+        }
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub(crate) struct CreateFlags {
     /// Read in a file of environment variables
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
+    /// Expose a port or a range of ports
+    #[arg(long, value_name = "PORT[-PORT][/PROTOCOL]")]
+    expose: Vec<String>,
     /// Container host name (default: the short ID)
     #[arg(short = 'h', long, value_name = "NAME")]
     hostname: Option<String>,
@@ -93,6 +96,9 @@ pub(crate) struct CreateFlags {
     /// Publish a container's port(s) to the host
     #[arg(short, long, value_name = "[[IP:]HOST:]PORT[/PROTOCOL]")]
     publish: Vec<String>,
+    /// Publish all exposed ports to random ports
+    #[arg(short = 'P', long)]
+    publish_all: bool,
     /// Pull image before running: always, missing, never
     #[arg(long, value_name = "POLICY", default_value = "missing")]
     pull: String,
@@ -171,7 +177,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("device-write-bps"),
     Flag::value("device-write-iops"),
     Flag::value("domainname"),
-    Flag::value("expose"),
     Flag::value("gidmap"),
     Flag::value("gpus"),
     Flag::value("group-add"),
@@ -192,7 +197,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::switch("no-healthcheck"),
     Flag::switch("oom-kill-disable"),
     Flag::value("pid"),
-    Flag::switch("publish-all").short('P'),
     Flag::switch("replace"),
     Flag::value("restart"),
     Flag::value("runtime"),
@@ -286,6 +290,8 @@ impl CreateFlags {
                 .map_err(|failure| failure.with_code(ENGINE_ERROR))?,
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
+            publish_all: self.publish_all,
+            expose: self.expose.clone(),
             resources: self.limits.resources(),
             shm_size: self.shm_size.and_then(|bytes| u64::try_from(bytes).ok()),
             oom_score_adj: self.oom_score_adj,
