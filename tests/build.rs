@@ -11,6 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(builds_runs_and_remembers),
         scenario!(a_base_without_a_path_gets_one),
         scenario!(triggers_take_from_stages),
+        scenario!(steps_find_their_files_below_etc_as_the_first_did).needs(Need::Busybox),
         scenario!(fails_with_the_line),
         scenario!(mistakes_are_told_at_once),
         scenario!(quiet_builds_show_what_failed),
@@ -123,6 +124,36 @@ fn a_base_without_a_path_gets_one(env: &TestEnv) {
     env.ctr(format!("build -q -t built {dir}")).ok();
     let path = "PATH=/mine:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert_eq!(variables("built"), serde_json::json!([path]));
+}
+
+fn steps_find_their_files_below_etc_as_the_first_did(env: &TestEnv) {
+    env.image("busybox");
+    let look = "RUN cat /etc/hosts /etc/hostname /etc/resolv.conf; stat -c '%n %a %u' /etc/host* /etc/resolv.conf";
+    let text = format!(
+        "FROM busybox\n{look} # 1\nRUN echo x >> /etc/hosts; echo y > /etc/resolv.conf; chmod 600 /etc/hostname\n\
+         {look} # 2\nRUN --network=none true\n{look} # 3\n"
+    );
+    let dir = context(env, &[("Dockerfile", &text)]);
+    let shown = env
+        .ctr(format!("build --no-cache --progress plain {dir}"))
+        .ok()
+        .err();
+    let of_step = |number: usize| -> Vec<String> {
+        let start = format!("#{number} ");
+        let lines = shown.lines().filter_map(|line| line.strip_prefix(&start));
+        // Without its time.
+        let printed = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+        printed
+            .filter_map(|line| Some(line.split_once(' ')?.1.to_owned()))
+            .collect()
+    };
+    let first = of_step(2);
+    assert!(
+        first.iter().any(|line| line == "/etc/hosts 644 0"),
+        "{shown}"
+    );
+    assert_eq!(of_step(4), first, "{shown}");
+    assert_eq!(of_step(6), first, "{shown}");
 }
 
 fn fails_with_the_line(env: &TestEnv) {

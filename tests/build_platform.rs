@@ -11,6 +11,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(several_platforms_are_an_index),
         scenario!(all_platforms_are_those_of_the_base),
+        scenario!(what_platforms_share_is_built_once).needs(Need::Busybox),
+        scenario!(platforms_are_built_side_by_side).needs(Need::Busybox),
         scenario!(a_list_grows_build_by_build),
         scenario!(an_index_is_pushed),
         scenario!(a_foreign_command_needs_an_emulator),
@@ -241,4 +243,58 @@ fn a_base_of_another_platform_is_told(env: &TestEnv) {
     let quiet = env.ctr(format!("build --platform linux/s390x {dir}"));
     let quiet = quiet.ok().err();
     assert!(!quiet.contains("warning"), "{quiet}");
+}
+
+fn what_platforms_share_is_built_once(env: &TestEnv) {
+    env.image("busybox");
+    let dir = context(
+        env,
+        "FROM --platform=$BUILDPLATFORM busybox AS tool\nRUN head -c 16 /dev/urandom > /once\n\
+         ARG TARGETARCH\nRUN echo $TARGETARCH > /arch\n\
+         FROM scratch\nCOPY --from=tool /once /arch /\n",
+    );
+    let output = env.work().join("out");
+    // Not by the cache.
+    let build = format!(
+        "build --no-cache --progress rawjson --platform linux/arm64,linux/s390x -o {} {dir}",
+        output.display()
+    );
+    let shown = env.ctr(build).ok().err();
+    let read = |platform: &str, name: &str| fs::read(output.join(platform).join(name)).unwrap();
+    assert_eq!(read("linux_arm64", "once"), read("linux_s390x", "once"));
+    assert_eq!(read("linux_arm64", "arch"), b"arm64\n");
+    assert_eq!(read("linux_s390x", "arch"), b"s390x\n");
+    let lines = shown
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let vertexes: std::collections::BTreeMap<String, String> = lines
+        .flat_map(|line| line["vertexes"].as_array().cloned().unwrap_or_default())
+        .map(|vertex| {
+            let text = |field: &str| vertex[field].as_str().unwrap().to_owned();
+            (text("digest"), text("name"))
+        })
+        .collect();
+    let told = |part: &str| vertexes.values().filter(|name| name.contains(part)).count();
+    assert_eq!(told("RUN head -c 16"), 1, "{vertexes:?}");
+    assert_eq!(told("FROM docker.io/library/busybox"), 1, "{vertexes:?}");
+    assert_eq!(told("RUN echo $TARGETARCH"), 2, "{vertexes:?}");
+    for platform in ["linux/arm64", "linux/s390x"] {
+        let name = format!("[{platform} stage-1 1/1] COPY --from=tool /once /arch /");
+        assert_eq!(told(&name), 1, "{vertexes:?}");
+    }
+}
+
+/// Each waits for what the other one writes.
+fn platforms_are_built_side_by_side(env: &TestEnv) {
+    env.image("busybox");
+    let dir = context(
+        env,
+        "FROM --platform=$BUILDPLATFORM busybox\nARG TARGETARCH\n\
+         RUN --mount=type=cache,target=/meet : > /meet/$TARGETARCH; \
+         until test -e /meet/arm64 && test -e /meet/s390x; do echo; sleep 0.05; done | head -n 600; \
+         test -e /meet/arm64 -a -e /meet/s390x\n\
+         FROM scratch\nCOPY --from=0 /etc/passwd /\n",
+    );
+    env.ctr(format!("build -q --platform linux/arm64,linux/s390x {dir}"))
+        .ok();
 }

@@ -239,10 +239,13 @@ fn travels_by_registry(env: &TestEnv) {
         "build --progress plain --cache-from {} -",
         registry.name("none")
     );
-    env.ctr(missing)
-        .stdin(STAGES)
-        .ok()
-        .stderr_has("cannot import the cache of");
+    let told = env.ctr(missing).stdin(STAGES).ok();
+    let step = format!(
+        "#1 importing cache manifest from {}\n#1 ERROR: ",
+        registry.name("none:latest")
+    );
+    told.stderr_has(&step)
+        .stderr_has("WARNING: cannot import the cache of");
     let refused = env
         .ctr("build -q --cache-to type=local,dest=/proc/none -")
         .stdin(STAGES);
@@ -372,6 +375,9 @@ fn an_export_is_shown_and_says_what_it_lacks(env: &TestEnv) {
         .err();
     let step = format!(" exporting cache to {place}\n#");
     assert!(built.contains(&step), "{built}");
+    let written = built.matches(" writing layer sha256:").count();
+    assert_eq!(written, 127, "{built}");
+    assert!(built.contains(" writing cache manifest sha256:"), "{built}");
     let warning = format!("WARNING: the cache in {place} lacks 4 layers: it has room for 127\n");
     assert!(built.contains(&warning), "{built}");
     // A failure is the step's.

@@ -1,11 +1,11 @@
 //! Work that starts threads, in a process of its own: they end with it, and the calling process stays free to fork.
 
 use std::error::Error as StdError;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 
 use rustix::process::{Signal, set_parent_process_death_signal};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::error::{Error, words};
 use crate::sys::names;
@@ -24,30 +24,74 @@ where
     T: Serialize + DeserializeOwned,
     E: StdError + 'static,
 {
-    let (mut answer, mut report) = io::pipe()?;
+    run_telling(&mut |_| {}, |_| work())
+}
+
+/// As [`run`]. What `work` tells meanwhile, without line ends, `hear` hears.
+///
+/// # Errors
+///
+/// As there.
+pub(super) fn run_telling<T, E>(
+    hear: &mut dyn FnMut(String),
+    work: impl FnOnce(&mut dyn FnMut(&str)) -> Result<T, E>,
+) -> Result<T, Box<dyn StdError + Send + Sync>>
+where
+    T: Serialize + DeserializeOwned,
+    E: StdError + 'static,
+{
+    let (answer, mut report) = io::pipe()?;
     let child = match fork()? {
         Side::Parent(child) => child,
         Side::Child => {
             drop(answer);
             names::use_files_and_dns();
             let tied = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
-            let result = work().map_err(|error| words(&error));
-            let sent = serde_json::to_vec(&result)
+            let tell = &mut |text: &str| {
+                let told = text.to_owned();
+                let line = serde_json::to_string(&Told { told }).unwrap_or_default();
+                // Whoever listened is gone, and so is this process soon.
+                let _ = writeln!(&report, "{line}");
+            };
+            let result = work(tell).map_err(|error| words(&error));
+            let sent = serde_json::to_vec(&Line { result })
                 .map_err(io::Error::from)
                 .and_then(|bytes| report.write_all(&bytes));
             exit_now(u8::from(!tied || sent.is_err()))
         }
     };
     drop(report);
-    let mut bytes = Vec::new();
-    let read = answer.read_to_end(&mut bytes);
+    let mut last = None;
+    let mut read = Ok(());
+    for line in BufReader::new(answer).lines() {
+        match line {
+            Ok(line) => match serde_json::from_str(&line) {
+                Ok(Told { told }) => hear(told),
+                Err(_) => last = Some(line),
+            },
+            Err(error) => read = Err(error),
+        }
+    }
     let code = wait(child)?;
     read?;
     if code != 0 {
         return Err(Error::Worker(code).into());
     }
-    let result: Result<T, String> = serde_json::from_slice(&bytes)?;
-    result.map_err(Into::into)
+    let line: Line<T> = serde_json::from_str(&last.unwrap_or_default())?;
+    line.result.map_err(Into::into)
+}
+
+/// What the other process tells meanwhile.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    told: String,
+}
+
+/// What it says last.
+#[derive(Serialize, Deserialize)]
+struct Line<T> {
+    result: Result<T, String>,
 }
 
 #[cfg(test)]

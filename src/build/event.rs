@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One step of one stage; stages and steps are counted as in the Dockerfile, FROM of an image being step 1.
+/// One step of one stage; stages and steps are counted as in the Dockerfile, FROM of an image being step 1. In a build for
+/// several platforms the stages of each are counted after those of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepId {
     /// Number of the stage.
@@ -36,12 +37,26 @@ pub enum Event {
         #[serde(with = "packed")]
         bytes: Vec<u8>,
     },
+    /// A part of a step is done.
+    Status {
+        /// Which step.
+        step: StepId,
+        /// What has been done, in words.
+        text: String,
+    },
     /// A step has ended.
     Ended {
         /// Which.
         step: StepId,
         /// What went wrong.
         error: Option<String>,
+    },
+    /// A step has ended without success, and the build goes on without it.
+    Missed {
+        /// Which.
+        step: StepId,
+        /// What went wrong.
+        error: String,
     },
     /// A shell in the failed step has the terminal, until the step ends.
     Shell {
@@ -53,6 +68,29 @@ pub enum Event {
         /// In words.
         text: String,
     },
+}
+
+impl Event {
+    fn step_mut(&mut self) -> Option<&mut StepId> {
+        match self {
+            Event::Started { step, .. }
+            | Event::Cached { step }
+            | Event::Output { step, .. }
+            | Event::Status { step, .. }
+            | Event::Ended { step, .. }
+            | Event::Missed { step, .. }
+            | Event::Shell { step } => Some(step),
+            Event::Warning { .. } => None,
+        }
+    }
+
+    /// Counts its stage from `first` on.
+    pub(super) fn counted_from(mut self, first: usize) -> Event {
+        if let Some(step) = self.step_mut() {
+            step.stage += first;
+        }
+        self
+    }
 }
 
 /// Watches a build.

@@ -4,8 +4,11 @@
 //! connected to the process that the user started by a stream socket: frames of a length (4 bytes, little-endian) and JSON.
 //!
 //! ```text
-//! worker → coordinator   Event…, Need(stage) → Result(stage), …, then Done or Failed
+//! worker → coordinator   Event…, Need(stage) → Result(stage), Claim(key) → Turn, Settled(key), …, then Done or Failed
 //! ```
+//!
+//! Stages for several platforms may have steps in common, such as those of a stage that is for the build's own platform. Each
+//! of these is carried out once: who claims it first does it, and the others wait for what comes of it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -13,11 +16,12 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::cache::Used;
+use super::cache::{Record, Used};
 use super::error::Failure;
 use super::event::Event;
 use super::layer::Layer;
 use super::provenance::Witness;
+use crate::content::Digest;
 use crate::image::config::ImageConfiguration;
 
 /// Bytes of a frame: a config and its layers, or a chunk of output.
@@ -51,6 +55,15 @@ pub(super) struct Inherited {
     pub history: usize,
 }
 
+/// Who carries out a step that several stages may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Turn {
+    /// Whoever gets this.
+    Yours,
+    /// Nobody any more. Its result, where a record can tell it.
+    Done(Option<Record>),
+}
+
 /// From a worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
@@ -58,6 +71,15 @@ pub(super) enum Report {
     Event(Event),
     /// The result of that stage is needed now; it comes as an answer.
     Need(usize),
+    /// The step with that key is about to be carried out; whether to comes as an answer, a [`Turn`].
+    Claim(Digest),
+    /// What has come of a step that was claimed.
+    Settled {
+        /// As claimed.
+        key: Digest,
+        /// For who else claims it.
+        turn: Turn,
+    },
     /// The stage is built.
     Done(Box<StageResult>),
     /// It cannot be.

@@ -81,6 +81,7 @@ use crate::userns::IdMap;
 
 use dockerfile::stages::Stages;
 use event::{Event, Observer, StepId};
+use schedule::{Outcome, Part};
 
 impl Request {
     /// Finds out which stages are needed and what they use.
@@ -145,42 +146,37 @@ pub fn platforms_of_bases(
     steps::base::platforms(request, plan, engine, UnpackOptions::new(map).owners)
 }
 
-/// Builds. The process has one thread and is inside the user's id map, which is `map`; `engine` was opened in there.
+/// Builds for one platform or several, side by side, and returns the results in order. The process has one thread and is
+/// inside the user's id map, which is `map`; `engine` was opened in there.
 ///
 /// # Errors
 ///
 /// All of [`Error`]. What was finished before is kept for the next build.
 pub fn build<'a>(
-    request: &'a Request,
-    plan: &Plan,
+    wanted: &'a [(Request, Plan)],
     engine: &'a Engine,
     map: &IdMap,
     observer: &mut dyn Observer,
-) -> Result<Product<'a>, Error> {
+) -> Result<Vec<Product<'a>>, Error> {
     let owners = UnpackOptions::new(map).owners;
     let started = jiff::Timestamp::now();
-    let mut lease = engine.store.lease()?;
-    let imported = cache::Imported::load(request, engine, &mut |text| {
-        observer.event(&Event::Warning { text });
-    });
-    let result = schedule::run(
-        request, plan, engine, owners, &imported, &mut lease, observer,
-    );
-    let squashed = result.and_then(|mut outcome| {
-        let result = &mut outcome.result;
-        squash::run(request, engine, owners, result, &mut lease, observer)?;
-        Ok(outcome)
-    });
-    let exported = squashed.and_then(|outcome| {
-        let schedule::Outcome { result, used, .. } = &outcome;
-        export(request, engine, owners, result, used, observer)?;
-        Ok(outcome)
-    });
+    let mut parts = Vec::new();
+    for (request, plan) in wanted {
+        let lease = engine.store.lease()?;
+        parts.push(Part {
+            request,
+            plan,
+            lease,
+        });
+    }
+    let result = make(&mut parts, engine, owners, observer);
     observer.finish();
-    match exported {
-        Ok(outcome) => Ok(Product::new(
-            request, engine, owners, outcome, started, lease,
-        )),
+    match result {
+        Ok(outcomes) => Ok((parts.into_iter().zip(outcomes))
+            .map(|(part, outcome)| {
+                Product::new(part.request, engine, owners, outcome, started, part.lease)
+            })
+            .collect()),
         Err(error) => {
             output::settle_in_background(engine);
             Err(error)
@@ -188,37 +184,72 @@ pub fn build<'a>(
     }
 }
 
+fn make<'a>(
+    parts: &mut [Part<'a>],
+    engine: &'a Engine,
+    owners: Owners,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Outcome>, Error> {
+    let Some(first) = parts.first().map(|part| part.request) else {
+        return Ok(Vec::new());
+    };
+    // All have the same.
+    let imported = cache::Imported::load(first, engine, observer);
+    let mut outcomes = schedule::run(parts, engine, owners, &imported, observer)?;
+    for (number, (part, outcome)) in parts.iter_mut().zip(&mut outcomes).enumerate() {
+        let Part { request, lease, .. } = part;
+        let first = number * schedule::stride(request);
+        squash::run(
+            request,
+            engine,
+            owners,
+            &mut outcome.result,
+            lease,
+            &mut |event| observer.event(&event.counted_from(first)),
+        )?;
+    }
+    export(first, engine, owners, &outcomes, observer)?;
+    Ok(outcomes)
+}
+
 /// `--cache-to`, but for what goes into the image itself.
 fn export(
     request: &Request,
     engine: &Engine,
     owners: Owners,
-    result: &message::StageResult,
-    used: &cache::Used,
+    outcomes: &[Outcome],
     observer: &mut dyn Observer,
 ) -> Result<(), Error> {
+    let (mut of_all, mut of_results) = (cache::Used::default(), cache::Used::default());
+    for outcome in outcomes {
+        of_all.absorb(&outcome.used);
+        of_results.absorb(&outcome.result.used);
+    }
     for (number, target) in request.cache_to.iter().enumerate() {
         let Some(place) = &target.place else { continue };
-        // A step of no stage.
-        let step = StepId {
-            stage: request.stages.stages.len(),
-            step: 1 + number,
-        };
-        let name = format!("exporting cache to {place}");
-        observer.event(&Event::Started { step, name });
         let exporter = cache::Exporter {
             request,
             engine,
             owners,
-            used: if target.all_stages {
-                used
-            } else {
-                &result.used
+            used: match target.all_stages {
+                true => &of_all,
+                false => &of_results,
             },
         };
-        let exported = exporter.run(target, place);
+        let step = StepId {
+            stage: no_stage(request),
+            step: EXPORTS + number,
+        };
+        let name = format!("exporting cache to {place}");
+        observer.event(&Event::Started { step, name });
+        let exported = exporter.run(target, place, &mut |text| {
+            observer.event(&Event::Status { step, text });
+        });
         let error = exported.as_ref().err().cloned();
-        observer.event(&Event::Ended { step, error });
+        observer.event(&match error {
+            Some(error) if target.ignore_error => Event::Missed { step, error },
+            error => Event::Ended { step, error },
+        });
         let warning = match exported {
             Ok(0) => continue,
             Ok(left_out) => format!(
@@ -237,3 +268,11 @@ fn export(
     }
     Ok(())
 }
+
+/// The number of what belongs to no stage.
+fn no_stage(request: &Request) -> usize {
+    request.stages.stages.len()
+}
+
+/// The first step of no stage that exports a cache; those before import one.
+const EXPORTS: usize = 1 << 16;

@@ -11,7 +11,7 @@ use std::io;
 use super::apart;
 use super::cache::{Key, Record, Records};
 use super::error::{Error, words};
-use super::event::{Event, Observer, StepId};
+use super::event::{Event, StepId};
 use super::layer::{self, Layer};
 use super::message::{Inherited, StageResult};
 use super::request::{CachePolicy, Request, Squash};
@@ -36,7 +36,7 @@ pub(super) fn run(
     owners: Owners,
     result: &mut StageResult,
     lease: &mut Lease,
-    observer: &mut dyn Observer,
+    tell: &mut dyn FnMut(Event),
 ) -> Result<(), Error> {
     let kept = match request.squash {
         None => return Ok(()),
@@ -49,8 +49,12 @@ pub(super) fn run(
             step: STEP,
         };
         let count = result.layers.len() - kept.layers;
-        let name = format!("squashing {count} layers");
-        observer.event(&Event::Started { step, name });
+        let platform = match request.is_one_of_several {
+            true => format!("[{}] ", result.image.platform()),
+            false => String::new(),
+        };
+        let name = format!("{platform}squashing {count} layers");
+        tell(Event::Started { step, name });
         let squashed = squash(request, engine, owners, &result.layers, kept.layers, lease);
         let event = match &squashed {
             Ok((_, true)) => Event::Cached { step },
@@ -59,7 +63,7 @@ pub(super) fn run(
                 error: other.as_ref().err().map(|error| words(error)),
             },
         };
-        observer.event(&event);
+        tell(event);
         let (layer, _) = squashed?;
         result.layers.truncate(kept.layers);
         result.layers.push(layer);

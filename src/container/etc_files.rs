@@ -3,9 +3,11 @@
 //! They lie in a directory of the container's (or of a build's step). They are written before there is a network, and
 //! completed once its helper says what it has given.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::hosts::Written;
 use super::record::Record;
 use super::{Error, hosts};
 use crate::network::{Dns, ExtraHost, Mode, ResolvConf};
@@ -91,15 +93,47 @@ impl<'a> EtcFiles<'a> {
     ///
     /// [`Error::Io`].
     pub(super) fn write(&self, dir: &Path, servers: &[IpAddr]) -> Result<(), Error> {
-        for (name, place) in bound(&self.record.host_config.image_files) {
+        for (name, text) in self.texts(servers)? {
+            hosts::replace(&dir.join(name), &text)?;
+        }
+        Ok(())
+    }
+
+    /// As [`EtcFiles::write`], where containers that follow each other share `dir`: what is as the last one was given it
+    /// stays. `written` tells what that was. Whoever could write to the files is gone.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(super) fn write_changed(
+        &self,
+        dir: &Path,
+        servers: &[IpAddr],
+        written: &mut BTreeMap<&'static str, Written>,
+    ) -> Result<(), Error> {
+        for (name, text) in self.texts(servers)? {
+            let path = dir.join(name);
+            let last = written.get(name);
+            if !last.is_some_and(|written| written.still_holds(&path, &text)) {
+                hosts::replace(&path, &text)?;
+                written.insert(name, Written::new(&path, &text)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files' names, and what they say.
+    fn texts(&self, servers: &[IpAddr]) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+        let files = bound(&self.record.host_config.image_files);
+        let text = |(name, place)| -> Result<(&'static str, Vec<u8>), Error> {
             let text = match name {
                 "hostname" => hosts::hostname(&self.record.config.hostname).into_bytes(),
                 "hosts" => self.hosts(None, place)?,
                 _ => self.resolv_conf(servers, place)?,
             };
-            hosts::replace(&dir.join(name), &text)?;
-        }
-        Ok(())
+            Ok((name, text))
+        };
+        files.map(text).collect()
     }
 
     /// Writes the name servers that the network has found reachable, in place.

@@ -6,7 +6,7 @@
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use super::Error;
@@ -97,6 +97,43 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> Result<(), Error> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path)(error)),
         _ => write(path, text),
     }
+}
+
+/// A file as it was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    text: Vec<u8>,
+    /// Inode, time of its last change, owner and mode: what a change that the text does not show would show in.
+    seen: (u64, i64, i64, u32, u32, u32),
+}
+
+impl Written {
+    /// Looks at the file, which has just been written with `text`.
+    pub(super) fn new(path: &Path, text: &[u8]) -> Result<Written, Error> {
+        Ok(Written {
+            text: text.to_owned(),
+            seen: seen(path)?,
+        })
+    }
+
+    /// Whether the file is still as it was written, and that with `text`. Whoever could change it is gone.
+    pub(super) fn still_holds(&self, path: &Path, text: &[u8]) -> bool {
+        self.text == text
+            && seen(path).is_ok_and(|seen| seen == self.seen)
+            && fs::read(path).is_ok_and(|there| there == text)
+    }
+}
+
+fn seen(path: &Path) -> Result<(u64, i64, i64, u32, u32, u32), Error> {
+    let meta = fs::symlink_metadata(path).map_err(failed("read", path))?;
+    Ok((
+        meta.ino(),
+        meta.ctime(),
+        meta.ctime_nsec(),
+        meta.uid(),
+        meta.gid(),
+        meta.mode(),
+    ))
 }
 
 /// Writes a file in place: it may be bound already.

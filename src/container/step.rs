@@ -3,6 +3,7 @@
 //! It goes through the same door as a container's first process: a [`Record`] that is never written gives the runtime-spec
 //! (see `spec`), and the runtime starts it. There is no monitor: the caller holds the process's streams and waits for it.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde_json::Map;
 
 use super::error::{failed, system};
 use super::etc_files::EtcFiles;
+use super::hosts::Written;
 use super::local::Local;
 use super::options::CreateOptions;
 use super::record::{RECORD_VERSION, Record};
@@ -38,7 +40,8 @@ const CHUNK: usize = 16 << 10;
 pub struct Step<'a> {
     /// The root directory.
     pub root: &'a Root,
-    /// A directory of the caller's own, where the files that are bound over `/etc` are put.
+    /// A directory of the caller's own, where the files that are bound over `/etc` are put. Steps that follow each other share
+    /// it.
     pub dir: &'a Path,
     /// Program and arguments; never empty.
     pub args: Vec<String>,
@@ -67,12 +70,18 @@ pub struct Step<'a> {
 pub struct StepNetwork {
     mode: Mode,
     shared: Option<(OwnedFd, Attached)>,
+    /// The files below `/etc` of the last step.
+    written: BTreeMap<&'static str, Written>,
 }
 
 impl StepNetwork {
     /// Returns a network that is made when it is first needed.
     pub fn new(mode: Mode) -> StepNetwork {
-        StepNetwork { mode, shared: None }
+        StepNetwork {
+            mode,
+            shared: None,
+            written: BTreeMap::new(),
+        }
     }
 }
 
@@ -100,6 +109,11 @@ impl StartedStep {
     ///
     /// [`Error::System`] for the terminal.
     pub fn relay(self, client: stream::Streams<'_>) -> Result<stream::Outcome, Error> {
+        let mut supervisor = self.running.supervisor;
+        if let Some(supervisor) = &mut supervisor {
+            // Nobody waits for calls from here on.
+            (supervisor.start()).map_err(system("start the supervisor of the system calls"))?;
+        }
         let streams = match &self.running.terminal {
             Some(master) => Streams::terminal(master, true).map_err(system("open the terminal"))?,
             None => Streams::default(),
@@ -157,7 +171,8 @@ impl Engine {
             .as_ref()
             .map(|(_, attached)| attached.dns.as_slice());
         let files = EtcFiles::of(&record, &network.mode)?;
-        files.write(step.dir, dns.unwrap_or_default())?;
+        let servers = dns.unwrap_or_default();
+        files.write_changed(step.dir, servers, &mut network.written)?;
         let granted = capabilities::granted(host);
         let devices = devices::mapped(&host.devices)?;
         let spec = spec::build(Ingredients {

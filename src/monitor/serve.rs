@@ -130,7 +130,7 @@ impl Server {
             for (source, _) in &ready {
                 match *source {
                     Source::Process => ended = true,
-                    Source::Supervisor => self.lose_supervisor(),
+                    Source::Supervisor => self.attend_supervisor(),
                     Source::Listener => self.accept(),
                     Source::Signals => self.pass_on_signal(),
                     Source::Output(stream) => {
@@ -157,8 +157,8 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         };
         add(Source::Process, self.pidfd.as_fd(), PollFlags::IN);
-        if let Some(supervisor) = &self.supervisor {
-            add(Source::Supervisor, supervisor.pidfd(), PollFlags::IN);
+        if let Some(supervisor) = self.supervisor.as_ref().and_then(Supervisor::fd) {
+            add(Source::Supervisor, supervisor, PollFlags::IN);
         }
         if let (Some(listener), true) = (&self.listener, self.clients.len() < MAX_CLIENTS) {
             add(Source::Listener, listener.as_fd(), PollFlags::IN);
@@ -293,11 +293,14 @@ impl Server {
 
     /// Without its supervisor the container cannot so much as look at a file: every such call fails with `ENOSYS`, and what
     /// programs make of that nobody knows. So it is killed, unless the supervisor has ended because it has.
-    fn lose_supervisor(&mut self) {
-        let Some(supervisor) = self.supervisor.take() else {
+    fn attend_supervisor(&mut self) {
+        let serves = (self.supervisor.as_mut()).map_or(Ok(true), Supervisor::attend);
+        if let Ok(true) = serves {
             return;
-        };
-        if !supervisor.finish().unwrap_or(false) {
+        }
+        let supervisor = self.supervisor.take();
+        let complete = serves.is_ok() && supervisor.is_some_and(|it| it.finish().unwrap_or(false));
+        if !complete {
             self.unsupervised = true;
             self.signal(libc::SIGKILL);
         }

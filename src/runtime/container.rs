@@ -116,6 +116,7 @@ pub(super) fn plan(
         Signals {
             block: launch.init,
             follow_parent: true,
+            ignored: crate::sys::signal::ignored(),
         },
         // Nobody else is in its mount namespace yet.
         true,

@@ -51,11 +51,10 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     }
     helper.push(Conceal);
     helper.push(JoinProcess::new(exec.target, exec.target_pidfd)?);
-    let namespace = |kind| open_namespace(exec.target, kind);
-    let namespaces = match exec.emulate {
+    let mount_namespace = match exec.emulate {
         Emulate::Nothing => None,
         // Before the helper looks whether it is still the same process.
-        _ => Some((namespace("user")?, namespace("mnt")?)),
+        _ => Some(open_mount_namespace(exec.target)?),
     };
 
     let mut plan = Plan::default();
@@ -70,6 +69,7 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
         block: false,
         // As with Docker, it outlives the command that started it.
         follow_parent: false,
+        ignored: crate::sys::signal::ignored(),
     };
     // Those inside never have more capabilities than what is executed beside them.
     let can_mount = Sets::new(exec.process.capabilities().as_ref())
@@ -90,10 +90,9 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     waiting.await_ready()?;
     super::cgroup::join(waiting.pid(), exec.target, exec.settings)?;
     limits.apply(waiting.pid())?;
-    let supervision = match (&emulation, &namespaces) {
-        (Some(emulation), Some((user, mounts))) => Some(Supervision {
+    let supervision = match (emulation, mount_namespace) {
+        (Some(emulation), Some(mounts)) => Some(Supervision {
             emulation,
-            user,
             mounts,
             // As the process that it answers.
             follows_parent: false,
@@ -103,8 +102,8 @@ pub fn exec(exec: Exec<'_>) -> Result<Running, Error> {
     waiting.start(supervision)
 }
 
-fn open_namespace(pid: u32, kind: &str) -> Result<OwnedFd, Error> {
-    let path = format!("/proc/{pid}/ns/{kind}");
+fn open_mount_namespace(pid: u32) -> Result<OwnedFd, Error> {
+    let path = format!("/proc/{pid}/ns/mnt");
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     rustix::fs::open(&path, flags, Mode::empty()).map_err(|errno| Error::Step {
         step: format!("error opening {path}"),

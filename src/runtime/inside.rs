@@ -88,7 +88,10 @@ impl InsidePath {
     ) -> io::Result<(OwnedFd, bool)> {
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match open(root, self.as_c_str(), flags) {
-            Err(Errno::NOENT) => Ok((self.make_directories(root, self.names.len())?, true)),
+            Err(Errno::NOENT) => {
+                let (parent, name) = self.ensure_parent(root)?;
+                Ok((make_directory(&parent, name)?, true))
+            }
             other => Ok((other?, false)),
         }
     }
@@ -113,7 +116,8 @@ impl InsidePath {
             OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::WRONLY,
             TARGET_MODE,
         ) {
-            Ok(_) | Err(Errno::EXIST) => Ok(rustix::fs::openat(
+            Ok(file) => Ok(file),
+            Err(Errno::EXIST) => Ok(rustix::fs::openat(
                 &parent,
                 name,
                 OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
@@ -142,24 +146,27 @@ impl InsidePath {
         for (prefix, name) in below.iter().zip(&self.names).take(depth) {
             // From the root each time, so that the links of the image are followed, inside.
             current = match open(root, prefix, OFlags::PATH | OFlags::DIRECTORY) {
-                Err(Errno::NOENT) => {
-                    match rustix::fs::mkdirat(&current, name, TARGET_MODE) {
-                        Ok(()) | Err(Errno::EXIST) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                    // Not following: what was just made is a directory, and a dangling link is refused.
-                    rustix::fs::openat(
-                        &current,
-                        name,
-                        OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-                        Mode::empty(),
-                    )?
-                }
+                Err(Errno::NOENT) => make_directory(&current, name)?,
                 other => other?,
             };
         }
         Ok(current)
     }
+}
+
+/// Makes the directory `name` and opens it.
+fn make_directory(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
+    match rustix::fs::mkdirat(parent, name, TARGET_MODE) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    // Not following: what was just made is a directory, and a dangling link is refused.
+    Ok(rustix::fs::openat(
+        parent,
+        name,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 /// Opens `path` inside `root`, close-on-exec. Links are followed, but not out, and not those of `/proc/PID`.

@@ -350,7 +350,7 @@ impl MountStep {
             },
             other => other?,
         };
-        self.finish(mount.as_fd())?;
+        self.finish(mount.as_fd(), 0)?;
         attach(mount.as_fd(), &target)?;
         match filesystem.kind.to_bytes() {
             b"proc" if self.target.as_c_str() == PROC => state.proc = Some(mount),
@@ -378,9 +378,10 @@ impl MountStep {
         if !self.own.is_empty() {
             set_attributes(mount.as_fd(), self.own, false)?;
         }
-        self.finish(mount.as_fd())?;
-        if self.in_user_namespace {
-            self.guard(mount.as_fd(), kind, protect)?;
+        self.finish(mount.as_fd(), self.guard(kind))?;
+        let is_node = matches!(kind, FileType::CharacterDevice | FileType::BlockDevice);
+        if self.in_user_namespace && is_node {
+            protect_node(mount.as_fd(), protect)?;
         }
         attach(mount.as_fd(), &target)?;
         if self.target.as_c_str() == PROC {
@@ -391,25 +392,29 @@ impl MountStep {
 
     /// A bind shows a filesystem of the host's, whose device nodes are live whatever the user namespace: whoever is root
     /// inside would only have to find, or have the image bring, the right one. A node that is bound by itself was meant.
-    fn guard(&self, mount: BorrowedFd<'_>, kind: FileType, protect: bool) -> io::Result<()> {
+    fn guard(&self, kind: FileType) -> u64 {
         match kind {
-            FileType::CharacterDevice | FileType::BlockDevice => protect_node(mount, protect),
-            _ => {
-                let attributes = Attributes {
-                    set: libc::MOUNT_ATTR_NODEV,
-                    ..Attributes::default()
-                };
-                set_attributes(mount, attributes, true)
-            }
+            FileType::CharacterDevice | FileType::BlockDevice => 0,
+            _ if self.in_user_namespace => libc::MOUNT_ATTR_NODEV,
+            _ => 0,
         }
     }
 
-    /// What is changed on a mount of either kind before it is attached.
-    fn finish(&self, mount: BorrowedFd<'_>) -> io::Result<()> {
-        if !self.recursive.is_empty() {
-            set_attributes(mount, self.recursive, true)?;
+    /// What is changed on a mount of either kind before it is attached: what the spec says, and the flags `guard` on it and
+    /// everything below.
+    fn finish(&self, mount: BorrowedFd<'_>, guard: u64) -> io::Result<()> {
+        let mut all = self.recursive;
+        all.set |= guard;
+        all.clear &= !guard;
+        let mut propagation = &self.propagation[..];
+        if let [(flags, true)] = propagation {
+            all.propagation = flags.bits().into();
+            propagation = &[];
         }
-        for (flags, recursive) in &self.propagation {
+        if !all.is_empty() {
+            set_attributes(mount, all, true)?;
+        }
+        for (flags, recursive) in propagation {
             let attributes = Attributes {
                 propagation: flags.bits().into(),
                 ..Attributes::default()

@@ -106,22 +106,14 @@ impl Created {
         self.limits.apply_oom_score(&pid.to_string())?;
         self.limits.apply(pid)?;
         let mount_namespace = self.open_namespace(LinuxNamespaceType::Mount).ok();
-        let user_namespace = match self.emulation {
-            Some(_) => Some(
-                self.open_namespace(LinuxNamespaceType::User)
-                    .map_err(preparing)?,
-            ),
-            None => None,
-        };
-        let supervision = match (&self.emulation, &user_namespace, &mount_namespace) {
-            (Some(emulation), Some(user), Some(mounts)) => Some(Supervision {
+        let supervision = match (self.emulation, &mount_namespace) {
+            (Some(emulation), Some(mounts)) => Some(Supervision {
                 emulation,
-                user,
-                mounts,
+                mounts: mounts.try_clone().map_err(preparing)?,
                 follows_parent: true,
             }),
-            (Some(_), ..) => return Err(died()),
-            (None, ..) => None,
+            (Some(_), None) => return Err(died()),
+            (None, _) => None,
         };
         let running = self.waiting.start(supervision)?;
         Ok(Running {
@@ -305,15 +297,16 @@ impl Waiting {
     }
 
     /// Lets the child execute its program.
-    pub(super) fn start(mut self, supervision: Option<Supervision<'_>>) -> Result<Running, Error> {
+    pub(super) fn start(mut self, supervision: Option<Supervision>) -> Result<Running, Error> {
         self.sync.go();
+        let mut supervision = supervision;
         let mut supervisor = None;
         loop {
             match self.receive()? {
                 Message::Failed(failure) => return Err(self.plan.error(failure)),
                 Message::Listener(listener) => {
-                    let start = |it: &Supervision<'_>| it.start(listener);
-                    supervisor = supervision.as_ref().map(start).transpose()?;
+                    let start = |it: Supervision| it.start(listener);
+                    supervisor = supervision.take().map(start).transpose()?;
                 }
                 _ => break,
             }
@@ -343,24 +336,22 @@ impl Waiting {
 
 /// Where the calls of a container with emulation are answered.
 #[derive(Debug)]
-pub(super) struct Supervision<'a> {
-    pub(super) emulation: &'a Emulation,
-    /// The namespaces of the container.
-    pub(super) user: &'a OwnedFd,
-    pub(super) mounts: &'a OwnedFd,
+pub(super) struct Supervision {
+    pub(super) emulation: Emulation,
+    /// The container's mount namespace.
+    pub(super) mounts: OwnedFd,
     /// Whether the end of this process ends the supervisor.
     pub(super) follows_parent: bool,
 }
 
-impl Supervision<'_> {
-    fn start(&self, listener: OwnedFd) -> Result<Supervisor, Error> {
+impl Supervision {
+    fn start(self, listener: OwnedFd) -> Result<Supervisor, Error> {
         let Supervision {
             emulation,
-            user,
             mounts,
             follows_parent,
         } = self;
-        let started = Supervisor::start(listener, user, mounts, emulation, *follows_parent);
+        let started = Supervisor::new(listener, mounts, emulation, follows_parent);
         started.map_err(|source| Error::Step {
             step: "error starting the supervisor of the container's system calls".to_owned(),
             source,

@@ -21,6 +21,7 @@ use super::caps::Sets;
 use super::inside::{self, InsidePath};
 use super::seccomp::Filter;
 use super::step::{State, Step};
+use crate::sys::signal::Ignored;
 
 /// Capabilities are numbered up to here; the highest the kernel knows is lower.
 const CAPABILITY_BITS: u32 = 63;
@@ -299,11 +300,13 @@ pub(super) struct Signals {
     pub(super) block: bool,
     /// Whether the end of the parent ends the process.
     pub(super) follow_parent: bool,
+    /// What this one ignores.
+    pub(super) ignored: Ignored,
 }
 
 impl Step for Signals {
     fn run(&self, state: &mut State<'_>) -> io::Result<()> {
-        crate::sys::signal::reset_dispositions();
+        crate::sys::signal::reset_dispositions(self.ignored);
         crate::sys::signal::block_all(self.block)?;
         if self.follow_parent {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;

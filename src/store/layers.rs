@@ -8,8 +8,7 @@ use crate::content::Digest;
 
 use super::files::{create_private_dir, entries, exists, failed, read_bounded};
 use super::publish::{Kind, Verified};
-use super::removal::remove_tree;
-use super::staging::Staged;
+use super::staging::{Staged, supersede_path};
 use super::{Error, Store};
 
 /// A `u64` in decimal and a line end.
@@ -127,7 +126,8 @@ impl LayerStage {
     ///
     /// [`Error::Io`].
     pub fn finish(self, diff_id: &Digest, size: u64) -> Result<Verified, Error> {
-        remove_tree(&self.staged.path().join(WORK))?;
+        // What the kernel has left there, which nobody waits for.
+        supersede_path(&self.store, &self.staged.path().join(WORK))?;
         let path = self.staged.path().join("size");
         fs::write(&path, format!("{size}\n")).map_err(failed("write", &path))?;
         Ok(Verified::new(

@@ -79,19 +79,28 @@ impl Store {
 }
 
 /// Removes a thing in `tmp/` if nobody holds it; returns its bytes if it was removed.
-pub(super) fn sweep_staged(path: &Path) -> Result<Option<u64>, Error> {
+fn sweep_staged(path: &Path) -> Result<Option<u64>, Error> {
+    remove_unheld(path, || tree_bytes(path))
+}
+
+/// As [`sweep_staged`], without counting its bytes.
+pub(super) fn drop_staged(path: &Path) -> Result<(), Error> {
+    remove_unheld(path, || ()).map(drop)
+}
+
+/// Removes a thing in `tmp/` if nobody holds it; returns what `look` says of it if it was removed.
+fn remove_unheld<T: Default>(path: &Path, look: impl Fn() -> T) -> Result<Option<T>, Error> {
     let Some(meta) = found(fs::symlink_metadata(path)).map_err(failed("read", path))? else {
         return Ok(None);
     };
-    let bytes = || tree_bytes(path);
     if !meta.is_dir() && !meta.is_file() {
-        return remove_tree(path).map(|()| Some(0));
+        return remove_tree(path).map(|()| Some(T::default()));
     }
     let opened = match found(fs::File::open(path)) {
         // What cannot be opened cannot have been locked by anybody either: a container's directory of foreign ids.
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let bytes = bytes();
-            return remove_tree(path).map(|()| Some(bytes));
+            let seen = look();
+            return remove_tree(path).map(|()| Some(seen));
         }
         opened => opened.map_err(failed("open", path))?,
     };
@@ -103,8 +112,8 @@ pub(super) fn sweep_staged(path: &Path) -> Result<Option<u64>, Error> {
     if !ours {
         return Ok(None);
     }
-    let bytes = bytes();
-    remove_tree(path).map(|()| Some(bytes))
+    let seen = look();
+    remove_tree(path).map(|()| Some(seen))
 }
 
 /// Removes directories of the run directory whose containers or builds are gone.

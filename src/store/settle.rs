@@ -13,7 +13,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 
 use super::files::{create_private_dir, entries, exists, failed, found};
-use super::left_overs::sweep_staged;
+use super::left_overs::drop_staged;
 use super::publish::Kind;
 use super::removal::remove_tree;
 use super::staging::SUPERSEDED;
@@ -92,7 +92,7 @@ impl Store {
         for (name, _) in entries(&tmp)? {
             let bytes = name.as_os_str().as_encoded_bytes();
             if bytes.starts_with(SUPERSEDED.as_bytes()) {
-                sweep_staged(&tmp.join(name))?;
+                drop_staged(&tmp.join(name))?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::files::{create_private_dir, failed, private_file};
+use super::files::{create_private_dir, failed, found, private_file};
 use super::lock::{flock_wait, still_names};
 use super::removal::remove_tree;
 use super::{Error, Store};
@@ -158,8 +158,7 @@ impl Staged {
 
     /// Leaves the thing to [`Store::settle`]: an equal one is there already.
     pub(super) fn supersede(self, store: &Store) -> Result<(), Error> {
-        let path = fresh_path(store, SUPERSEDED)?;
-        fs::rename(&self.path, &path).map_err(failed("rename", &self.path))?;
+        supersede_path(store, &self.path)?;
         self.leave();
         Ok(())
     }
@@ -177,6 +176,13 @@ impl Drop for Staged {
             let _ = remove_tree(&self.path);
         }
     }
+}
+
+/// Moves what is at `path`, if there is anything, to where [`Store::settle`] deletes it.
+pub(super) fn supersede_path(store: &Store, path: &Path) -> Result<(), Error> {
+    let to = fresh_path(store, SUPERSEDED)?;
+    found(fs::rename(path, &to)).map_err(failed("rename", path))?;
+    Ok(())
 }
 
 /// Returns a path in `tmp/` that nobody has.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::sync::OnceLock;
 
 /// Bytes of the kernel's signal set.
 const SET_BYTES: usize = 8;
@@ -9,10 +10,25 @@ const SET_BYTES: usize = 8;
 /// Highest signal number.
 const LAST_SIGNAL: libc::c_int = 64;
 
-/// Gives every signal its default disposition.
-pub fn reset_dispositions() {
-    for signal in 1..=LAST_SIGNAL {
-        // Refused for SIGKILL and SIGSTOP, which have nothing to reset, and for the C library's two.
+/// The signals that this process has ignored since it was started: a bit each, the lowest for signal 1.
+#[derive(Debug, Clone, Copy)]
+pub struct Ignored(u64);
+
+/// Returns the signals that this process was started with as ignored, and SIGPIPE ([`ignore_broken_pipes`]).
+pub fn ignored() -> Ignored {
+    static KNOWN: OnceLock<u64> = OnceLock::new();
+    let bit = |signal: libc::c_int| 1 << (signal - 1);
+    let all = || {
+        let signals = (1..=LAST_SIGNAL).filter(|signal| is_ignored(*signal));
+        signals.fold(bit(libc::SIGPIPE), |set, signal| set | bit(signal))
+    };
+    Ignored(*KNOWN.get_or_init(all))
+}
+
+/// Gives every signal its default disposition in the program that is executed next: `execve(2)` itself does so for those that
+/// are not ignored.
+pub fn reset_dispositions(ignored: Ignored) {
+    for signal in (1..=LAST_SIGNAL).filter(|signal| ignored.0 & (1 << (signal - 1)) != 0) {
         // SAFETY: SIG_DFL runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }

@@ -181,7 +181,7 @@ thread_local! {
 /// `nohup` ignores.
 fn forget_the_caller() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    ctr::sys::signal::reset_dispositions();
+    ctr::sys::signal::reset_dispositions(ctr::sys::signal::ignored());
     // A command that does not read its input is no reason to die.
     ctr::sys::signal::ignore_broken_pipes();
 }

@@ -19,7 +19,7 @@ use super::error::{Error, Failure, failed, words};
 use super::event::{Event, StepId};
 use super::image::too_long;
 use super::layer::{self, Layer, Made};
-use super::message::{self, Inherited, Report, StageResult};
+use super::message::{self, Inherited, Report, StageResult, Turn};
 use super::plan::{Base, Plan, PlannedStage};
 use super::provenance::{self, Mode, Witness};
 use super::request::{NamedContext, Request};
@@ -283,17 +283,29 @@ impl<'a> Worker<'a> {
         name: &str,
         find: impl FnOnce(&mut Self) -> Result<Image, Error>,
     ) -> Result<(), Error> {
-        self.send(Event::Started {
-            step: self.step,
-            name: self.caption_of(&format!("FROM {name}")),
-        })?;
-        let image = find(self);
-        let error = image.as_ref().err().map(|error| words(error));
-        self.send(Event::Ended {
-            step: self.step,
-            error,
-        })?;
-        let image = image?;
+        let mut key = Key::new("base");
+        key.field("name", name);
+        key.field("platform", self.platform.to_string());
+        let key = Some(key.finish());
+        let image = match self.claim(key.as_ref())? {
+            // It is here now, and told of.
+            Turn::Done(_) => find(self)?,
+            Turn::Yours => {
+                self.send(Event::Started {
+                    step: self.step,
+                    name: self.caption_of(&format!("FROM {name}")),
+                })?;
+                let image = find(self);
+                let error = image.as_ref().err().map(|error| words(error));
+                self.send(Event::Ended {
+                    step: self.step,
+                    error,
+                })?;
+                let image = image?;
+                self.settle(key, Turn::Done(None))?;
+                image
+            }
+        };
         if self.request.inherits_annotations {
             self.annotations = steps::base::annotations(self, &image)?;
         }
@@ -400,31 +412,32 @@ impl<'a> Worker<'a> {
             // moby, layer/layer_store.go, `ErrMaxDepthExceeded`.
             return Err(Error::Invalid("max depth exceeded".to_owned()));
         }
+        let claimed = key.clone().filter(|_| cacheable);
+        if let (Some(key), Turn::Done(Some(record))) = (&claimed, self.claim(claimed.as_ref())?)
+            && self.take(&record)?
+        {
+            // Another stage has told of it.
+            self.used.keys.push(key.clone());
+            return self.remember(
+                description,
+                Some((record.diff_id.is_some(), record.created)),
+            );
+        }
         let name = self.caption(node);
         let step = self.step;
         self.send(Event::Started { step, name })?;
-        let store = &self.engine.store;
         if cacheable
             && self.asks_cache()
             && let Some(key) = &key
             && let Some(record) = self.find_result(key)?
+            && self.take(&record)?
         {
-            let Some(diff_id) = &record.diff_id else {
-                self.send(Event::Cached { step })?;
-                return self.remember(description, Some((false, record.created)));
-            };
-            // Named before it is used, and looked for again now that it is: see `store`.
-            self.lease(diff_id)?;
-            if store.has_layer(diff_id) {
-                self.send(Event::Cached { step })?;
-                for (url, digest) in &record.files {
-                    self.witness.identify(url, digest);
-                }
-                let dir = store.layer_dir(diff_id);
-                self.layers
-                    .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
-                return self.remember(description, Some((true, record.created)));
-            }
+            self.send(Event::Cached { step })?;
+            self.settle(claimed, Turn::Done(Some(record.clone())))?;
+            return self.remember(
+                description,
+                Some((record.diff_id.is_some(), record.created)),
+            );
         }
         self.fetched_files.clear();
         let outcome = work(self);
@@ -457,7 +470,51 @@ impl<'a> Worker<'a> {
             Records::new(&self.engine.store).put(&key, &record)?;
             self.used.keys.push(key);
         }
+        let turn = match cacheable {
+            true => Turn::Done(Some(record)),
+            false => Turn::Yours,
+        };
+        self.settle(claimed, turn)?;
         self.remember(description, Some((made, created)))
+    }
+
+    /// Asks whether to carry out a step that other stages may have as well.
+    fn claim(&self, key: Option<&Digest>) -> Result<Turn, Error> {
+        // Stages of one platform have none in common but those that the cache gives them.
+        let Some(key) = key.filter(|_| self.request.is_one_of_several) else {
+            return Ok(Turn::Yours);
+        };
+        message::send(&self.channel, &Report::Claim(key.clone())).map_err(gone())?;
+        let turn = message::receive(&self.channel).map_err(gone())?;
+        turn.ok_or(Error::Interrupted(libc::SIGHUP))
+    }
+
+    /// Tells what has come of a step that was claimed.
+    fn settle(&self, key: Option<Digest>, turn: Turn) -> Result<(), Error> {
+        let Some(key) = key.filter(|_| self.request.is_one_of_several) else {
+            return Ok(());
+        };
+        message::send(&self.channel, &Report::Settled { key, turn }).map_err(gone())
+    }
+
+    /// Adds the layer of a result that is there. Returns `false` where it is not.
+    fn take(&mut self, record: &Record) -> Result<bool, Error> {
+        let Some(diff_id) = &record.diff_id else {
+            return Ok(true);
+        };
+        // Named before it is used, and looked for again now that it is: see `store`.
+        self.lease(diff_id)?;
+        let store = &self.engine.store;
+        if !store.has_layer(diff_id) {
+            return Ok(false);
+        }
+        let dir = store.layer_dir(diff_id);
+        self.layers
+            .push(Layer::made(diff_id.clone(), record.tar_bytes, dir));
+        for (url, digest) in &record.files {
+            self.witness.identify(url, digest);
+        }
+        Ok(true)
     }
 
     /// Looks for a result in the cache, then in those of other machines.

@@ -245,7 +245,12 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         .scratch
         .path()
         .join(format!("run-{}", worker.step.step));
-    fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
+    let has_mounts = !prepared.mounts.is_empty() || !worker.request.volumes.is_empty();
+    if has_mounts {
+        fs::create_dir_all(&dir).map_err(failed("create", &dir))?;
+    }
+    let etc = worker.scratch.path().join("etc");
+    fs::create_dir_all(&etc).map_err(failed("create", &etc))?;
     let mut spec_mounts = volumes::mounts(&worker.request.volumes, &dir)?;
     let mut as_planned = true;
     let mut held = Vec::new();
@@ -274,7 +279,7 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
     };
     let mut process = Process {
         root,
-        dir,
+        etc,
         args: prepared.args,
         env: prepared.env,
         mounts: spec_mounts,
@@ -286,11 +291,11 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         leftovers::adopt();
     }
     let started = process.start(worker, stdio);
-    let started = started.map_err(|error| explain(error, &worker.image.platform()))?;
+    let mut started = started.map_err(|error| explain(error, &worker.image.platform()))?;
     if worker.request.shell.is_none() {
         worker.forget_secrets();
     }
-    let code = follow(worker, &started.running, &mut streams)?;
+    let code = follow(worker, &mut started.running, &mut streams)?;
     if let Some(supervisor) = started.running.supervisor {
         let complete = supervisor.finish().map_err(failed("wait for", "RUN"))?;
         if !complete {
@@ -311,8 +316,10 @@ pub(crate) fn execute(worker: &mut Worker<'_>, prepared: Prepared) -> Result<Out
         }
     }
     drop(held);
-    // Best effort: it goes with the stage at the latest.
-    let _ = remove_tree(&process.dir);
+    if has_mounts {
+        // Best effort: it goes with the stage at the latest.
+        let _ = remove_tree(&dir);
+    }
     if code != 0 {
         return Err(Error::ExitCode { command, code });
     }
@@ -344,7 +351,8 @@ fn explain(error: Error, platform: &Platform) -> Error {
 /// The command, and everything it is started with.
 struct Process {
     root: Root,
-    dir: PathBuf,
+    /// Holds what is bound over `/etc`, for all steps of the stage.
+    etc: PathBuf,
     args: Vec<String>,
     env: Vec<String>,
     mounts: Vec<Mount>,
@@ -358,7 +366,7 @@ impl Process {
         let config = &worker.image.config;
         let step = Step {
             root: &self.root,
-            dir: &self.dir,
+            dir: &self.etc,
             args: self.args.clone(),
             env: self.env.clone(),
             cwd: config::absolute("", &config.working_dir),
@@ -397,7 +405,7 @@ impl Process {
 }
 
 /// Passes output on until the process has ended and all it wrote has been read. Returns its exit code.
-fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Result<i32, Error> {
+fn follow(worker: &Worker<'_>, running: &mut Running, streams: &mut Streams) -> Result<i32, Error> {
     let mut chunk = vec![0; CHUNK];
     let mut code = None;
     let waiting = || failed("wait for", "RUN");
@@ -424,9 +432,8 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
             running.pidfd.as_fd(),
             PollFlags::IN,
         )];
-        if let Some(supervisor) = &running.supervisor {
-            fds.push(PollFd::from_borrowed_fd(supervisor.pidfd(), PollFlags::IN));
-        }
+        let calls = running.supervisor.as_ref().and_then(Supervisor::fd);
+        fds.extend(calls.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         for output in outputs.into_iter().flatten() {
             fds.push(PollFd::from_borrowed_fd(output, PollFlags::IN));
         }
@@ -434,13 +441,17 @@ fn follow(worker: &Worker<'_>, running: &Running, streams: &mut Streams) -> Resu
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(waiting()(errno.into())),
         }
+        let is_called = calls.is_some() && !fds[1].revents().is_empty();
         if !fds[0].revents().is_empty() {
             code = Some(exit_code(running.pidfd.as_fd(), true).unwrap_or(255));
             // Processes that it left behind died with its pid namespace, or do now: nobody writes any more.
             if worker.request.isolation == Isolation::Chroot {
                 leftovers::end(running.supervisor.as_ref().and_then(Supervisor::pid));
             }
-        } else if running.supervisor.is_some() && !fds[1].revents().is_empty() {
+        } else if is_called
+            && let Some(supervisor) = &mut running.supervisor
+            && !supervisor.attend().map_err(waiting())?
+        {
             // Killed: nothing can be trusted any more. The end of the process is seen next.
             let _ = pidfd_send_signal(&running.pidfd, Signal::KILL);
             let end = PollFd::from_borrowed_fd(running.pidfd.as_fd(), PollFlags::IN);

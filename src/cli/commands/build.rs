@@ -421,11 +421,10 @@ impl Command for Build {
         let palette = look.palette.clone();
         let build = || -> Result<(), Box<Located>> {
             verdict()?;
-            let mut products = Vec::new();
-            for (request, plan) in &requests {
+            let products = {
                 let mut watcher = Watcher::new(style, look.clone());
-                products.push(build::build(request, plan, &engine, &map, &mut watcher)?);
-            }
+                build::build(&requests, &engine, &map, &mut watcher)?
+            };
             // More is known of the base images now.
             verdict()?;
             let mut products = Products::new(&engine, products)?;

@@ -10,14 +10,15 @@ use super::{EMPTY, make_dir, marks, merged, topmost_once};
 use crate::rootfs::levels::Levels;
 use crate::rootfs::stack::{Place, Stack, Upper};
 use crate::rootfs::{Copy, Driver, Error, ROOT_MODE, Root, failed};
-use crate::store::remove_tree;
 
 /// Layers, and a directory of its own.
 #[derive(Debug)]
 pub(super) struct OverlayStack {
     scratch: PathBuf,
-    /// Layers that were begun.
-    begun: usize,
+    /// Directories for mounts that were made.
+    made: usize,
+    /// The last of them, and what it has. Nobody writes to it: the next layer with the same places takes it again.
+    places: Option<(PathBuf, Vec<Place>)>,
     /// What is below the layer that is being written.
     lower: Option<Levels>,
     /// Where not even an overlay for reading can be mounted here.
@@ -28,15 +29,25 @@ impl OverlayStack {
     pub(super) fn new(scratch: PathBuf) -> OverlayStack {
         OverlayStack {
             scratch,
-            begun: 0,
+            made: 0,
+            places: None,
             lower: None,
             copied: None,
         }
     }
 
     /// Places for mounts, below all layers: so the upper directory holds nothing but what was written.
-    fn places(&self) -> PathBuf {
-        self.scratch.join(format!("places-{}", self.begun))
+    fn places(&mut self, wanted: &[Place]) -> Result<PathBuf, Error> {
+        match &self.places {
+            Some((path, places)) if places == wanted => Ok(path.clone()),
+            _ => {
+                self.made += 1;
+                let path = self.scratch.join(format!("places-{}", self.made));
+                make_places(&path, wanted)?;
+                self.places = Some((path.clone(), wanted.to_vec()));
+                Ok(path)
+            }
+        }
     }
 }
 
@@ -64,9 +75,7 @@ impl Stack for OverlayStack {
         upper: Upper<'_>,
         places: &[Place],
     ) -> Result<Root, Error> {
-        self.begun += 1;
-        let below = self.places();
-        make_places(&below, places)?;
+        let below = self.places(places)?;
         let mut lowerdirs = topmost_once(layers);
         let mut lower = Levels::new(false);
         for layer in lowerdirs.iter().rev() {
@@ -88,7 +97,7 @@ impl Stack for OverlayStack {
             marks::drop_idle(dir.as_fd(), lower)
                 .map_err(|(path, fault)| fault.at("unmark", upper, &path))?;
         }
-        Ok(remove_tree(&self.places())?)
+        Ok(())
     }
 }
 

@@ -50,6 +50,7 @@ mod supervisor;
 mod target;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use oci_spec::runtime::Process;
 
@@ -110,7 +111,14 @@ impl Emulation {
 
     /// Returns the filter of the container's processes.
     pub(super) fn filter(&self) -> Filter {
-        filter::filter(self.scope)
+        // Step after step of a build has the same.
+        static EVERYTHING: OnceLock<Filter> = OnceLock::new();
+        static DEVICES: OnceLock<Filter> = OnceLock::new();
+        let known = match self.scope {
+            Scope::Everything => &EVERYTHING,
+            Scope::Devices => &DEVICES,
+        };
+        known.get_or_init(|| filter::filter(self.scope)).clone()
     }
 
     /// Whether the kernel shall not take the process for root, as whom it sees it.

@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
@@ -16,7 +16,7 @@ use super::{Emulation, Scope};
 use crate::runtime::seccomp::kernel_version;
 use crate::sys::file::close_all_but;
 use crate::sys::limit;
-use crate::sys::namespace::setns;
+use crate::sys::namespace::{owner, setns};
 use crate::sys::process::{Side, exit_now, fork, wait};
 use crate::sys::seccomp::{self, Notification, Verdict};
 
@@ -33,26 +33,44 @@ const RECEIVING_ENDS: (u32, u32) = (6, 12);
 
 /// A supervisor, as its parent knows it. By itself it ends with the last process of the container; dropped, it is ended.
 #[derive(Debug)]
-pub struct Supervisor {
-    /// `None` once it has been reaped.
-    pid: Option<u32>,
-    pidfd: OwnedFd,
+pub struct Supervisor(State);
+
+#[derive(Debug)]
+enum State {
+    /// Nobody has called yet, and maybe nobody will: there is no process.
+    Idle(Post),
+    /// There is one.
+    Serving {
+        /// `None` once it has been reaped.
+        pid: Option<u32>,
+        pidfd: OwnedFd,
+    },
+    /// There is none any more and will not be: all who could call have ended before one did, or it could not be started.
+    Needless,
 }
 
-impl Supervisor {
-    /// Forks the supervisor of the container with these namespaces, whose calls come out of `listener`. The calling process
-    /// has one thread. `follows_parent`: the end of this process is its own.
-    ///
-    /// # Errors
-    ///
-    /// Those of forking and of joining the namespaces.
-    pub(in crate::runtime) fn start(
-        listener: OwnedFd,
-        user_namespace: &OwnedFd,
-        mount_namespace: &OwnedFd,
-        emulation: &Emulation,
-        follows_parent: bool,
-    ) -> io::Result<Supervisor> {
+/// What a supervisor is made of.
+#[derive(Debug)]
+struct Post {
+    /// Where calls come out.
+    listener: OwnedFd,
+    /// Of the container. Its owner is the container's user namespace.
+    mount_namespace: OwnedFd,
+    emulation: Emulation,
+    /// Whether the end of this process is the supervisor's.
+    follows_parent: bool,
+}
+
+impl Post {
+    /// Forks the supervisor. The calling process has one thread.
+    fn man(self) -> io::Result<State> {
+        let Post {
+            listener,
+            mount_namespace,
+            emulation,
+            follows_parent,
+        } = self;
+        let user_namespace = owner(mount_namespace.as_fd())?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
         let (mut failure, report) = io::pipe()?;
@@ -85,7 +103,7 @@ impl Supervisor {
                     let _ = rustix::io::write(&report, &errno.to_ne_bytes());
                     exit_now(1);
                 }
-                let mut service = Service::new(listener, emulation);
+                let mut service = Service::new(listener, &emulation);
                 drop(report);
                 service.run();
                 exit_now(0)
@@ -94,14 +112,14 @@ impl Supervisor {
                 drop(report);
                 let opened = Pid::from_raw(pid as i32).ok_or(Errno::SRCH);
                 let pidfd = opened.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))?;
-                let supervisor = Supervisor {
+                let serving = State::Serving {
                     pid: Some(pid),
                     pidfd,
                 };
                 let mut errno = [0; 4];
                 match failure.read_exact(&mut errno) {
                     Ok(()) => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
-                    Err(_) => Ok(supervisor),
+                    Err(_) => Ok(serving),
                 }
             }
         }
@@ -109,20 +127,92 @@ impl Supervisor {
 }
 
 impl Supervisor {
-    /// Becomes readable when it ends. Should that be before the container's end, the container is best killed: all it can do
-    /// now goes wrong.
-    pub fn pidfd(&self) -> BorrowedFd<'_> {
-        self.pidfd.as_fd()
+    /// Prepares the supervisor of the container with this mount namespace, whose calls come out of `listener`. Where everything
+    /// is emulated it starts at once: the container's first program is executed by such a call. `follows_parent`: the end of
+    /// this process is its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Supervisor::start`].
+    pub(in crate::runtime) fn new(
+        listener: OwnedFd,
+        mount_namespace: OwnedFd,
+        emulation: Emulation,
+        follows_parent: bool,
+    ) -> io::Result<Supervisor> {
+        let starts = emulation.scope == Scope::Everything;
+        let mut supervisor = Supervisor(State::Idle(Post {
+            listener,
+            mount_namespace,
+            emulation,
+            follows_parent,
+        }));
+        if starts {
+            supervisor.start()?;
+        }
+        Ok(supervisor)
     }
 
-    /// Its pid, as long as it was not waited for.
+    /// Starts the process, unless it is there. The calling process has one thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of forking and of joining the namespaces. Every call fails with `ENOSYS` from then on.
+    pub fn start(&mut self) -> io::Result<()> {
+        self.0 = match std::mem::replace(&mut self.0, State::Needless) {
+            State::Idle(post) => post.man()?,
+            other => other,
+        };
+        Ok(())
+    }
+
+    /// Becomes readable when there is something to do, which [`Supervisor::attend`] does. `None`: there never will be.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            State::Idle(post) => Some(post.listener.as_fd()),
+            State::Serving { pidfd, .. } => Some(pidfd.as_fd()),
+            State::Needless => None,
+        }
+    }
+
+    /// Starts the process if the first call waits for it. Returns `false` if it has ended. Should that be before the
+    /// container's end, the container is best killed: all it can do now goes wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`Supervisor::start`].
+    pub fn attend(&mut self) -> io::Result<bool> {
+        let Some(fd) = self.fd() else {
+            return Ok(true);
+        };
+        let mut fd = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        match rustix::event::poll(&mut fd, Some(&Timespec::default())) {
+            Err(Errno::INTR) => return Ok(true),
+            polled => polled?,
+        };
+        let seen = fd[0].revents();
+        match &self.0 {
+            State::Idle(_) if seen.contains(PollFlags::IN) => self.start()?,
+            State::Idle(_) if !seen.is_empty() => self.0 = State::Needless,
+            State::Serving { .. } => return Ok(seen.is_empty()),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Its pid, as long as there is one that was not waited for.
     pub fn pid(&self) -> Option<u32> {
-        self.pid
+        match self.0 {
+            State::Serving { pid, .. } => pid,
+            _ => None,
+        }
     }
 
-    /// Lets it be: it ends with the last process that it answers.
+    /// Lets it be, if it is serving: it ends with the last process that it answers.
     pub fn leave(mut self) {
-        self.pid = None;
+        if let State::Serving { pid, .. } = &mut self.0 {
+            *pid = None;
+        }
     }
 
     /// Waits for its end, which is near once the container's first process has ended and was reaped, and returns whether it
@@ -132,20 +222,24 @@ impl Supervisor {
     ///
     /// Those of `waitpid(2)`.
     pub fn finish(mut self) -> io::Result<bool> {
-        match self.pid.take() {
-            Some(pid) => Ok(wait(pid)? == 0),
-            None => Ok(true),
+        match &mut self.0 {
+            State::Serving { pid, .. } => match pid.take() {
+                Some(pid) => Ok(wait(pid)? == 0),
+                None => Ok(true),
+            },
+            _ => Ok(true),
         }
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        let Some(pid) = self.pid.take() else {
+        let State::Serving { pid, pidfd } = &mut self.0 else {
             return;
         };
+        let Some(pid) = pid.take() else { return };
         // It may have ended already, and then only waits to be reaped.
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
         let _ = wait(pid);
     }
 }

@@ -70,7 +70,8 @@ pub(in crate::build) struct Exporter<'a> {
 }
 
 impl Exporter<'_> {
-    /// Does it, in a process of its own. Returns how many layers and cache mounts had no room.
+    /// Does it, in a process of its own. Returns how many layers and cache mounts had no room; `tell` hears what has been
+    /// written.
     ///
     /// # Errors
     ///
@@ -79,19 +80,26 @@ impl Exporter<'_> {
         &self,
         target: &CacheTarget,
         place: &Place,
+        tell: &mut dyn FnMut(String),
     ) -> Result<usize, String> {
         let credentials =
             credentials(place, self.request, self.engine).map_err(|error| words(&error))?;
         let settings = &self.engine.settings;
         let access = crate::registry::Access::Push;
-        apart::run(|| {
+        apart::run_telling(tell, |tell| {
             let open = Open::new(place, access, &credentials, settings)?;
-            self.write(target, &open)
+            self.write(target, &open, tell)
         })
         .map_err(|error| words(error.as_ref()))
     }
 
-    fn write(&self, target: &CacheTarget, open: &Open) -> Result<usize, TransferError> {
+    fn write(
+        &self,
+        target: &CacheTarget,
+        open: &Open,
+        tell: &mut dyn FnMut(&str),
+    ) -> Result<usize, TransferError> {
+        tell("preparing build cache for export");
         let store = &self.engine.store;
         // What an earlier export has packed is not packed again.
         let there = open.contents().unwrap_or_default();
@@ -124,6 +132,7 @@ impl Exporter<'_> {
                     blob
                 }
             };
+            tell(&format!("writing layer {}", blob.digest));
             document.diff_ids.push(diff_id);
             layers.push(blob);
         }
@@ -160,7 +169,13 @@ impl Exporter<'_> {
             }
         }
         let config = serde_json::to_vec(&document).map_err(TransferError::Document)?;
-        open.finish(&config, &manifest(&config, &layers))?;
+        let manifest = manifest(&config, &layers);
+        open.finish(&config, &manifest)?;
+        tell(&format!("writing config {}", Digest::sha256_of(&config)));
+        tell(&format!(
+            "writing cache manifest {}",
+            Digest::sha256_of(&manifest)
+        ));
         Ok(left_out)
     }
 

@@ -8,6 +8,7 @@ use super::{Contents, Place, TransferError};
 use crate::build::apart;
 use crate::build::cache::{Record, Records};
 use crate::build::error::words;
+use crate::build::event::{Event, Observer, StepId};
 use crate::build::request::Request;
 use crate::container::Engine;
 use crate::content::{Digest, Hasher, limits};
@@ -27,17 +28,32 @@ struct Origin {
 }
 
 impl Imported {
-    /// Reads what the sources of `request` hold. One that cannot be read is told of, and left out.
+    /// Reads what the sources of `request` hold, as steps of no stage. One that cannot be read is told of, and left out.
     pub(in crate::build) fn load(
         request: &Request,
         engine: &Engine,
-        warn: &mut dyn FnMut(String),
+        observer: &mut dyn Observer,
     ) -> Imported {
         let mut imported = Imported::default();
-        for place in &request.cache_from {
-            match Origin::load(place, request, engine) {
-                Ok(origin) => imported.0.push(origin),
-                Err(problem) => warn(format!("cannot import the cache of {place}: {problem}")),
+        for (number, place) in request.cache_from.iter().enumerate() {
+            let step = StepId {
+                stage: request.stages.stages.len(),
+                step: 1 + number,
+            };
+            let name = format!("importing cache manifest from {place}");
+            observer.event(&Event::Started { step, name });
+            let loaded = Origin::load(place, request, engine);
+            match loaded {
+                Ok(origin) => {
+                    imported.0.push(origin);
+                    observer.event(&Event::Ended { step, error: None });
+                }
+                Err(problem) => {
+                    let error = problem.clone();
+                    observer.event(&Event::Missed { step, error });
+                    let text = format!("cannot import the cache of {place}: {problem}");
+                    observer.event(&Event::Warning { text });
+                }
             }
         }
         imported

@@ -71,9 +71,20 @@ impl Observer for Plain {
                     step.output(bytes, self.form);
                 }
             }
+            Event::Status { step, text } => {
+                if let Some(step) = self.steps.get(step) {
+                    eprint(&format!("#{} {} done\n", step.number, escape::line(text)));
+                }
+            }
             Event::Ended { step, error } => {
                 if let Some(step) = self.steps.get_mut(step) {
                     step.end(error.as_deref(), self.form);
+                }
+            }
+            Event::Missed { step, error } => {
+                if let Some(step) = self.steps.get_mut(step) {
+                    step.end(Some(error), self.form);
+                    step.has_failed = false;
                 }
             }
             Event::Shell { step } => {

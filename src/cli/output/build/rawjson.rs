@@ -63,6 +63,23 @@ impl Vertex {
         line(&json!({ "vertexes": [self] }));
     }
 
+    /// Tells parts of it that are done.
+    fn status(&self, done: &[impl AsRef<str>]) {
+        let status = |words: &str| {
+            let now = now();
+            json!({
+                "id": words,
+                "vertex": self.digest,
+                "current": 0,
+                "timestamp": now,
+                "started": self.started,
+                "completed": now,
+            })
+        };
+        let statuses: Vec<Json> = done.iter().map(|words| status(words.as_ref())).collect();
+        line(&json!({ "statuses": statuses }));
+    }
+
     fn complete(mut self) {
         self.completed = Some(now());
         self.tell();
@@ -117,9 +134,20 @@ impl Observer for RawJson {
                     }] }));
                 }
             }
+            Event::Status { step, text } => {
+                if let Some(vertex) = self.running.get(step) {
+                    vertex.status(&[text]);
+                }
+            }
             Event::Ended { step, error } => {
                 if let Some(mut vertex) = self.running.remove(step) {
                     vertex.error = error.clone().unwrap_or_default();
+                    vertex.complete();
+                }
+            }
+            Event::Missed { step, error } => {
+                if let Some(mut vertex) = self.running.remove(step) {
+                    vertex.error.clone_from(error);
                     vertex.complete();
                 }
             }
@@ -171,19 +199,7 @@ pub(crate) fn findings(dockerfile: &DockerfileText, warnings: &[Warning]) {
 pub(super) fn exported(done: &[String]) {
     let vertex = Vertex::begin("", "exporting to image", Vec::new());
     vertex.tell();
-    let status = |words: &String| {
-        let now = now();
-        json!({
-            "id": words,
-            "vertex": vertex.digest,
-            "current": 0,
-            "timestamp": now,
-            "started": vertex.started,
-            "completed": now,
-        })
-    };
-    let statuses: Vec<Json> = done.iter().map(status).collect();
-    line(&json!({ "statuses": statuses }));
+    vertex.status(done);
     vertex.complete();
 }
 

@@ -33,6 +33,8 @@ struct Step {
     ended: Option<Duration>,
     cached: bool,
     error: Option<String>,
+    /// The build goes on without it.
+    is_missed: bool,
     lines: Lines,
     /// The last lines, as they were written.
     tail: VecDeque<Vec<u8>>,
@@ -137,6 +139,12 @@ impl Observer for Terminal {
                     step.output(bytes, self.form, tail);
                 }
             }
+            Event::Status { step, text } => {
+                let tail = self.look.as_ref().map_or(0, |look| look.tail);
+                if let Some(step) = self.steps.get_mut(step) {
+                    step.output(format!("{text}\n").as_bytes(), self.form, tail);
+                }
+            }
             Event::Ended { step, error } => {
                 if std::mem::take(&mut self.suspended) {
                     self.drawn.clear();
@@ -145,6 +153,13 @@ impl Observer for Terminal {
                     step.output_end(self.form);
                     step.ended = Some(step.begun.elapsed());
                     step.error.clone_from(error);
+                }
+            }
+            Event::Missed { step, error } => {
+                if let Some(step) = self.steps.get_mut(step) {
+                    step.ended = Some(step.begun.elapsed());
+                    step.error = Some(error.clone());
+                    step.is_missed = true;
                 }
             }
             Event::Shell { step } => {
@@ -171,7 +186,7 @@ impl Observer for Terminal {
         self.draw(true);
         for id in &self.order {
             let step = &self.steps[id];
-            if step.error.is_some() {
+            if step.error.is_some() && !step.is_missed {
                 eprint_bytes(&step.log.of_failed(&step.name, true));
             }
         }
@@ -193,6 +208,7 @@ impl Step {
             ended: None,
             cached: false,
             error: None,
+            is_missed: false,
             lines: Lines::default(),
             tail: VecDeque::new(),
             log: Log::new(usize::MAX),
