@@ -98,6 +98,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -l rootfs -d 'Use a directo
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l sysctl -d 'Set kernel parameters of the container\'s namespaces: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -299,6 +300,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -l rootfs -d 'Use a dire
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l sysctl -d 'Set kernel parameters of the container\'s namespaces: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -678,6 +680,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l sysctl -d 'Set kernel parameters of the container\'s namespaces: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -d 'Limit CPU time: the length of a period' -r
@@ -778,6 +781,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l security-opt -d 'Security options: apparmor=, emulation=on|off (owners and users where there is one id), label=, no-new-privileges, seccomp=, systempaths=unconfined' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-signal -d 'Signal to stop the container (default: the image\'s, else SIGTERM)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l stop-timeout -d 'Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)' -r
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l sysctl -d 'Set kernel parameters of the container\'s namespaces: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l tmpfs -d 'Mount a tmpfs directory' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -d 'Put the container\'s cgroup below another: an absolute path, or a slice of systemd\'s' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -d 'Limit CPU time: the length of a period' -r

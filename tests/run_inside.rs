@@ -16,10 +16,60 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(capabilities_and_confinement),
         scenario!(devices_and_kernel_filesystems),
         scenario!(masked_and_read_only_paths),
+        scenario!(kernel_parameters_of_its_own),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
+}
+
+fn kernel_parameters_of_its_own(env: &TestEnv) {
+    env.image("busybox");
+    let flags = [
+        ("net.ipv4.ip_forward", "1"),
+        ("net.ipv4.ip_unprivileged_port_start", "1000"),
+        ("kernel.shm_rmid_forced", "1"),
+        ("kernel.msgmax", "9000"),
+        ("fs.mqueue.msg_max", "20"),
+    ];
+    let mut words: Vec<String> = vec!["--name".into(), "box".into()];
+    words.extend(["--network", "none"].map(str::to_owned));
+    let mut script = "cd /proc/sys; cat".to_owned();
+    for (name, value) in flags {
+        words.extend(["--sysctl".to_owned(), format!("{name}={value}")]);
+        script += &format!(" {}", name.replace('.', "/"));
+    }
+    words.extend(["busybox", "sh", "-c", &script].map(str::to_owned));
+    words.insert(0, "create".to_owned());
+    env.ctr(words).ok();
+    let shown = "1\n1000\n1\n9000\n20\n";
+    // Again with every start.
+    for _ in 0..2 {
+        env.ctr("start -a box").ok().stdout(shown);
+    }
+    let inspected = env.ctr("inspect box").ok().json()[0]["HostConfig"]["Sysctls"].clone();
+    assert_eq!(
+        inspected,
+        serde_json::json!(std::collections::BTreeMap::from(flags))
+    );
+    for (flags, words) in [
+        (
+            "--sysctl kernel.hostname=a",
+            "sysctl 'kernel.hostname=a' is not allowed",
+        ),
+        ("--sysctl kernel.sem", "sysctl 'kernel.sem' is not allowed"),
+        ("--sysctl net.ipv4.nothing=1", "net/ipv4/nothing"),
+        (
+            "--network host --sysctl net.ipv4.ip_forward=1",
+            "sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace",
+        ),
+    ] {
+        let refused = env.ctr(format!("run --rm {flags} busybox true")).run();
+        let refused = refused.exits(125);
+        if !env.is_peer() {
+            refused.stderr_has(words);
+        }
+    }
 }
 
 fn environment_is_docker_s(env: &TestEnv) {

@@ -11,6 +11,7 @@ use super::options::CreateOptions;
 use super::record::{Config, HostConfig, PortBinding, RestartPolicy};
 use super::{
     Container, Engine, Error, capabilities, environment, log_options, resources, security, signal,
+    sysctls,
 };
 use crate::content::SHORT_ID;
 use crate::image::{self, Image};
@@ -70,6 +71,7 @@ impl Engine {
             let words = "conflicting options: hostname and the network mode";
             return Err(Error::Invalid(words.to_owned()));
         }
+        sysctls::check(options.sysctls.keys(), &network)?;
         warnings.extend(resources::check_oom_score(options.oom_score_adj)?);
         let mut limits = options.resources.clone();
         limits.settle()?;
@@ -113,6 +115,7 @@ impl Engine {
             ipc_mode: "private".to_owned(),
             privileged: options.privileged,
             publish_all_ports: options.publish_all,
+            sysctls: (!options.sysctls.is_empty()).then(|| options.sysctls.clone()),
             readonly_rootfs: options.read_only,
             security_opt: list(options.security_opt.clone()),
             shm_size: options

@@ -42,6 +42,7 @@ mod step;
 mod step_options;
 mod stop;
 pub mod stream;
+pub mod sysctls;
 mod top;
 mod user;
 mod view;

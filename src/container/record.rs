@@ -170,6 +170,9 @@ pub struct HostConfig {
     pub readonly_rootfs: bool,
     /// `--security-opt`.
     pub security_opt: Option<Vec<String>>,
+    /// `--sysctl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sysctls: Option<BTreeMap<String, String>>,
     /// `--tmpfs`: path → options.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tmpfs: Option<BTreeMap<String, String>>,

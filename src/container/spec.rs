@@ -3,6 +3,7 @@
 //! The one door: whatever runs a container runs what comes out of here. Sources of the defaults: moby,
 //! daemon/pkg/oci/defaults.go and daemon/oci_linux.go.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{
@@ -128,14 +129,14 @@ pub(super) fn build(from: Ingredients<'_>) -> Result<Spec, Error> {
     if host.privileged || !all.is_empty() {
         linux = linux.devices(all);
     }
+    let mut sysctls = HashMap::new();
     if from.network.is_private() {
         // Since Docker 20.10: ports below 1024 are nothing special in a network of one's own.
-        let sysctl = (UNPRIVILEGED_PORTS.to_owned(), "0".to_owned());
-        linux = linux.sysctl(
-            [sysctl]
-                .into_iter()
-                .collect::<std::collections::HashMap<_, _>>(),
-        );
+        sysctls.insert(UNPRIVILEGED_PORTS.to_owned(), "0".to_owned());
+    }
+    sysctls.extend(host.sysctls.clone().unwrap_or_default());
+    if !sysctls.is_empty() {
+        linux = linux.sysctl(sysctls);
     }
     let limits = host.resources.limits()?;
     if limits.is_some() || !host.resources.cgroup_parent.is_empty() {

@@ -258,6 +258,7 @@ impl Engine {
             true => mount_points(record),
             false => Vec::new(),
         };
+        let was_asked_for = |name| (host.sysctls.iter()).any(|sysctls| sysctls.contains_key(name));
         let stop_signal = config.stop_signal.as_deref().map(signal::parse);
         let plan = Plan {
             launch: Launch {
@@ -272,7 +273,10 @@ impl Engine {
                     false => Emulate::Nothing,
                 },
                 device_sources: &devices::sources(&devices),
-                dispensable_sysctls: &[spec::UNPRIVILEGED_PORTS],
+                dispensable_sysctls: match was_asked_for(spec::UNPRIVILEGED_PORTS) {
+                    true => &[],
+                    false => &[spec::UNPRIVILEGED_PORTS],
+                },
                 init: host.init == Some(true),
                 join,
                 settings: &self.settings,

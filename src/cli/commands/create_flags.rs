@@ -15,7 +15,7 @@ use crate::cli::labels::label;
 use crate::cli::streams;
 use crate::cli::variables;
 use crate::container::record::{ExternalRootfs, LogConfig};
-use crate::container::{CreateOptions, DeviceMapping};
+use crate::container::{CreateOptions, DeviceMapping, sysctls};
 use crate::image::Platform;
 
 /// When to pull.
@@ -124,6 +124,9 @@ pub(crate) struct CreateFlags {
     /// Seconds to wait for it to stop before killing it (default: 10; -1 waits forever)
     #[arg(long, value_name = "SECONDS")]
     stop_timeout: Option<i64>,
+    /// Set kernel parameters of the container's namespaces: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*
+    #[arg(long, value_name = "NAME=VALUE", value_parser = sysctls::parse)]
+    sysctl: Vec<(String, String)>,
     /// Mount a tmpfs directory
     #[arg(long, value_name = "DIR[:OPTIONS]")]
     tmpfs: Vec<String>,
@@ -202,7 +205,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("runtime"),
     Flag::value("secret"),
     Flag::value("storage-opt"),
-    Flag::value("sysctl"),
     Flag::value("systemd"),
     Flag::value("timeout"),
     Flag::value("uidmap"),
@@ -291,6 +293,7 @@ impl CreateFlags {
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
             publish_all: self.publish_all,
+            sysctls: self.sysctl.iter().cloned().collect(),
             expose: self.expose.clone(),
             resources: self.limits.resources(),
             shm_size: self.shm_size.and_then(|bytes| u64::try_from(bytes).ok()),
