@@ -68,7 +68,7 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {
     /// One image.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     /// Several.
     Index(Index),
 }
@@ -155,7 +155,7 @@ impl Document {
         let media_type = media_type(object, content_type)?;
         match media_type {
             OCI_INDEX | DOCKER_INDEX => Index::read(media_type, object).map(Document::Index),
-            _ => Manifest::read(media_type, object).map(Document::Manifest),
+            _ => Manifest::read(media_type, object).map(|read| Document::Manifest(Box::new(read))),
         }
     }
 }

@@ -108,7 +108,7 @@ fn find_manifest(
     let index = match read_document(store, digest)? {
         Document::Manifest(manifest) => {
             let here = store.has_blob(&manifest.config.digest);
-            return Ok(here.then(|| (digest.clone(), manifest)));
+            return Ok(here.then(|| (digest.clone(), *manifest)));
         }
         Document::Index(index) => index,
     };

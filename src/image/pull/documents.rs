@@ -117,7 +117,7 @@ impl<S: Source> Search<'_, S> {
         let parsed = document::parse(&fetched.digest, &fetched.bytes, Some(&fetched.media_type))?;
         let found = match parsed {
             Document::Manifest(manifest) => {
-                let found = self.fetch_config(&fetched.digest, manifest)?;
+                let found = self.fetch_config(&fetched.digest, *manifest)?;
                 // An entry of an index that does not say what it is for is judged by its config.
                 let is_silent = entry.is_some_and(|entry| entry.platform.is_none());
                 let fits = !is_silent || self.fits(&found.config.platform());

@@ -235,7 +235,7 @@ mod tests {
         })
         .to_string();
         match manifest::Document::parse(text.as_bytes(), None).unwrap() {
-            manifest::Document::Manifest(manifest) => manifest,
+            manifest::Document::Manifest(manifest) => *manifest,
             manifest::Document::Index(_) => panic!("a manifest"),
         }
     }

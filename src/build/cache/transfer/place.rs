@@ -193,7 +193,7 @@ impl Open {
 /// Reads a manifest.
 pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, TransferError> {
     match Document::parse(bytes, None)? {
-        Document::Manifest(manifest) => Ok(manifest),
+        Document::Manifest(manifest) => Ok(*manifest),
         Document::Index(_) => Err(TransferError::None),
     }
 }
