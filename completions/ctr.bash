@@ -1632,7 +1632,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__create)
-            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --domainname --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1655,6 +1655,10 @@ _ctr() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domainname)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2194,7 +2198,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__container__subcmd__run)
-            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --domainname --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2221,6 +2225,10 @@ _ctr() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domainname)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2524,7 +2532,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__create)
-            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --attach --cap-add --cap-drop --cidfile --domainname --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2547,6 +2555,10 @@ _ctr() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domainname)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3936,7 +3948,7 @@ _ctr() {
             return 0
             ;;
         ctr__subcmd__run)
-            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
+            opts="-d -a -e -h -i -l -p -P -q -c -m -t -u -v -w --help --detach --detach-keys --sig-proxy --attach --cap-add --cap-drop --cidfile --domainname --entrypoint --env --env-file --expose --hostname --init --interactive --label --log-driver --log-opt --mount --name --device --add-host --dns --dns-opt --dns-option --dns-search --no-hostname --no-hosts --net --network --platform --privileged --publish --publish-all --pull --quiet --read-only --rm --rootfs --security-opt --stop-signal --stop-timeout --sysctl --tmpfs --cgroup-parent --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --ulimit --cpus --memory-reservation --memory-swappiness --pids-limit --oom-score-adj --shm-size --tty --user --volume --workdir"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3963,6 +3975,10 @@ _ctr() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --domainname)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

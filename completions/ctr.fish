@@ -75,6 +75,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand run" -s a -l attach -d 'Attach t
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l cap-add -d 'Add Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand run" -l domainname -d 'Container NIS domain name, which is that of its host name in /etc/hosts, too' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r -F
@@ -277,6 +278,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand create" -s a -l attach -d 'Attac
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l cap-add -d 'Add Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand create" -l domainname -d 'Container NIS domain name, which is that of its host name in /etc/hosts, too' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r -F
@@ -657,6 +659,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-add -d 'Add Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l domainname -d 'Container NIS domain name, which is that of its host name in /etc/hosts, too' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r -F
@@ -758,6 +761,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subco
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-add -d 'Add Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l cidfile -d 'Write the container ID to the file' -r -F
+complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l domainname -d 'Container NIS domain name, which is that of its host name in /etc/hosts, too' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables; NAME alone takes the value from your own environment' -r
 complete -c ctr -n "__fish_ctr_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r -F

@@ -17,10 +17,30 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(devices_and_kernel_filesystems),
         scenario!(masked_and_read_only_paths),
         scenario!(kernel_parameters_of_its_own),
+        scenario!(a_domain_for_its_name),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
     .collect()
+}
+
+fn a_domain_for_its_name(env: &TestEnv) {
+    env.image("busybox");
+    let words = "run -d --name box -h web --domainname example.org busybox sleep 1000";
+    env.ctr(words).ok();
+    env.ctr("exec box cat /proc/sys/kernel/domainname /etc/hostname")
+        .ok()
+        .stdout("example.org\nweb\n");
+    let shown = env.ctr("inspect box").ok().json()[0]["Config"]["Domainname"].clone();
+    assert_eq!(shown, "example.org");
+    let hosts = env.ctr("exec box cat /etc/hosts").ok().out();
+    assert!(hosts.contains("\tweb.example.org web\n"), "{hosts}");
+    if !env.is_peer() {
+        env.ctr("run --rm --network container:box --domainname a busybox true")
+            .run()
+            .exits(125)
+            .stderr_has("conflicting options: domainname and the network mode");
+    }
 }
 
 fn kernel_parameters_of_its_own(env: &TestEnv) {

@@ -71,6 +71,11 @@ impl Engine {
             let words = "conflicting options: hostname and the network mode";
             return Err(Error::Invalid(words.to_owned()));
         }
+        if options.domainname.is_some() && joined.is_some() {
+            // Docker takes the other container's instead, without a word.
+            let words = "conflicting options: domainname and the network mode";
+            return Err(Error::Invalid(words.to_owned()));
+        }
         sysctls::check(options.sysctls.keys(), &network)?;
         warnings.extend(resources::check_oom_score(options.oom_score_adj)?);
         let mut limits = options.resources.clone();
@@ -191,6 +196,7 @@ pub(super) fn container_part(
         }
         (None, None) => (id[..SHORT_ID].to_owned(), String::new()),
     };
+    let domainname = options.domainname.clone().unwrap_or(domainname);
     let mut labels = image.labels.clone().unwrap_or_default();
     labels.extend(options.labels.clone());
     Ok(Config {

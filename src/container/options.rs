@@ -73,6 +73,8 @@ pub struct CreateOptions {
     pub names: Names,
     /// `--device`.
     pub devices: Vec<DeviceMapping>,
+    /// `--domainname`.
+    pub domainname: Option<String>,
     /// `--sysctl`, each as [`sysctls::parse`](super::sysctls::parse) takes it.
     pub sysctls: BTreeMap<String, String>,
     /// `--network`, as typed.

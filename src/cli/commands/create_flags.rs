@@ -43,6 +43,9 @@ pub(crate) struct CreateFlags {
     /// Write the container ID to the file
     #[arg(long, value_name = "FILE")]
     cidfile: Option<PathBuf>,
+    /// Container NIS domain name, which is that of its host name in /etc/hosts, too
+    #[arg(long, value_name = "NAME")]
+    domainname: Option<String>,
     /// Overwrite the default ENTRYPOINT of the image
     #[arg(long, value_name = "COMMAND")]
     entrypoint: Option<String>,
@@ -179,7 +182,6 @@ pub(crate) const UNBUILT: &[Flag] = &[
     Flag::value("device-read-iops"),
     Flag::value("device-write-bps"),
     Flag::value("device-write-iops"),
-    Flag::value("domainname"),
     Flag::value("gidmap"),
     Flag::value("gpus"),
     Flag::value("group-add"),
@@ -293,6 +295,7 @@ impl CreateFlags {
             network: self.network.clone().unwrap_or_default(),
             publish: self.publish.clone(),
             publish_all: self.publish_all,
+            domainname: self.domainname.clone(),
             sysctls: self.sysctl.iter().cloned().collect(),
             expose: self.expose.clone(),
             resources: self.limits.resources(),
