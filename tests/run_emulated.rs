@@ -9,6 +9,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(entry_points_hand_over_to_others),
         scenario!(processes_have_owners),
+        scenario!(what_only_looks_like_a_process_is_not_opened),
         scenario!(volumes_are_handed_over),
         scenario!(owners_outlive_the_process),
         scenario!(others_have_their_groups_and_no_power),
@@ -72,6 +73,13 @@ fn processes_have_owners(env: &TestEnv) {
         .ok()
         .lines();
     assert_eq!(said, ["1000:1000", "1000:1000", "0:0"]);
+}
+
+/// Whoever opens a FIFO waits for the other end, and so would everybody whose calls they answer.
+fn what_only_looks_like_a_process_is_not_opened(env: &TestEnv) {
+    let script = "mkdir -p /j/bin /j/proc/7; cp /bin/busybox /j/bin; mkfifo /j/proc/7/limits; touch /j/proc/7/x; \
+        chown 5 /j/proc/7/x; chroot /j /bin/busybox stat -c %u /proc/7/x /proc/7/limits";
+    assert_eq!(run(env, "", script), ["5", "0"]);
 }
 
 fn volumes_are_handed_over(env: &TestEnv) {

@@ -1,6 +1,9 @@
 //! Processes as files: who owns `/proc/PID`, which is what `ps` shows.
 
-use rustix::fs::{CWD, Mode, OFlags};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 
 use super::place::Found;
 use super::supervisor::Service;
@@ -16,10 +19,7 @@ impl Service {
     /// Returns the owner of what is found at a path of the process that it names, if that is somebody else than root.
     pub(super) fn owner_of_process(&self, path: &[u8], found: &Found) -> Option<Memory> {
         let number = process_in(path)?;
-        // As the container's procfs counts.
-        let limits = format!("/proc/{number}/limits");
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(CWD, limits, flags, Mode::empty()).ok()?;
+        let file = open_limits(number).ok()?;
         let mut text = [0; LIMITS_BYTES];
         let read = rustix::io::read(&file, &mut text).ok()?;
         let (uid, gid) = self
@@ -33,6 +33,20 @@ impl Service {
             device: None,
         })
     }
+}
+
+/// Opens the limits of a process, as the container's procfs counts. What else the caller may have at that place, below a root
+/// directory of its own making for one, is not opened: a FIFO would never let this process go.
+fn open_limits(number: u32) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let proc = rustix::fs::openat(CWD, c"/proc", flags, Mode::empty())?;
+    if rustix::fs::fstatfs(&proc)?.f_type != libc::PROC_SUPER_MAGIC {
+        return Err(Errno::NOENT);
+    }
+    let name = format!("{number}/limits");
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::openat2(&proc, name, flags, Mode::empty(), resolve)
 }
 
 /// Returns the number of the process that the path is about. `/proc/self` is another one's here.
