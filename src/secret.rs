@@ -42,7 +42,8 @@ pub fn without_logins(text: &str) -> Cow<'_, str> {
             .any(|scheme| before.ends_with(scheme));
         let is_image =
             (["docker-image://", "oci-layout://"].iter()).any(|scheme| before.ends_with(scheme));
-        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',');
+        // What no login can have unescaped: RFC 3986, 3.2.1.
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"');
         let end = after.find(ends).unwrap_or(after.len());
         shown.push_str(before);
         rest = after;
@@ -71,6 +72,8 @@ mod tests {
             ("https://a:b@h/x", "https://xxxxx@h/x"),
             ("https://token@h:1/x", "https://xxxxx@h:1/x"),
             ("https://a:b@c@h", "https://xxxxx@h"),
+            ("https://a:b,c'd@h/x", "https://xxxxx@h/x"),
+            ("https://h/x,https://a:b@i/", "https://h/x,https://xxxxx@i/"),
             ("ssh://git@h/x", "ssh://git@h/x"),
             ("ssh://git:word@h/x", "ssh://xxxxx@h/x"),
             ("https://h/x@y:z", "https://h/x@y:z"),
