@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::getpid;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, words};
+use crate::sys::child::die_with;
 use crate::sys::names;
 use crate::sys::process::{Side, exit_now, fork, wait};
 
@@ -41,12 +42,15 @@ where
     E: StdError + 'static,
 {
     let (answer, mut report) = io::pipe()?;
+    let parent = getpid();
     let child = match fork()? {
         Side::Parent(child) => child,
         Side::Child => {
             drop(answer);
             names::use_files_and_dns();
-            let tied = set_parent_process_death_signal(Some(Signal::KILL)).is_ok();
+            if die_with(parent).is_err() {
+                exit_now(1);
+            }
             let tell = &mut |text: &str| {
                 let told = text.to_owned();
                 let line = serde_json::to_string(&Told { told }).unwrap_or_default();
@@ -57,7 +61,7 @@ where
             let sent = serde_json::to_vec(&Line { result })
                 .map_err(io::Error::from)
                 .and_then(|bytes| report.write_all(&bytes));
-            exit_now(u8::from(!tied || sent.is_err()))
+            exit_now(u8::from(sent.is_err()))
         }
     };
     drop(report);

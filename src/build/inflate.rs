@@ -7,14 +7,13 @@
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use rustix::process::{
-    Pid, Resource, Rlimit, Signal, kill_process, set_parent_process_death_signal,
-};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getpid, kill_process};
 
 use super::error::{Error, failed};
 use crate::bounded;
 use crate::image::decompress::Decompress;
 use crate::settings::find_program;
+use crate::sys::child::die_with;
 use crate::sys::helper::die_with_caller;
 use crate::sys::process::{Side, exit_now, fork, wait};
 
@@ -106,11 +105,12 @@ impl Program {
         };
         // Where even that is refused, the machine is the bound.
         let _ = rustix::process::prlimit(Pid::from_raw(child.id() as i32), Resource::As, memory);
+        let parent = getpid();
         let feeder = match fork()? {
             Side::Parent(pid) => pid,
             Side::Child => {
                 drop((output, child.stderr.take()));
-                let tied = set_parent_process_death_signal(Some(Signal::KILL));
+                let tied = die_with(parent);
                 let copied = io::copy(&mut reader, &mut input);
                 exit_now(u8::from(tied.is_err() || copied.is_err()))
             }

@@ -14,7 +14,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait as wait_any,
 };
-
 use serde::Serialize;
 
 use super::cache::{Imported, Record, Used};
@@ -33,6 +32,7 @@ use crate::image::layer::Owners;
 use crate::patience::Patience;
 use crate::runtime;
 use crate::store::{Lease, sweep_run_dir};
+use crate::sys::child::die_with;
 use crate::sys::process::{Side, exit_now, fork, wait};
 
 /// How often the observer is called while nothing happens.
@@ -264,6 +264,7 @@ impl Scheduler<'_, '_> {
             }
         };
         let (ours, theirs) = UnixStream::pair().map_err(failed("connect to", "a stage"))?;
+        let coordinator = getpid();
         match fork().map_err(failed("start", "a stage"))? {
             Side::Parent(pid) => {
                 let channel = ours;
@@ -274,20 +275,22 @@ impl Scheduler<'_, '_> {
                 drop(ours);
                 // Whoever holds our end of another stage's channel would keep that from noticing that we are gone.
                 self.running.clear();
-                exit_now(self.child(theirs, unit.part, &stage))
+                exit_now(self.child(coordinator, theirs, unit.part, &stage))
             }
         }
     }
 
     /// In the new process: builds the stage.
-    fn child(&mut self, channel: UnixStream, part: usize, stage: &PlannedStage) -> u8 {
-        let parent_gone = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-        let Ok(report) = channel.try_clone() else {
+    fn child(
+        &mut self,
+        coordinator: Pid,
+        channel: UnixStream,
+        part: usize,
+        stage: &PlannedStage,
+    ) -> u8 {
+        let (Ok(()), Ok(report)) = (die_with(coordinator), channel.try_clone()) else {
             return 1;
         };
-        if parent_gone.is_err() {
-            return 1;
-        }
         let Part {
             request,
             plan,

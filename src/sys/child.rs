@@ -39,6 +39,7 @@ pub fn in_child(work: impl FnOnce() -> u8) -> io::Result<u8> {
 /// `ESRCH` where the parent has ended already.
 pub fn die_with(parent: Pid) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have ended before the tie was made.
     match getppid() == Some(parent) {
         true => Ok(()),
         false => Err(io::Error::from_raw_os_error(libc::ESRCH)),

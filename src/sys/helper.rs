@@ -42,14 +42,7 @@ pub fn join_userns(command: &mut Command, userns: OwnedFd) {
 /// change users or join a user namespace by themselves are not held by it. See `PR_SET_PDEATHSIG(2const)`.
 pub fn die_with_caller(command: &mut Command) {
     let parent = rustix::process::getpid();
-    let tie = move || {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-        // The caller may have died before the tie was made.
-        if rustix::process::getppid() != Some(parent) {
-            return Err(std::io::Error::from_raw_os_error(libc::ESRCH));
-        }
-        Ok(())
-    };
+    let tie = move || super::child::die_with(parent);
     // SAFETY: as in `join_userns`: system calls only, on copied integers.
     unsafe { command.pre_exec(tie) };
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open};
 
 use super::call::{Call, Calls, Kind, Sort};
 use super::host::Memories;
@@ -14,6 +14,7 @@ use super::identity::{Identities, Identity, MARKED, MAX_GROUPS};
 use super::target::Caller;
 use super::{Emulation, Scope};
 use crate::runtime::seccomp::kernel_version;
+use crate::sys::child::die_with;
 use crate::sys::file::close_all_but;
 use crate::sys::limit;
 use crate::sys::namespace::{owner, setns};
@@ -74,6 +75,7 @@ impl Post {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
         let (mut failure, report) = io::pipe()?;
+        let parent = getpid();
         match fork()? {
             Side::Child => {
                 let enter = || -> io::Result<()> {
@@ -94,7 +96,7 @@ impl Post {
                     rustix::process::umask(Mode::empty());
                     if follows_parent {
                         // After the change of credentials, which clears it.
-                        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                        die_with(parent)?;
                     }
                     Ok(())
                 };
