@@ -102,6 +102,10 @@ fn devices_of_the_host(env: &TestEnv) {
         // They are no part of the image.
         env.ctr("run --rm --network none it ls /x").run().exits(1);
     }
+    // Of a directory all those in it.
+    let text = "FROM busybox\nRUN --network=none test -c /x/all/null && test -c /x/all/zero\n";
+    build(env, text, "--device /dev:/x/all");
+    env.ctr("run --rm --network none it ls /x").run().exits(1);
     let run = |flags: &str| {
         let words = format!("run --rm --network none {flags} busybox sh -c");
         let words: Vec<String> = (words.split_whitespace().chain([look]))

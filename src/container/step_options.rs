@@ -1,5 +1,8 @@
 //! What every step of a build gets, whatever it runs.
 
+use std::path::PathBuf;
+
+use super::devices::Mapped;
 use super::options::CreateOptions;
 use super::resources::Resources;
 use super::security::Security;
@@ -29,6 +32,17 @@ pub struct StepOptions {
 }
 
 impl StepOptions {
+    /// Returns where the devices are inside; of a directory all those in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`].
+    pub fn device_places(&self) -> Result<Vec<PathBuf>, Error> {
+        let mapped = devices::mapped(&self.devices)?;
+        let place = |mapped: &Mapped| mapped.device.path().clone();
+        Ok(mapped.iter().map(place).collect())
+    }
+
     /// The same as flags of a container.
     pub(super) fn as_flags(&self, network: &Mode) -> CreateOptions {
         CreateOptions {

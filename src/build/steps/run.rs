@@ -474,13 +474,10 @@ fn mount_points(options: &StepOptions, mounts: &[Mount]) -> Result<Vec<Place>, E
         .iter()
         .map(|dir| place(format!("/{dir}"), false));
     let files = (options.names.bound_files()).map(|file| place(file.to_owned(), true));
-    let devices = options
-        .devices
-        .iter()
-        .map(|device| &device.path_in_container);
     // What is below /dev is on a mount of its own.
-    let devices = (devices.filter(|path| !Path::new(path).starts_with("/dev")))
-        .map(|path| place(config::absolute(path, "/"), true));
+    let devices = options.device_places()?.into_iter();
+    let devices = (devices.filter(|path| !path.starts_with("/dev")))
+        .map(|path| place(config::absolute(&path.to_string_lossy(), "/"), true));
     let others = mounts.iter().map(|mount| {
         let target = config::absolute(&mount.destination().to_string_lossy(), "/");
         let is_file = (mount.source().as_ref())
