@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(nothing_may_be_made).needs(Need::Busybox),
         scenario!(results_that_are_too_old).needs(Need::Busybox),
         scenario!(annotations_of_the_base_image),
+        scenario!(a_format_from_the_environment),
         scenario!(what_goes_to_stderr_goes_to_a_file).needs(Need::Busybox),
         scenario!(builders_that_are_none),
         scenario!(a_platform_in_parts),
@@ -112,20 +113,27 @@ fn results_that_are_too_old(env: &TestEnv) {
         .stderr_has("invalid duration \"soon\"");
 }
 
+/// Builds what the Dockerfile says and returns the manifest of the image.
+fn manifest(env: &TestEnv, dockerfile: &str, flags: &str, variables: &[(&str, &str)]) -> Value {
+    let dir = context(env, dockerfile);
+    let metadata = env.work().join("metadata").display().to_string();
+    let mut build = env.ctr(format!("build -q --metadata-file {metadata} {flags} {dir}"));
+    for (name, value) in variables {
+        build = build.env(name, value);
+    }
+    build.ok();
+    let parse = |path: &std::path::Path| -> Value {
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let metadata = parse(metadata.as_ref());
+    let digest = metadata["containerimage.digest"].as_str().unwrap();
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    parse(&env.data().join("ctr/blobs/sha256").join(hex))
+}
+
 fn annotations_of_the_base_image(env: &TestEnv) {
     let annotations = |dockerfile: &str, flags: &str| -> Value {
-        let dir = context(env, dockerfile);
-        let metadata = env.work().join("metadata").display().to_string();
-        env.ctr(format!("build -q --metadata-file {metadata} {flags} {dir}"))
-            .ok();
-        let parse = |path: &std::path::Path| -> Value {
-            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-        };
-        let metadata = parse(metadata.as_ref());
-        let digest = metadata["containerimage.digest"].as_str().unwrap();
-        let hex = digest.strip_prefix("sha256:").unwrap();
-        let manifest = env.data().join("ctr/blobs/sha256").join(hex);
-        parse(&manifest)["annotations"].clone()
+        manifest(env, dockerfile, flags, &[])["annotations"].clone()
     };
     let scratch = "FROM scratch\nCOPY Dockerfile /\n";
     let made = annotations(scratch, "-t base --annotation a=1 --annotation b=2");
@@ -137,6 +145,18 @@ fn annotations_of_the_base_image(env: &TestEnv) {
     let flags = "--inherit-annotations --unsetannotation a --annotation c=3";
     let made = annotations(twice, flags);
     assert_eq!(made, serde_json::json!({"b": "2", "c": "3"}));
+}
+
+fn a_format_from_the_environment(env: &TestEnv) {
+    let docker = [("BUILDAH_FORMAT", "docker")];
+    for (flag, family) in [("", "docker.distribution"), ("--format=oci", "oci.image")] {
+        let manifest = manifest(env, "FROM scratch\nCOPY Dockerfile /\n", flag, &docker);
+        let kind = manifest["mediaType"].as_str().unwrap();
+        assert!(
+            kind.starts_with(&format!("application/vnd.{family}.manifest.v")),
+            "{kind}"
+        );
+    }
 }
 
 fn what_goes_to_stderr_goes_to_a_file(env: &TestEnv) {

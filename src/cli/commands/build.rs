@@ -102,7 +102,7 @@ pub(crate) struct Build {
     /// Name or URL of the Dockerfile (default: "PATH/Dockerfile"); "-" for stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<String>,
-    /// Set the form of the image's manifest: oci or docker (default: oci)
+    /// Set the form of the image's manifest: oci or docker (default: $BUILDAH_FORMAT, else oci)
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// Read the rules about files that the build does not see from this file, and from no other

@@ -318,9 +318,11 @@ pub(super) fn entitlements(flags: &[String]) -> Result<Entitlements, Failure> {
     Ok(allowed)
 }
 
-/// `--format`: whether it is Docker's.
+/// `--format`, or what buildah's environment says instead: whether it is Docker's.
 pub(super) fn has_docker_format(flag: Option<&str>) -> Result<bool, Failure> {
-    match flag {
+    let wanted = flag.map(str::to_owned);
+    let wanted = wanted.or_else(|| environment::set("BUILDAH_FORMAT"));
+    match wanted.as_deref() {
         None | Some("" | "oci") => Ok(false),
         Some("docker") => Ok(true),
         Some(other) => Err(Failure::message(format!(

@@ -27,8 +27,8 @@ pub(crate) struct BuildRunFlags {
     /// Show RUN your own environment's proxy variables, as --build-arg does (default: true)
     #[arg(long, default_value = "true")]
     http_proxy: bool,
-    /// Set how RUN is isolated: oci (default; also auto, rootless) or chroot, which shares the host's processes, IPC, network
-    /// and cgroup
+    /// Set how RUN is isolated (default: $BUILDAH_ISOLATION, else oci): oci (also auto, rootless) or chroot, which shares the
+    /// host's processes, IPC, network and cgroup
     #[arg(long, value_name = "KIND")]
     isolation: Option<String>,
     /// Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns
