@@ -1,10 +1,12 @@
-//! `build --ignorefile` and `--volume`: which files a build sees, and which of the host its commands see.
+//! Which files a build sees: `--ignorefile`, links; and which of the host its commands see: `--volume`.
 
 use crate::support::{Need, Scenario, TestEnv, scenario};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(another_file_says_what_is_ignored),
+        scenario!(links_that_lead_nowhere_are_no_sources),
+        scenario!(parents_keeps_links),
         scenario!(every_run_sees_the_volumes),
         scenario!(an_overlay_forgets_what_is_written),
         scenario!(volumes_are_checked_first),
@@ -41,6 +43,77 @@ fn another_file_says_what_is_ignored(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("rules-not-there");
+}
+
+/// As BuildKit: a link that is named or matched is followed, and where that fails the build does; what a directory holds, or
+/// `.dockerignore` takes away, is not looked at.
+fn links_that_lead_nowhere_are_no_sources(env: &TestEnv) {
+    let dir = context(env, "");
+    env.file("context/file", "file\n");
+    env.file("context/hidden", "hidden\n");
+    env.file("context/d/file", "file\n");
+    env.script(
+        "cd context && ln -s nowhere dead && ln -s nowhere d/dead && ln -s loop loop && ln -s file live && \
+         ln -s hidden to-hidden && ln -s nowhere hidden-dead && ln -s d link",
+    )
+    .ok();
+    env.file("context/.dockerignore", "hidden*\n");
+    let build = |lines: &str| {
+        env.file("context/Dockerfile", format!("FROM scratch\n{lines}\n"));
+        env.ctr(["build", "--no-cache", "-t", "it", &dir]).run()
+    };
+    let dead = "not found: it is a link that leads nowhere";
+    for (line, words) in [
+        ("COPY dead /", format!("\"dead\": {dead}")),
+        ("COPY dea* /", format!("\"dead\": {dead}")),
+        ("ADD [d]ead /", format!("\"dead\": {dead}")),
+        ("COPY --exclude=dead dea* /", format!("\"dead\": {dead}")),
+        ("COPY d/* /", format!("\"d/dead\": {dead}")),
+        ("COPY link/* /", format!("\"link/dead\": {dead}")),
+        ("COPY loo* /", format!("\"loop\": {dead}")),
+        (
+            "COPY to-* /",
+            "\"to-hidden\": not found: it is a link to what .dockerignore excludes".to_owned(),
+        ),
+        (
+            "COPY d /d/\nFROM scratch\nCOPY --from=0 d/d* /",
+            format!("\"d/dead\": {dead}"),
+        ),
+    ] {
+        build(line).exits(1).stderr_has(&words);
+    }
+    for line in [
+        "COPY d /d/",
+        "COPY hidden-* nothing* dead*/x d/f* /to/",
+        "COPY liv* lin* /to/",
+    ] {
+        build(line).exits(0);
+    }
+}
+
+/// As BuildKit, for which the sources are patterns then: they say what is copied of the whole, in which links are links.
+fn parents_keeps_links(env: &TestEnv) {
+    let dir = context(
+        env,
+        "FROM scratch AS first\nCOPY --parents a/dead a/./lin* b/* /\nFROM scratch\nCOPY --from=first --parents a ./b/*k /again/\n",
+    );
+    env.file("context/a/file", "file\n");
+    env.file("context/b/c/file", "file\n");
+    env.script("cd context && ln -s nowhere a/dead && ln -s file a/link && ln -s c b/link")
+        .ok();
+    for (target, expected) in [
+        (
+            "first",
+            "./a/dead nowhere\n./b/c/file \n./b/link c\n./link file\n",
+        ),
+        ("1", "./again/a/dead nowhere\n./again/b/link c\n"),
+    ] {
+        let output = format!("{target}-out");
+        env.ctr(["build", "--target", target, "-o", &output, &dir])
+            .ok();
+        let list = format!("cd {output} && find . ! -type d -printf '%p %l\\n' | sort");
+        env.script(&list).ok().stdout(expected);
+    }
 }
 
 fn every_run_sees_the_volumes(env: &TestEnv) {

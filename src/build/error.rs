@@ -12,6 +12,31 @@ use crate::image::layer;
 use crate::monitor::StartError;
 use crate::{container, errno, image, rootfs, store, userns};
 
+/// Why there is no source of COPY or ADD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotFound {
+    /// There is nothing of its name.
+    Absent,
+    /// It would not be found either if it were there.
+    Excluded,
+    /// It is a symbolic link, and there is nothing where that leads.
+    DeadLink,
+    /// It is a symbolic link to what would not be found either.
+    LinkToExcluded,
+}
+
+impl NotFound {
+    /// What a message adds.
+    fn words(self) -> &'static str {
+        match self {
+            NotFound::Absent => "",
+            NotFound::Excluded => ": .dockerignore excludes it",
+            NotFound::DeadLink => ": it is a link that leads nowhere",
+            NotFound::LinkToExcluded => ": it is a link to what .dockerignore excludes",
+        }
+    }
+}
+
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,12 +77,12 @@ pub enum Error {
         source: StartError,
     },
     /// A source of COPY or ADD, or of a mount.
-    #[error("failed to calculate checksum of {path:?}: not found{}", if *.excluded { ": .dockerignore excludes it" } else { "" })]
+    #[error("failed to calculate checksum of {path:?}: not found{}", .why.words())]
     SourceNotFound {
-        /// As written.
+        /// As written; with wildcards the one that matched.
         path: String,
-        /// Whether it would not be found either if it were there.
-        excluded: bool,
+        /// What there is instead.
+        why: NotFound,
     },
     /// A base image, or one that `--from` names.
     #[error("{image}: failed to resolve source metadata")]

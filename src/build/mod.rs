@@ -63,7 +63,7 @@ mod steps;
 mod tree;
 mod variables;
 
-pub use error::{Error, Failure};
+pub use error::{Error, Failure, NotFound};
 pub use image::Built;
 pub use output::Product;
 pub use plan::Plan;

@@ -20,7 +20,7 @@ use super::provenance::Facts;
 use super::remote::hash_open;
 use super::request::Request;
 use super::schedule::Outcome;
-use super::tree::{self, CopyOptions, Manner, Source, Target};
+use super::tree::{self, CopyOptions, LastLink, Manner, Source, Target};
 use crate::container::Engine;
 use crate::content::{Algorithm, Reference};
 use crate::image::Platform;
@@ -124,7 +124,7 @@ impl<'a> Product<'a> {
                 mode: None,
                 xattrs: true,
             };
-            for selection in source.select("/")? {
+            for selection in source.select("/", LastLink::Follow)? {
                 let items = source.list(&selection, &Ignore::default())?;
                 let mut target = Target::outside(dir, self.owners)?;
                 tree::copy(&items, &mut target, Path::new(""), &options, Manner::Copy)?;
@@ -268,7 +268,7 @@ fn look_like(dir: &Path, stat: &Stat) -> Result<(), Errno> {
 fn subjects_of(root: OwnedFd) -> Result<Vec<Subject>, Error> {
     let source = Source::new(root, Ignore::default());
     let mut subjects = Vec::new();
-    for selection in source.select("/")? {
+    for selection in source.select("/", LastLink::Follow)? {
         for item in source.list(&selection, &Ignore::default())? {
             if item.kind() == FileType::RegularFile {
                 let file = item.open().map_err(refused("open", &item.place))?;

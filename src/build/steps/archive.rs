@@ -11,7 +11,7 @@ use crate::build::error::{Error, failed, refused};
 use crate::build::ignore::Ignore;
 use crate::build::inflate::Inflate;
 use crate::build::stage::Worker;
-use crate::build::tree::{self, CopyOptions, Item, Manner, Source, Target};
+use crate::build::tree::{self, CopyOptions, Item, LastLink, Manner, Source, Target};
 use crate::content::limits;
 use crate::image::layer::{self, UnpackOptions};
 
@@ -95,7 +95,7 @@ pub(crate) fn unpack(
         mode: options.mode.clone(),
         xattrs: true,
     };
-    for selection in source.select("/")? {
+    for selection in source.select("/", LastLink::Follow)? {
         let items = source.list(&selection, &Ignore::default())?;
         let manner = match options.owner.is_none() && options.mode.is_none() {
             true => Manner::Move,

@@ -20,7 +20,7 @@ use crate::build::remote::Remote;
 use crate::build::stage::{Outcome, Worker};
 use crate::build::steps::archive;
 use crate::build::steps::remote::Planned;
-use crate::build::tree::{self, CopyOptions, Item, Manner, Source, Target};
+use crate::build::tree::{self, CopyOptions, Item, LastLink, Manner, Source, Target};
 use crate::container;
 use crate::content::Digest;
 
@@ -307,7 +307,12 @@ fn select(
     exclude: &Ignore,
 ) -> Result<Vec<Prepare>, Error> {
     let mut list = Vec::new();
-    for selection in source.select(pattern)? {
+    // With BuildKit it is a pattern for what is copied of the whole, in which links are copied as links.
+    let link = match copy.parents {
+        true => LastLink::Keep,
+        false => LastLink::Follow,
+    };
+    for selection in source.select(pattern, link)? {
         let is_dir = selection.is_dir();
         // As in a directory that is copied, patterns are about what is below the directory it lies in.
         let file_name = selection.path.file_name().unwrap_or(OsStr::new(""));

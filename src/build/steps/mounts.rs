@@ -18,7 +18,7 @@ use crate::build::error::{Error, failed, refused};
 use crate::build::event::Event;
 use crate::build::ignore::Ignore;
 use crate::build::stage::Worker;
-use crate::build::tree::{self, CopyOptions, Item, Manner, Target};
+use crate::build::tree::{self, CopyOptions, Item, LastLink, Manner, Target};
 use crate::image::layer::{OwnerWriter, Owners};
 
 /// A mount that is known well enough to ask the cache.
@@ -248,7 +248,8 @@ fn files(worker: &mut Worker<'_>, from: Option<&str>, path: Option<&str>) -> Res
     let of_host = worker.is_of_host(from);
     let source = worker.source(from)?;
     let mut items = Vec::new();
-    for mut selection in source.select(&tree::literal(path.unwrap_or("/")))? {
+    let path = tree::literal(path.unwrap_or("/"));
+    for mut selection in source.select(&path, LastLink::Follow)? {
         if of_host && selection.path.as_os_str().is_empty() {
             // The directory that holds a context is no part of it.
             selection.stat.st_mode = FileType::Directory.as_raw_mode() | 0o755;

@@ -19,7 +19,7 @@ use crate::build::ignore::Ignore;
 use crate::build::provenance::Material;
 use crate::build::remote::{Checkout, Git, GitSource, Remote, download, facts, hash, name_in_url};
 use crate::build::stage::Worker;
-use crate::build::tree::{Item, Source};
+use crate::build::tree::{Item, LastLink, Source};
 use crate::content::{Algorithm, Digest};
 use crate::registry::FileFacts;
 use crate::secret::without_logins;
@@ -137,7 +137,7 @@ impl Planned {
         };
         let source = Source::directory(&root, Ignore::default())?;
         let mut items = Vec::new();
-        for selection in source.select(pattern)? {
+        for selection in source.select(pattern, LastLink::Follow)? {
             items.extend(source.list(&selection, &none)?);
         }
         Ok(Fetched { items, as_planned })

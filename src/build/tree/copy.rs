@@ -385,7 +385,7 @@ mod tests {
 
     use super::*;
     use crate::build::ignore::Ignore;
-    use crate::build::tree::Source;
+    use crate::build::tree::{LastLink, Source};
     use crate::image::layer::{self, Owners, Written};
 
     #[test]
@@ -401,7 +401,7 @@ mod tests {
         };
         let as_listed = |name: &str, change: &dyn Fn()| {
             let source = Source::directory(&from, Ignore::default()).unwrap();
-            let selection = source.select("/").unwrap().remove(0);
+            let selection = source.select("/", LastLink::Follow).unwrap().remove(0);
             let items = source.list(&selection, &Ignore::default()).unwrap();
             change();
             let to = dir.path().join(name);
@@ -436,7 +436,7 @@ mod tests {
         let mut target = target.into_layer(Owners::Single, epoch);
         for (from, place) in sources {
             let source = Source::directory(from, Ignore::default()).unwrap();
-            let selection = source.select("/").unwrap().remove(0);
+            let selection = source.select("/", LastLink::Follow).unwrap().remove(0);
             let items = source.list(&selection, &Ignore::default()).unwrap();
             let options = CopyOptions {
                 owner: Some((0, 0)),

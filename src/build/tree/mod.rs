@@ -15,5 +15,5 @@ mod target;
 pub(crate) use copy::implicit;
 pub(super) use copy::{CopyOptions, Manner, copy};
 pub(super) use glob::literal;
-pub(super) use source::{Item, Source};
+pub(super) use source::{Item, LastLink, Source};
 pub(super) use target::{Implicit, Target};

@@ -1,8 +1,9 @@
 //! The files that COPY's sources mean.
 //!
 //! Sources are paths below the root of a context, a stage or an image, resolved as if that were `/`: neither `..` nor a
-//! symbolic link leads out. The last component of a source is followed if it is a link, as BuildKit does; links further
-//! down are copied as links.
+//! symbolic link leads out. The last component of a source is followed if it is a link, as BuildKit does, also one that a
+//! wildcard has matched, and what leads nowhere is no source; with `--parents` it is copied as a link, as those further down
+//! are.
 
 use std::cell::OnceCell;
 use std::ffi::{CStr, OsStr, OsString};
@@ -17,7 +18,7 @@ use rustix::io::Errno;
 use super::copy::CopyOptions;
 use super::glob;
 use crate::build::cache::{FileHashes, FileState as State, Key};
-use crate::build::error::{Error, refused};
+use crate::build::error::{Error, NotFound, refused};
 use crate::build::ignore::Ignore;
 use crate::image::layer::memory::{self, Memory};
 use crate::image::layer::name_in_tar;
@@ -34,6 +35,15 @@ const MAX_DEPTH: usize = 1024;
 pub(crate) struct Source {
     root: OwnedFd,
     ignore: Ignore,
+}
+
+/// What a source means whose last component is a symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastLink {
+    /// What it leads to.
+    Follow,
+    /// Itself.
+    Keep,
 }
 
 /// Name and value of an extended attribute.
@@ -96,16 +106,18 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`Error::SourceNotFound`] for a path without wildcards; [`Error::Invalid`] for a malformed pattern.
-    pub(crate) fn select(&self, pattern: &str) -> Result<Vec<Selection>, Error> {
+    /// [`Error::SourceNotFound`] for a path without wildcards, and for a link that a wildcard has matched and that leads
+    /// nowhere; [`Error::Invalid`] for a malformed pattern.
+    pub(crate) fn select(&self, pattern: &str, link: LastLink) -> Result<Vec<Selection>, Error> {
         let clean = clean(Path::new(pattern));
+        let missing = |path: &str, why| Error::SourceNotFound {
+            path: path.to_owned(),
+            why,
+        };
         if !clean.to_string_lossy().split('/').any(glob::is_pattern) {
-            return match self.open(&clean, pattern)? {
-                Some(selection) => Ok(vec![selection]),
-                None => Err(Error::SourceNotFound {
-                    path: pattern.to_owned(),
-                    excluded: self.ignore.verdict(&clean.to_string_lossy()).ignored,
-                }),
+            return match self.open(&clean, pattern, link)? {
+                Ok(selection) => Ok(vec![selection]),
+                Err(why) => Err(missing(pattern, why)),
             };
         }
         let mut paths = vec![PathBuf::new()];
@@ -136,7 +148,12 @@ impl Source {
         paths.dedup();
         let mut selections = Vec::new();
         for path in paths {
-            selections.extend(self.open(&path, pattern)?);
+            match self.open(&path, pattern, link)? {
+                Ok(selection) => selections.push(selection),
+                // It has not matched: below a wildcard there may be no such name, and what is ignored is not there.
+                Err(NotFound::Absent | NotFound::Excluded) => {}
+                Err(why) => return Err(missing(&path.to_string_lossy(), why)),
+            }
         }
         Ok(selections)
     }
@@ -170,31 +187,61 @@ impl Source {
         }
     }
 
-    fn open(&self, path: &Path, pattern: &str) -> Result<Option<Selection>, Error> {
-        let fd = match self.resolve(path, OFlags::PATH | OFlags::CLOEXEC) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Ok(None),
-            Err(errno) => return Err(refused("open", pattern)(errno)),
-        };
-        let stat = rustix::fs::fstat(&fd).map_err(refused("read", pattern))?;
-        let real = self.real_path(&fd).map_err(refused("read", pattern))?;
-        // A link that is visible does not show what is not.
-        for path in [path, &real] {
-            if path.as_os_str().is_empty() {
-                continue;
-            }
+    /// Opens a path that a source means, or says why it means nothing.
+    fn open(
+        &self,
+        path: &Path,
+        pattern: &str,
+        link: LastLink,
+    ) -> Result<Result<Selection, NotFound>, Error> {
+        let ignores = |path: &Path, stat: &Stat| {
             let verdict = self.ignore.verdict(&path.to_string_lossy());
-            let may_have_exceptions = kind(&stat) == FileType::Directory && !verdict.prune;
-            if verdict.ignored && !may_have_exceptions {
-                return Ok(None);
+            let may_have_exceptions = kind(stat) == FileType::Directory && !verdict.prune;
+            !path.as_os_str().is_empty() && verdict.ignored && !may_have_exceptions
+        };
+        let facts = |fd: &OwnedFd| {
+            let stat = rustix::fs::fstat(fd).map_err(refused("read", pattern))?;
+            let real = self.real_path(fd).map_err(refused("read", pattern))?;
+            Ok::<_, Error>((stat, real))
+        };
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let Some(mut fd) = self.find(path, flags | OFlags::NOFOLLOW, pattern)? else {
+            let is_ignored = self.ignore.verdict(&path.to_string_lossy()).ignored;
+            return Ok(Err(match is_ignored {
+                true => NotFound::Excluded,
+                false => NotFound::Absent,
+            }));
+        };
+        let (mut stat, mut real) = facts(&fd)?;
+        if ignores(path, &stat) || ignores(&real, &stat) {
+            return Ok(Err(NotFound::Excluded));
+        }
+        if kind(&stat) == FileType::Symlink && link == LastLink::Follow {
+            fd = match self.find(path, flags, pattern)? {
+                Some(fd) => fd,
+                None => return Ok(Err(NotFound::DeadLink)),
+            };
+            (stat, real) = facts(&fd)?;
+            // A link that is visible does not show what is not.
+            if ignores(&real, &stat) {
+                return Ok(Err(NotFound::LinkToExcluded));
             }
         }
-        Ok(Some(Selection {
+        Ok(Ok(Selection {
             path: path.to_owned(),
             real,
             base: Rc::new(fd),
             stat,
         }))
+    }
+
+    /// Opens a path; `None` where there is nothing.
+    fn find(&self, path: &Path, flags: OFlags, pattern: &str) -> Result<Option<OwnedFd>, Error> {
+        match self.resolve(path, flags) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => Ok(None),
+            Err(errno) => Err(refused("open", pattern)(errno)),
+        }
     }
 
     /// Returns where below the root a file is that was opened there.
@@ -547,7 +594,7 @@ mod tests {
                 xattrs,
             };
             let source = Source::directory(&from, Ignore::default()).unwrap();
-            let selection = source.select("/f").unwrap().remove(0);
+            let selection = source.select("/f", LastLink::Follow).unwrap().remove(0);
             let mut key = Key::new("test");
             for item in source.list(&selection, &Ignore::default()).unwrap() {
                 let mut hashes = FileHashes::new(&store);
