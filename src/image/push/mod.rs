@@ -109,16 +109,15 @@ pub fn push(
             layer::send_bytes(&context, &blob.digest, &blob.bytes)?;
         }
     }
+    // What the name leads to comes last.
+    sent.retain(|document| document.digest != top.digest);
     let attached = attachments.iter().map(|attachment| &attachment.manifest);
     for document in sent.iter().chain(attached) {
-        // What the name leads to comes last.
-        if document.digest != top.digest {
-            session.put_manifest(
-                document.digest.as_str(),
-                &document.media_type,
-                &document.bytes,
-            )?;
-        }
+        session.put_manifest(
+            document.digest.as_str(),
+            &document.media_type,
+            &document.bytes,
+        )?;
     }
     let name = reference.tag().unwrap_or(top.digest.as_str());
     session.put_manifest(name, &top.media_type, &top.bytes)?;
