@@ -73,7 +73,11 @@ where
                 Ok(Told { told }) => hear(told),
                 Err(_) => last = Some(line),
             },
-            Err(error) => read = Err(error),
+            // Another look would find the same.
+            Err(error) => {
+                read = Err(error);
+                break;
+            }
         }
     }
     let code = wait(child)?;
