@@ -84,6 +84,11 @@ use event::{Event, Observer, StepId};
 use schedule::{Outcome, Part};
 
 impl Request {
+    /// The number, among those of stages, of what belongs to none.
+    fn no_stage(&self) -> usize {
+        self.stages.stages.len()
+    }
+
     /// Finds out which stages are needed and what they use.
     ///
     /// # Errors
@@ -237,7 +242,7 @@ fn export(
             },
         };
         let step = StepId {
-            stage: no_stage(request),
+            stage: request.no_stage(),
             step: EXPORTS + number,
         };
         let name = format!("exporting cache to {place}");
@@ -267,11 +272,6 @@ fn export(
         observer.event(&Event::Warning { text: warning });
     }
     Ok(())
-}
-
-/// The number of what belongs to no stage.
-fn no_stage(request: &Request) -> usize {
-    request.stages.stages.len()
 }
 
 /// The first step of no stage that exports a cache; those before import one.

@@ -114,7 +114,7 @@ struct Scheduler<'a, 'p> {
 
 /// How many numbers the stages of one part take: one is for what belongs to no stage.
 pub(super) fn stride(request: &Request) -> usize {
-    request.stages.stages.len() + 1
+    request.no_stage() + 1
 }
 
 /// Builds what the target of each part needs, and returns what came of them, in order. The calling process has one thread and

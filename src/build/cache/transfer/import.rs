@@ -37,7 +37,7 @@ impl Imported {
         let mut imported = Imported::default();
         for (number, place) in request.cache_from.iter().enumerate() {
             let step = StepId {
-                stage: request.stages.stages.len(),
+                stage: request.no_stage(),
                 step: 1 + number,
             };
             let name = format!("importing cache manifest from {place}");
