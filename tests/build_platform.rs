@@ -291,7 +291,7 @@ fn platforms_are_built_side_by_side(env: &TestEnv) {
         env,
         "FROM --platform=$BUILDPLATFORM busybox\nARG TARGETARCH\n\
          RUN --mount=type=cache,target=/meet : > /meet/$TARGETARCH; \
-         until test -e /meet/arm64 && test -e /meet/s390x; do echo; sleep 0.05; done | head -n 600; \
+         until test -e /meet/arm64 && test -e /meet/s390x; do echo; sleep 0.05; done | head -n 4000; \
          test -e /meet/arm64 -a -e /meet/s390x\n\
          FROM scratch\nCOPY --from=0 /etc/passwd /\n",
     );
