@@ -200,7 +200,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns-option -l dns-opt 
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l isolation -d 'Set how RUN is isolated (default: $BUILDAH_ISOLATION, else oci): oci (also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
-complete -c ctr -n "__fish_ctr_using_subcommand build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable, emulation=off (owners and users are not emulated where there is one id)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
@@ -446,7 +446,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcomm
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated (default: $BUILDAH_ISOLATION, else oci): oci (also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
-complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable, emulation=off (owners and users are not emulated where there is one id)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand builder; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
@@ -558,7 +558,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcomma
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated (default: $BUILDAH_ISOLATION, else oci): oci (also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
-complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable, emulation=off (owners and users are not emulated where there is one id)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand buildx; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r
@@ -913,7 +913,7 @@ complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcomman
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l dns-search -d 'Look for names in these domains, too; "." for none' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d 'Set how RUN is isolated (default: $BUILDAH_ISOLATION, else oci): oci (also auto, rootless) or chroot, which shares the host\'s processes, IPC, network and cgroup' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns' -r
-complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable' -r
+complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d 'Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable, emulation=off (owners and users are not emulated where there is one id)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Size of /dev/shm (default: 64m)' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -l userns -d 'Set the user namespace of RUN: one of its own (default; also private, container, auto), or host, which differs for root alone' -r
 complete -c ctr -n "__fish_ctr_using_subcommand image; and __fish_seen_subcommand_from build" -s v -l volume -d 'Mount a file or directory into every RUN; options: ro, O (changes are forgotten), z and what mounts have' -r

@@ -34,7 +34,8 @@ pub(crate) struct BuildRunFlags {
     /// Set the network of RUN: default (also private, bridge), none, host, pasta, slirp4netns
     #[arg(long, value_name = "MODE")]
     network: Option<String>,
-    /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable
+    /// Security options for RUN: seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE, label=disable, emulation=off
+    /// (owners and users are not emulated where there is one id)
     #[arg(long, value_name = "OPTION")]
     security_opt: Vec<String>,
     /// Size of /dev/shm (default: 64m)
