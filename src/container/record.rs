@@ -154,8 +154,8 @@ pub struct HostConfig {
     pub extra_hosts: Option<Vec<String>>,
     /// `--device`.
     pub devices: Vec<DeviceMapping>,
-    /// Which of `hosts`, `hostname` and `resolv.conf` stay as the image has them (`--no-hosts`, `--no-hostname`, `--dns none`). Not
-    /// Docker's.
+    /// Which of `hosts`, `hostname` and `resolv.conf` stay as the image has them (`--no-hosts`, `--no-hostname`,
+    /// `--dns none`). Not Docker's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub image_files: Vec<String>,
     /// `private`.

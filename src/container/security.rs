@@ -1,6 +1,7 @@
 //! `--security-opt`: `no-new-privileges`, `seccomp=`, `systempaths=unconfined`, `apparmor=`, `label=`, `emulation=`.
 //!
-//! Words and separators but those of `emulation` are Docker's: docker/cli `parseSecurityOpts`, `parseSystemPaths`; moby `parseSecurityOpt`.
+//! Words and separators but those of `emulation` are Docker's: docker/cli `parseSecurityOpts`, `parseSystemPaths`; moby
+//! `parseSecurityOpt`.
 
 use std::path::Path;
 

@@ -64,7 +64,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] and the others that [`Engine::create`] has for the same flags; [`Error::HostGateway`], [`Error::Device`].
+    /// [`Error::Invalid`] and the others that [`Engine::create`] has for the same flags; [`Error::HostGateway`],
+    /// [`Error::Device`].
     pub fn check_step_options(&self, options: &StepOptions, network: &Mode) -> Result<(), Error> {
         let host = self.host_part(&options.as_flags(network))?.config;
         let granted = capabilities::granted(&host);

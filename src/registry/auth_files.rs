@@ -26,6 +26,7 @@ use crate::settings::Settings;
 
 /// Under which docker.io's login is kept.
 pub(super) const DOCKER_IO_KEY: &str = "https://index.docker.io/v1/";
+
 #[derive(Deserialize, Default)]
 struct ConfigFile {
     #[serde(default)]

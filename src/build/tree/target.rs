@@ -427,8 +427,7 @@ impl Target {
         }
     }
 
-    /// Gives a directory its owner. Outside of layers one that was there
-    /// is not taken from whoever has it for root.
+    /// Gives a directory its owner. Outside of layers one that was there is not taken from whoever has it for root.
     ///
     /// # Errors
     ///

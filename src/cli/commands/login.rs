@@ -26,12 +26,13 @@ const ABOUT_DOCKER_IO: &str = "Log in with your Docker ID or email address to pu
 
 /// What to do where nobody can be asked.
 const HINT: &str = "ctr login -u NAME --password-stdin SERVER < FILE";
-/// Where the registry does not take what was typed.
-const HINT_REFUSED: &str = "check the user name and the password; where an account has a second factor, a token takes the \
-                            password's place";
 /// As [`HINT`], for docker.io, where Docker would begin a login by way of a web browser.
 const HINT_FOR_DOCKER_IO: &str = "ctr login -u NAME --password-stdin < FILE, with a password or a personal access token in \
     FILE: see https://docs.docker.com/go/access-tokens/; there is no login by way of a web browser here";
+
+/// Where the registry does not take what was typed.
+const HINT_REFUSED: &str = "check the user name and the password; where an account has a second factor, a token takes the \
+    password's place";
 
 /// Authenticate to a registry
 #[derive(Debug, Args)]

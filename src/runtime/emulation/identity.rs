@@ -2,8 +2,8 @@
 //!
 //! A process is marked by a resource limit that no kernel since Linux 2.4 looks at, `RLIMIT_LOCKS`: a child inherits it, a
 //! new program keeps it, and whoever has power over the process can read and set it from outside. It holds an index into
-//! the table of [`Identities`], and, for others who look, the effective user. So nothing has to be known of processes that come and go. It belongs to all threads of a
-//! process; so do ids, to POSIX and every C library.
+//! the table of [`Identities`], and, for others who look, the effective user. So nothing has to be known of processes that
+//! come and go. It belongs to all threads of a process; so do ids, to POSIX and every C library.
 //!
 //! Programs that keep limits and put them back later (sudo does) would put back an identity. So setting this one does
 //! nothing inside.
@@ -26,8 +26,8 @@ fn read_mark(limit: u64) -> Option<(u32, usize)> {
     (limit >> 48 == MARK).then_some(((limit >> 16) as u32, usize::from(limit as u16)))
 }
 
-/// Identities that are known at once, less than there are indices in marks. A build has a handful; when all are taken, `setuid` fails as it does for a user with
-/// too many processes.
+/// Identities that are known at once, less than there are indices in marks. A build has a handful; when all are taken,
+/// `setuid` fails as it does for a user with too many processes.
 const MAX_IDENTITIES: usize = 1024;
 
 /// Supplementary groups of one identity. The kernel takes 65,536, and nobody uses them.

@@ -13,6 +13,7 @@ use crate::image::layer::memory::{self, Memory};
 
 /// Where this process's procfs is: its working directory.
 pub(super) const PROC: &str = ".";
+
 /// A path as a call gives it.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -219,6 +220,7 @@ fn own_descriptor(path: &[u8]) -> Option<i32> {
         .or_else(|| path.strip_prefix(b"/proc/self/fd/"))?;
     std::str::from_utf8(number).ok()?.parse().ok()
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,8 @@ const PAGE: usize = 4096;
 /// Bytes of `/proc/PID/status` up to which the umask has been said; it is in the second line.
 const STATUS_BYTES: usize = 256;
 
-/// The same of its capabilities and whether it can gain any, which come after the groups: of these, more than a process should have.
+/// The same of its capabilities and whether it can gain any, which come after the groups: of these, more than a process
+/// should have.
 const LONG_STATUS_BYTES: usize = 64 << 10;
 
 /// A thread that waits for its call.
