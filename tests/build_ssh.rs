@@ -7,6 +7,7 @@ use crate::support::{Need, Scenario, TestEnv, scenario};
 pub(crate) fn scenarios() -> Vec<Scenario> {
     [
         scenario!(an_agent_signs_with_the_keys),
+        scenario!(no_keys_but_the_agent_s),
         scenario!(commands_see_its_socket),
         scenario!(keys_that_are_none_are_refused),
     ]
@@ -89,6 +90,37 @@ fn an_agent_signs_with_the_keys(env: &TestEnv) {
     let emptied = fs::read_to_string(env.work().join("emptied")).unwrap();
     assert!(emptied.contains("Failed"), "{emptied}");
     nothing_is_left(env);
+}
+
+/// What the user has in `~/.ssh` is not for the servers of repositories that a Dockerfile names.
+fn no_keys_but_the_agent_s(env: &TestEnv) {
+    let work = env.work().display().to_string();
+    let path = "/usr/local/bin:/usr/bin:/bin";
+    let script = format!("#!/bin/sh\nPATH={path} exec ssh -G \"$@\" > {work}/options\n");
+    env.executable("bin/ssh", &script);
+    let key = key(env, "one", "-t ed25519");
+    env.file(
+        "context/Dockerfile",
+        "FROM scratch\nADD git@127.0.0.1:x.git /\n",
+    );
+    for args in [
+        vec!["build", "ssh://git@127.0.0.1/x.git"],
+        vec!["build", "context"],
+        vec!["build", &format!("--ssh=default={key}"), "context"],
+    ] {
+        let _ = fs::remove_file(env.work().join("options"));
+        let build = env.ctr(&args[..]).env("PATH", format!("{work}/bin:{path}"));
+        build.run().exits(1);
+        let options = fs::read_to_string(env.work().join("options")).unwrap();
+        let of = |name: &str| {
+            let lines = options.lines().filter(|line| line.starts_with(name));
+            lines.collect::<Vec<_>>()
+        };
+        assert_eq!(of("identityfile "), ["identityfile none"]);
+        // Those of the agent are others than that one.
+        assert_eq!(of("identitiesonly "), ["identitiesonly no"]);
+        assert_eq!(of("certificatefile "), [""; 0]);
+    }
 }
 
 fn commands_see_its_socket(env: &TestEnv) {

@@ -293,10 +293,13 @@ impl Git<'_> {
         ])
     }
 
-    /// The command for ssh: the user's known hosts and nothing else of the user's.
+    /// The command for ssh: the known hosts of the user and the agent of the build, and nothing else. The user's own keys are
+    /// asked for with `--ssh`, as Docker documents it for `ADD git@…`.
     fn ssh(&self) -> String {
-        let mut command =
-            "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes".to_owned();
+        // Without `IdentityFile` it is `~/.ssh/id_*`, where `~` is not `$HOME` but that of the passwd file.
+        let mut command = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes \
+             -o IdentityFile=none"
+            .to_owned();
         let home = self.settings.home_dir.as_deref();
         // Through the shell, and what ssh itself would take for several files or a variable.
         let plain = |path: &str| {
