@@ -45,7 +45,7 @@ pub enum Compression {
 /// One image for one platform.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// One of [`OCI_MANIFEST`] and [`DOCKER_MANIFEST`].
+    /// One of [`OCI_MANIFEST`] and [`DOCKER_MANIFEST`](crate::content::media_type::DOCKER_MANIFEST).
     pub media_type: &'static str,
     /// The image config.
     pub config: Descriptor,

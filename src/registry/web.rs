@@ -1,6 +1,6 @@
 //! Files of web servers that are no registries: what ADD and a build's context name by URL.
 //!
-//! The way there is a registry's (see [`transport`](super::transport)): trust anchors, proxies, bounded redirects, none of
+//! The way there is a registry's (see [`transport`]): trust anchors, proxies, bounded redirects, none of
 //! them from HTTPS to HTTP. A URL that begins with `http://` is taken at its word.
 
 use std::fs::File;

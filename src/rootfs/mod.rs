@@ -119,7 +119,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A command has made what no layer can have. The words are [`reserved`](crate::content::whiteout::reserved)'s.
+    /// A command has made what no layer can have. The words are [`reserved`]'s.
     #[error("{0}")]
     Reserved(String),
     /// A command has left directories that nobody can name. The beginning of the path.

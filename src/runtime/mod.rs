@@ -127,7 +127,7 @@ pub struct Running {
     /// Its cgroup, if it has one of its own: removed when this is dropped, so that the process has to have ended by then.
     pub group: Option<Group>,
     /// What answers the process's calls, with [`Launch::emulate`]. Poll it, as [`Supervisor::fd`] says, until the process has
-    /// ended, and ask [`Supervisor::finish`] then; or [leave](Supervisor::leave) it, if it was started by [`exec`].
+    /// ended, and ask [`Supervisor::finish`] then; or [leave](Supervisor::leave) it, if it was started by [`exec()`].
     pub supervisor: Option<Supervisor>,
 }
 

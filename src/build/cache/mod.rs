@@ -11,7 +11,7 @@
 //! nothing later on, and a stage that comes out the same is not even noticed by those who use it.
 
 //!
-//! [`usage`] tells what there is, [`prune`] removes of it. A record goes first; its layer goes with the sweep that follows,
+//! [`usage()`] tells what there is, [`prune()`] removes of it. A record goes first; its layer goes with the sweep that follows,
 //! unless an image, a container or a build that runs needs it.
 
 mod files;

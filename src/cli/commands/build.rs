@@ -148,7 +148,7 @@ pub(crate) struct Build {
     #[arg(long, value_name = "OS")]
     os: Option<String>,
     /// Say what becomes of the result: "type=local,dest=DIR" or DIR for its files, "type=tar[,dest=FILE]" or "-" for a tar of
-    /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME][,push=true]" (default),
+    /// them, "type=oci|docker[,dest=FILE]" for an archive of the image, "type=image[,name=NAME,push=true]" (default),
     /// "type=cacheonly" for nothing
     #[arg(short, long, value_name = "DEST|type=TYPE[,KEY=VALUE]")]
     output: Vec<String>,

@@ -49,7 +49,7 @@ pub(crate) struct Login {
     /// Username
     #[arg(short, long, value_name = "NAME")]
     username: Option<String>,
-    /// HOST[:PORT] of the registry (default: docker.io)
+    /// HOST or HOST:PORT of the registry (default: docker.io)
     #[arg(value_name = "SERVER", hide = true)]
     server: Option<String>,
     #[command(flatten)]
@@ -240,7 +240,7 @@ pub(crate) struct Logout {
     /// Forget what this file holds (default: Docker's, or that of $REGISTRY_AUTH_FILE)
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
-    /// HOST[:PORT] of the registry (default: docker.io)
+    /// HOST or HOST:PORT of the registry (default: docker.io)
     #[arg(value_name = "SERVER", hide = true)]
     server: Option<String>,
 }

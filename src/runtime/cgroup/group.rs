@@ -56,7 +56,7 @@ impl Group {
         Ok(visit)
     }
 
-    /// Its directories, for [`remove_left_over`].
+    /// Its directories, for [`remove_left_over`](super::remove_left_over).
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.leaves.iter().map(|leaf| leaf.path.as_path())
     }

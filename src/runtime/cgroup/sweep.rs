@@ -20,8 +20,8 @@ const EMPTYING: Patience = Patience::of_millis(10_000, 1);
 /// Cgroups within a container's that are removed with it.
 const MAX_DEPTH: u32 = 64;
 
-/// Removes the cgroup of a container whose monitor was killed: `path` is one of [`Group::paths`]. What somebody uses, or what
-/// is no cgroup of ours, stays.
+/// Removes the cgroup of a container whose monitor was killed: `path` is one of [`Group::paths`](super::Group::paths). What
+/// somebody uses, or what is no cgroup of ours, stays.
 pub fn remove_left_over(path: &Path) {
     let name = path.file_name().and_then(|name| name.to_str());
     // Those in a scope go with it.
