@@ -22,6 +22,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_change_of_owner_takes_setuid_bits),
         scenario!(a_new_root_directory_is_respected),
         scenario!(nothing_outside_the_root_is_touched),
+        scenario!(what_is_the_hosts_remembers_nothing).only(&[Tier::NoSubIds]),
         scenario!(a_killed_supervisor_fails_the_build).only(&[Tier::NoSubIds]),
     ]
     .into_iter()
@@ -387,6 +388,25 @@ fn nothing_outside_the_root_is_touched(env: &TestEnv) {
     let listed = env.script("getfattr -d -m - outside; stat -c '%u' outside; cat outside");
     let uid = env.user().uid;
     listed.ok().stdout(&format!("{uid}\nhere\n"));
+}
+
+fn what_is_the_hosts_remembers_nothing(env: &TestEnv) {
+    env.image("busybox");
+    env.file("data/file", "here\n");
+    let work = env.work().display().to_string();
+    env.file(
+        "volume/Dockerfile",
+        "FROM busybox\nRUN chown 5:6 /v/file && touch /v/new && chown 7 /v/new && stat -c %u:%g /v/file > /seen; \
+         su app -s /bin/sh -c 'stat -c %u:%g /v/file' >> /seen; touch /own && chown 5:6 /own && stat -c %u:%g /own >> /seen\n",
+    );
+    env.ctr(format!(
+        "build -q -t volume -v {work}/data:/v {work}/volume"
+    ))
+    .ok();
+    let seen = env.ctr("run --rm --network none volume cat /seen").ok();
+    seen.stdout("0:0\n1000:1000\n5:6\n");
+    let outside = env.script("getfattr -R -d -m - data; cat data/file");
+    outside.ok().stdout("here\n");
 }
 
 fn a_killed_supervisor_fails_the_build(env: &TestEnv) {

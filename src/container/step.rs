@@ -55,6 +55,8 @@ pub struct Step<'a> {
     pub hostname: &'a str,
     /// Mounts beside the usual ones.
     pub mounts: Vec<Mount>,
+    /// Where those of them are that show files of the host.
+    pub host_places: Vec<PathBuf>,
     /// What all steps of the build get.
     pub options: &'a StepOptions,
     /// All capabilities, no seccomp filter, nothing masked (`RUN --security=insecure`).
@@ -63,6 +65,18 @@ pub struct Step<'a> {
     pub shares_host: bool,
     /// Where its streams come from.
     pub stdio: Stdio,
+}
+
+impl Step<'_> {
+    /// Returns where something is mounted, and whether it is the host's.
+    fn mount_points(&self) -> Vec<(PathBuf, bool)> {
+        let point = |mount: &Mount| {
+            let place = mount.destination().clone();
+            let of_host = self.host_places.contains(&place);
+            (place, of_host)
+        };
+        self.mounts.iter().map(point).collect()
+    }
 }
 
 /// The network of the steps that follow each other: made for the first, joined by the others, ended when this is dropped.
@@ -188,6 +202,7 @@ impl Engine {
             volumes: step.mounts.clone(),
         })?;
         let filter = security.filter(&granted)?;
+        let points = step.mount_points();
         let launch = Launch {
             spec: &spec,
             bundle: step.dir,
@@ -196,7 +211,7 @@ impl Engine {
             filter: filter.as_ref(),
             stdio: step.stdio,
             emulate: match emulated {
-                true => Emulate::Layer,
+                true => Emulate::Layer { mounts: &points },
                 false => Emulate::Nothing,
             },
             device_sources: &devices::sources(&devices),

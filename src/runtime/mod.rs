@@ -73,11 +73,14 @@ pub enum Emulate<'a> {
     /// Nothing.
     Nothing,
     /// For a build, what can be part of a layer: device nodes, and with an id map of one id also owners and ids.
-    Layer,
-    /// For a container whose one id is 0: owners and ids.
-    Container {
+    Layer {
         /// Where files of the host are mounted, which remember nothing, and where others are in them: mount points of the
         /// user's own choice, and whether they are the host's.
+        mounts: &'a [(PathBuf, bool)],
+    },
+    /// For a container whose one id is 0: owners and ids.
+    Container {
+        /// As for a build.
         mounts: &'a [(PathBuf, bool)],
     },
 }

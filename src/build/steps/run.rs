@@ -373,6 +373,7 @@ impl Process {
             user: config.user.clone(),
             hostname: HOSTNAME,
             mounts: self.mounts.clone(),
+            host_places: volumes::places(&worker.request.volumes),
             options: &worker.request.run,
             insecure: self.insecure,
             shares_host: worker.request.isolation == Isolation::Chroot,

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::Mount;
 
@@ -40,6 +40,12 @@ pub(super) fn mounts(volumes: &[Volume], dir: &Path) -> Result<Vec<Mount>, Error
         ),
     };
     volumes.iter().enumerate().map(one).collect()
+}
+
+/// Returns where files of the host are that the command can change.
+pub(super) fn places(volumes: &[Volume]) -> Vec<PathBuf> {
+    let own = volumes.iter().filter(|volume| !volume.is_overlay);
+    own.map(|volume| PathBuf::from(&volume.target)).collect()
 }
 
 /// `:O`: what the command changes goes with the step.

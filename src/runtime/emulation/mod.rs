@@ -91,11 +91,15 @@ impl Emulation {
         process: &Process,
     ) -> Option<Emulation> {
         let (scope, mounts) = match (emulate, id_map) {
-            (Emulate::Nothing, _) | (Emulate::Layer, None) => return None,
-            (Emulate::Layer, Some(map)) if map.tier == Tier::Single => (Scope::Everything, None),
-            (Emulate::Layer, Some(_)) => (Scope::Devices, None),
-            (Emulate::Container { mounts }, _) => (Scope::Everything, Some(mounts)),
+            (Emulate::Nothing, _) | (Emulate::Layer { .. }, None) => return None,
+            (Emulate::Layer { mounts }, Some(map)) if map.tier == Tier::Single => {
+                (Scope::Everything, mounts)
+            }
+            // Owners are true ones, wherever they are.
+            (Emulate::Layer { .. }, Some(_)) => (Scope::Devices, &[][..]),
+            (Emulate::Container { mounts }, _) => (Scope::Everything, mounts),
         };
+        let is_container = matches!(emulate, Emulate::Container { .. });
         let user = process.user();
         Some(Emulation {
             scope,
@@ -104,8 +108,8 @@ impl Emulation {
                 user.gid(),
                 user.additional_gids().clone().unwrap_or_default(),
             ),
-            mounts: mounts.unwrap_or_default().to_vec(),
-            confined: mounts.is_some() && user.uid() != 0,
+            mounts: mounts.to_vec(),
+            confined: is_container && user.uid() != 0,
         })
     }
 
