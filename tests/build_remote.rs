@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .needs(Need::Busybox)
             .needs(Need::Program("git")),
         scenario!(adds_submodules).needs(Need::Program("git")),
+        scenario!(counts_before_it_checks_out).needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
         scenario!(keeps_logins_of_urls_to_itself).needs(Need::Program("git")),
         scenario!(secrets_for_git_stay_with_their_server).needs(Need::Program("git")),
@@ -295,6 +296,52 @@ fn adds_submodules(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("transport 'file' not allowed");
+}
+
+/// Trees that hold each other two hundred times over, of a few kilobytes: files without end, of their own or of a submodule. What git
+/// may have is set before it starts.
+fn counts_before_it_checks_out(env: &TestEnv) {
+    let server = Registry::start();
+    env.script(
+        "set -e; export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=a@b; \
+         git init -q --bare -b main many.git; cd many.git; \
+         of() { for n in $(seq 200); do printf '%s\t%s\n' \"$1\" $n; done | git mktree; }; \
+         it=\"100644 blob $(echo x | git hash-object -w --stdin)\"; \
+         for level in 1 2 3 4; do it=\"040000 tree $(of \"$it\")\"; done; \
+         git update-ref refs/heads/main $(git commit-tree -m many ${it#* * }); git update-server-info; \
+         cd ..; git init -q --bare -b main large.git; cd large.git; \
+         it=\"100644 blob $(head -c 3000000 /dev/zero | git hash-object -w --stdin)\"; \
+         for level in 1 2; do it=\"040000 tree $(of \"$it\")\"; done; \
+         git update-ref refs/heads/main $(git commit-tree -m large ${it#* * }); git update-server-info; \
+         cd ..; git init -q -b main outer; cd outer; \
+         printf '[submodule \"s\"]\\n\\tpath = s\\n\\turl = ../many.git\\n' > .gitmodules; git add .; \
+         git update-index --add --cacheinfo 160000,$(git -C ../many.git rev-parse main),s; \
+         git commit -q -m outer; cd ..; git clone -q --bare outer outer.git; git -C outer.git update-server-info",
+    )
+    .ok();
+    for name in ["many", "large", "outer"] {
+        let (dir, path) = (format!("{name}.git"), format!("/{name}.git"));
+        serve(&server, &env.work().join(dir), &path);
+    }
+    for (name, words) in [
+        ("outer", "more than 4000000 files and directories"),
+        ("large", " bytes"),
+    ] {
+        let line = format!("FROM scratch\nADD http://HOST/{name}.git /\n");
+        let dir = context(env, &server, &line);
+        let refused = env.ctr(["build", &dir]).run().exits(1);
+        let refused = refused.stderr_has("its files are too much: more than ");
+        refused.stderr_has(words);
+    }
+    let script =
+        "#!/bin/sh\nulimit -d > limits; ulimit -f >> limits; cp limits \"${0%/*}/..\"; exit 1\n";
+    env.executable("bin/git", script);
+    let path = format!("{}/bin:/usr/bin:/bin", env.work().display());
+    let dir = context(env, &server, "FROM scratch\nADD http://HOST/many.git /\n");
+    (env.ctr(["build", &dir]).env("PATH", path).run()).exits(1);
+    let limits = fs::read_to_string(env.work().join("limits")).unwrap();
+    // Kibibytes, and blocks of half of one.
+    assert_eq!(limits, "4194304\n2147483648\n");
 }
 
 fn refuses_repositories(env: &TestEnv) {

@@ -60,6 +60,14 @@ pub const MAX_EXPANSION: u64 = 1100;
 /// Bytes a layer may have whatever the size of its blob: 1 GiB.
 pub const FREE_LAYER_BYTES: u64 = 1 << 30;
 
+/// Returns how many bytes may become of `bytes` compressed ones: more is a decompression bomb.
+pub fn max_expanded(bytes: u64) -> u64 {
+    bytes
+        .saturating_mul(MAX_EXPANSION)
+        .saturating_add(FREE_LAYER_BYTES)
+        .min(MAX_LAYER_BYTES)
+}
+
 /// Files in an archive of images. One of a hundred images with a hundred layers each has ten thousand.
 pub const MAX_ARCHIVE_MEMBERS: usize = 100_000;
 

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::CapabilitySets;
 
 /// Makes the process that `command` will start join the user namespace `userns`, with all its capabilities, before it
@@ -45,6 +46,20 @@ pub fn die_with_caller(command: &mut Command) {
     let tie = move || super::child::die_with(parent);
     // SAFETY: as in `join_userns`: system calls only, on copied integers.
     unsafe { command.pre_exec(tie) };
+}
+
+/// Lets the process that `command` will start, and what that starts, have `most` of `resource` and no more; less where the
+/// caller may have less. See `setrlimit(2)`.
+pub fn limit(command: &mut Command, resource: Resource, most: u64) {
+    let own = rustix::process::getrlimit(resource).maximum;
+    let most = Some(own.map_or(most, |own| own.min(most)));
+    let limit = Rlimit {
+        current: most,
+        maximum: most,
+    };
+    let set = move || Ok(rustix::process::setrlimit(resource, limit.clone())?);
+    // SAFETY: as in `join_userns`: one system call, on copied integers.
+    unsafe { command.pre_exec(set) };
 }
 
 /// Lets the process that `command` will start live on when nobody reads what it writes.

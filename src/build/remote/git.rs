@@ -2,33 +2,36 @@
 //!
 //! ```text
 //! resolve    ls-remote: which commit is meant. Cheap, and what the cache asks for
-//! checkout   init, fetch of that commit alone, checkout, submodules; files as old as the commit
+//! checkout   init, fetch of that commit alone, the same for submodules; files as old as the commit
 //! ```
 //!
 //! Nothing of the host but the agent and the known hosts of ssh has a part in it: no configuration, no hooks, no templates,
-//! no credential helpers, no questions. Submodules cannot lead to the host's files: there are only network protocols.
+//! no credential helpers, no questions. Submodules cannot lead to the host's files: there are only network protocols. No tree
+//! is checked out before it has been counted ([`Budget`]), and no server can have git take all memory.
 //!
 //! Sources: BuildKit, source/git, and util/gitutil for the environment.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps};
-use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::Resource;
 
 use super::GitSource;
+use super::budget::{Budget, Gitlink};
 use crate::bounded;
 use crate::build::error::{Error, failed, refused};
 use crate::content::limits;
 use crate::secret::without_logins;
 use crate::settings::{Settings, find_program};
 use crate::store::remove_tree;
-use crate::sys::helper::die_with_caller;
+use crate::sys::helper::{die_with_caller, limit};
 
 /// What a repository and its submodules may be reached by.
 const PROTOCOLS: &str = "http:https:ssh:git";
@@ -55,6 +58,13 @@ const MAX_OUTPUT: u64 = 1 << 20;
 
 /// Bytes of git's words for an error that are shown.
 const SHOWN_WORDS: usize = 500;
+
+/// Bytes of memory for each process of git. It keeps all refs that a server lists, and all files of a tree; what it maps of
+/// packs does not count. The largest repositories in use take less than a gigabyte.
+const MAX_MEMORY: u64 = 4 << 30;
+
+/// Submodules within submodules that are followed.
+const MAX_SUBMODULE_DEPTH: usize = 32;
 
 /// Directories below each other at most.
 const MAX_DEPTH: usize = 512;
@@ -125,12 +135,7 @@ impl Git<'_> {
         run(&["init", "-q", "--template="])?;
         run(&["config", "remote.origin.url", &source.url])?;
         self.fetch(what, dir)?;
-        run(&["checkout", "-q", "--force", "--detach", commit])?;
-        if !source.without_submodules && dir.join(".gitmodules").is_file() {
-            let update = ["submodule", "update", "-q", "--init", "--recursive"];
-            // Not every server has a part of its history to give.
-            run(&[&update[..], &["--depth=1"]].concat()).or_else(|_| run(&update))?;
-        }
+        self.put(source, commit, dir, &mut Budget::new(), 0)?;
         let date = run(&["show", "-s", "--format=%ct", commit])?;
         let seconds = date.trim().parse().unwrap_or_default();
         if !what.keep_git_dir {
@@ -178,8 +183,83 @@ impl Git<'_> {
         }
     }
 
+    /// Puts the files of a commit that has been fetched into `dir`, and those of its submodules.
+    fn put(
+        &self,
+        source: &GitSource,
+        commit: &str,
+        dir: &Path,
+        budget: &mut Budget,
+        depth: usize,
+    ) -> Result<(), Error> {
+        if depth > MAX_SUBMODULE_DEPTH {
+            return Err(about(source)(io::Error::other(format!(
+                "submodules more than {MAX_SUBMODULE_DEPTH} deep"
+            ))));
+        }
+        let run = |args: &[&str]| self.run(source, Some(dir), args);
+        let git_dir = run(&["rev-parse", "--absolute-git-dir"])?;
+        let packed = size_below(&Path::new(git_dir.trim_end_matches('\n')).join("objects"))?;
+        let list = ["ls-tree", "-r", "-z", "--full-tree"];
+        // Sizes afterwards, as each is looked up.
+        let entries = [&list[..], &["-t", commit]].concat();
+        let links = self.read(source, Some(dir), &entries, &[], |listing| {
+            budget.take_entries(BufReader::new(listing))
+        })?;
+        let sizes = [&list[..], &["-l", commit]].concat();
+        self.read(source, Some(dir), &sizes, &[], |listing| {
+            budget.take_bytes(BufReader::new(listing), packed)
+        })?;
+        run(&["checkout", "-q", "--force", "--detach", commit])?;
+        if source.without_submodules || links.is_empty() || !dir.join(".gitmodules").is_file() {
+            return Ok(());
+        }
+        self.fetch_submodules(source, dir)?;
+        for Gitlink { path, commit } in links {
+            if let Some(dir) = submodule(dir, &path) {
+                self.put(source, &commit, &dir, budget, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches the commits of submodules, without checking them out.
+    fn fetch_submodules(&self, source: &GitSource, dir: &Path) -> Result<(), Error> {
+        let run = |args: &[&str]| self.run(source, Some(dir), args);
+        run(&["submodule", "-q", "init"])?;
+        let list = [
+            "config",
+            "-z",
+            "--get-regexp",
+            r"^submodule\..*\.(url|update)$",
+        ];
+        let no_checkout = without_checkout(&run(&list)?);
+        let update = |args: &[&str]| {
+            let args = [&["submodule", "update", "-q"], args].concat();
+            self.read(source, Some(dir), &args, &no_checkout, |stdout| {
+                bounded::read(stdout, MAX_OUTPUT)
+            })
+        };
+        // Not every server has a part of its history to give.
+        update(&["--depth=1"]).or_else(|_| update(&[])).map(drop)
+    }
+
     /// Runs git and returns what it prints.
     fn run(&self, source: &GitSource, dir: Option<&Path>, args: &[&str]) -> Result<String, Error> {
+        let read = |stdout| bounded::read(stdout, MAX_OUTPUT);
+        let output = self.read(source, dir, args, &[], read)?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// Runs git, with more options of its configuration, and has `read` read what it prints.
+    fn read<T>(
+        &self,
+        source: &GitSource,
+        dir: Option<&Path>,
+        args: &[&str],
+        config: &[(String, String)],
+        read: impl FnOnce(ChildStdout) -> io::Result<T>,
+    ) -> Result<T, Error> {
         let Some(program) = find_program("git", &self.settings.path) else {
             return Err(about(source)(io::Error::other(
                 "the program git is needed for it and is not in $PATH: install the package git",
@@ -192,38 +272,37 @@ impl Git<'_> {
             .args(args)
             .current_dir(dir.unwrap_or(&self.scratch))
             .env_clear()
-            .envs(self.environment(source))
+            .envs(self.environment(source, config))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr);
         die_with_caller(&mut command);
+        limit(&mut command, Resource::Fsize, limits::MAX_LAYER_BYTES);
+        limit(&mut command, Resource::Data, MAX_MEMORY);
         // Files are as readable as those of most people, whatever this user's are.
         let umask = rustix::process::umask(Mode::from_raw_mode(0o022));
         let child = command.spawn();
         rustix::process::umask(umask);
         let mut child = child.map_err(failed("run", "git"))?;
-        let limit = Rlimit {
-            current: Some(limits::MAX_LAYER_BYTES),
-            maximum: Some(limits::MAX_LAYER_BYTES),
-        };
-        // Where even that is refused the disk is the bound.
-        let _ = rustix::process::prlimit(Pid::from_raw(child.id() as i32), Resource::Fsize, limit);
         let stdout = child.stdout.take();
-        let output = stdout.map_or(Ok(Vec::new()), |stdout| bounded::read(stdout, MAX_OUTPUT));
+        let output = stdout.map_or_else(|| Err(io::ErrorKind::BrokenPipe.into()), read);
         if output.is_err() {
             // It may be gone already.
             let _ = child.kill();
         }
         let status = child.wait().map_err(failed("wait for", "git"))?;
-        let output = output.map_err(failed("read the output of", "git"))?;
-        if !status.success() {
+        if output.is_ok() && !status.success() {
             let words = fs::read(&words).unwrap_or_default();
             return Err(about(source)(io::Error::other(last_words(&words, status))));
         }
-        Ok(String::from_utf8_lossy(&output).into_owned())
+        output.map_err(about(source))
     }
 
-    fn environment(&self, source: &GitSource) -> Vec<(String, String)> {
+    fn environment(
+        &self,
+        source: &GitSource,
+        config: &[(String, String)],
+    ) -> Vec<(String, String)> {
         let scratch = self.scratch.display().to_string();
         let mut list = vec![
             ("PATH".to_owned(), self.settings.path.clone()),
@@ -250,6 +329,7 @@ impl Git<'_> {
         let fixed = CONFIG.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let config: Vec<_> = fixed
             .into_iter()
+            .chain(config.iter().cloned())
             .chain(self.authorization(source).into_iter().flatten())
             .chain(login_helper(source))
             .collect();
@@ -401,6 +481,43 @@ fn find_subdir(dir: &Path, subdir: &str) -> io::Result<PathBuf> {
     fs::read_link(link)
 }
 
+/// Returns options by which `submodule update` runs a command that does nothing instead of a checkout, for the submodules that
+/// `config` lists the options of. Those that are not to be updated stay as they are.
+fn without_checkout(config: &str) -> Vec<(String, String)> {
+    let options = || config.split('\0').filter_map(|line| line.split_once('\n'));
+    let names = options().filter_map(|(key, _)| key.strip_suffix(".url"));
+    names
+        .map(|name| (format!("{name}.update"), "!true".to_owned()))
+        .filter(|(key, _)| !options().any(|option| option == (key, "none")))
+        .collect()
+}
+
+/// Returns the directory of a submodule, if it has been fetched.
+fn submodule(dir: &Path, path: &[u8]) -> Option<PathBuf> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(dir, flags, Mode::empty()).ok()?;
+    // As git itself takes care of: nothing that is checked out leads elsewhere.
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    rustix::fs::openat2(&root, path, flags, Mode::empty(), within).ok()?;
+    let dir = dir.join(std::ffi::OsStr::from_bytes(path));
+    let is_fetched = fs::symlink_metadata(dir.join(".git")).is_ok_and(|git| git.is_file());
+    is_fetched.then_some(dir)
+}
+
+/// Returns how many bytes the files below a directory have.
+fn size_below(dir: &Path) -> Result<u64, Error> {
+    let mut size = 0_u64;
+    for entry in fs::read_dir(dir).map_err(failed("read", dir))? {
+        let entry = entry.map_err(failed("read", dir))?;
+        let metadata = entry.metadata().map_err(failed("read", entry.path()))?;
+        size = size.saturating_add(match metadata.is_dir() {
+            true => size_below(&entry.path())?,
+            false => metadata.len(),
+        });
+    }
+    Ok(size)
+}
+
 /// Git's own words, without those about its own progress.
 fn last_words(stderr: &[u8], status: std::process::ExitStatus) -> String {
     let text = String::from_utf8_lossy(stderr);
@@ -478,6 +595,16 @@ mod tests {
         );
         assert_eq!(shown("http://a.example/x.git"), None);
         assert_eq!(shown("ssh://a.example/x.git"), None);
+    }
+
+    #[test]
+    fn no_submodule_is_checked_out_by_itself() {
+        let config = "submodule.a.b.url\nhttps://x\0submodule.c.url\ny\0submodule.c.update\nnone\0\
+                      submodule.d.update\nrebase\0submodule.d.url\nz\0";
+        let options = without_checkout(config);
+        let keys: Vec<&str> = options.iter().map(|(key, _)| &**key).collect();
+        assert_eq!(keys, ["submodule.a.b.update", "submodule.d.update"]);
+        assert!(options.iter().all(|(_, value)| value == "!true"));
     }
 
     #[test]

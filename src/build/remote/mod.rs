@@ -3,12 +3,14 @@
 //! ```text
 //! git_url   what a git URL says: repository, ref, directory
 //! git       a repository → a directory, by the program git
+//! budget    how much that directory may hold
 //! file      a URL → a file
 //! ```
 //!
 //! Sources: BuildKit, util/gitutil and frontend/dockerfile/dfgitutil for which texts mean a repository; source/http and
 //! source/git for what becomes of them.
 
+mod budget;
 mod file;
 mod git;
 mod git_url;

@@ -113,10 +113,7 @@ impl UnpackOptions {
 
     /// Returns the same with the bound for a layer that came as a blob of `bytes` bytes: more is a decompression bomb.
     pub fn max_bytes_for_blob(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes
-            .saturating_mul(limits::MAX_EXPANSION)
-            .saturating_add(limits::FREE_LAYER_BYTES)
-            .min(limits::MAX_LAYER_BYTES);
+        self.max_bytes = limits::max_expanded(bytes);
         self
     }
 }
