@@ -184,6 +184,8 @@ fn pushes(env: &TestEnv) {
         metadata["containerimage.digest"],
         manifest.digest().to_string()
     );
+    assert_eq!(metadata["containerimage.descriptor"], manifest.descriptor());
+    assert_eq!(metadata["image.name"], name);
     let here = env.ctr(["image", "inspect", &name]).ok().json();
     assert_eq!(
         here[0]["RepoDigests"][0],

@@ -12,6 +12,7 @@ use super::build_call::{Call, Method};
 use super::build_failure::{self, Located, located};
 use super::build_input::{Input, Sources};
 use super::build_lint;
+use super::build_metadata;
 use super::build_output::{Made, Outputs};
 use super::build_run_flags::BuildRunFlags;
 use super::registry_flags::RegistryFlags;
@@ -431,7 +432,7 @@ impl Command for Build {
             let mut products = Products::new(&engine, products)?;
             let made = outputs.make(context, &engine, &map, &mut products, style.is_wordless())?;
             if let Some(made) = &made {
-                self.report(context, made, style, &outputs)?;
+                self.report(context, &engine.store, made, style, &outputs)?;
             }
             Ok(())
         };
@@ -665,30 +666,17 @@ impl Build {
     fn report(
         &self,
         context: &Context,
+        store: &Store,
         made: &Made,
         style: Style,
         outputs: &Outputs,
     ) -> Result<(), Failure> {
-        let Made {
-            built,
-            names,
-            pushed,
-        } = made;
+        let Made { built, names, .. } = made;
         if let Some(path) = &self.iidfile {
             result_file::write(path, &built.id.to_string())?;
         }
         if let Some(path) = &self.metadata_file {
-            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            let mut metadata = serde_json::json!({
-                "containerimage.digest": pushed.as_ref().unwrap_or(&built.manifest),
-                "image.name": names.join(","),
-            });
-            // An index has none.
-            if built.id != built.manifest {
-                metadata["containerimage.config.digest"] = serde_json::json!(built.id);
-            }
-            let text = format!("{metadata:#}\n");
-            result_file::write(path, &text)?;
+            build_metadata::write(path, made, store)?;
         }
         if self.quiet && outputs.takes_stdout() {
             return Ok(());

@@ -10,6 +10,7 @@ mod build_flags;
 mod build_input;
 mod build_lint;
 mod build_logins;
+mod build_metadata;
 mod build_output;
 mod build_output_flag;
 mod build_run_flags;
