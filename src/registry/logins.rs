@@ -108,7 +108,7 @@ pub fn store(
     user: &str,
     secret: &Secret,
 ) -> Result<Kept, CredentialError> {
-    let mut file = ConfigFile::open(settings)?;
+    let mut file = LockedFile::open(settings)?;
     let helper = file.helper(server.key());
     let entry = match &helper {
         Some(name) => {
@@ -140,7 +140,7 @@ pub fn erase(settings: &Settings, server: &Server) -> Result<(), CredentialError
     if !login_file(settings).exists() {
         return Ok(());
     }
-    let mut file = ConfigFile::open(settings)?;
+    let mut file = LockedFile::open(settings)?;
     let erased = match file.helper(server.key()) {
         Some(name) => helper::erase(&name, server.key(), &settings.path),
         None => Ok(()),
@@ -166,7 +166,7 @@ pub fn erase_all(settings: &Settings) -> Result<(), CredentialError> {
     if !login_file(settings).exists() {
         return Ok(());
     }
-    let mut file = ConfigFile::open(settings)?;
+    let mut file = LockedFile::open(settings)?;
     let keys: Vec<String> = file.auths()?.keys().cloned().collect();
     let mut erased = Ok(());
     for key in keys {
@@ -180,7 +180,7 @@ pub fn erase_all(settings: &Settings) -> Result<(), CredentialError> {
 }
 
 /// The file, locked against others who would write it.
-struct ConfigFile {
+struct LockedFile {
     /// As the user knows it.
     path: PathBuf,
     /// Where it lies.
@@ -189,8 +189,8 @@ struct ConfigFile {
     _lock: File,
 }
 
-impl ConfigFile {
-    fn open(settings: &Settings) -> Result<ConfigFile, CredentialError> {
+impl LockedFile {
+    fn open(settings: &Settings) -> Result<LockedFile, CredentialError> {
         let path = login_file(settings);
         let failed = |source| CredentialError::Write {
             path: path.clone(),
@@ -225,7 +225,7 @@ impl ConfigFile {
                 Err(source) => return Err(CredentialError::Json { path, source }),
             },
         };
-        Ok(ConfigFile {
+        Ok(LockedFile {
             path,
             place,
             content,
