@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             .needs(Need::Busybox)
             .needs(Need::Program("git")),
         scenario!(adds_submodules).needs(Need::Program("git")),
+        scenario!(no_tree_has_files_of_git_s_own).needs(Need::Program("git")),
         scenario!(counts_before_it_checks_out).needs(Need::Program("git")),
         scenario!(refuses_repositories).needs(Need::Program("git")),
         scenario!(keeps_logins_of_urls_to_itself).needs(Need::Program("git")),
@@ -296,6 +297,47 @@ fn adds_submodules(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("transport 'file' not allowed");
+}
+
+/// Names that mean `.git` somewhere, or lead out: such a commit is not checked out, and what it would have git do is not done.
+fn no_tree_has_files_of_git_s_own(env: &TestEnv) {
+    let server = Registry::start();
+    let names = [
+        ".GIT",
+        ".git",
+        "git~1",
+        "GIT~1",
+        ".git.",
+        "..",
+        ".gitmodules",
+    ];
+    let script = format!(
+        "set -e; export GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=a@b; \
+         git init -q --bare -b main x.git; cd x.git; \
+         config=$(printf '[core]\\n\\tfsmonitor = touch %s/done\\n' $OLDPWD | git hash-object -w --stdin); \
+         dir=$(printf '100644 blob %s\\tconfig\\n' $config | git mktree); \
+         file=$(echo x | git hash-object -w --stdin); link=$(printf %s $OLDPWD | git hash-object -w --stdin); n=0; \
+         for name in {}; do n=$((n+1)); \
+         for entry in \"040000 tree $dir\" \"120000 blob $link\"; do \
+         tree=$(printf '%s\\t%s\\n100644 blob %s\\tfile\\n' \"$entry\" \"$name\" $file | git mktree); \
+         git update-ref refs/heads/${{entry%% *}}-$n $(git commit-tree -m x $tree); done; done; \
+         git update-server-info",
+        names.join(" ")
+    );
+    env.script(&script).ok();
+    serve(&server, &env.work().join("x.git"), "/x.git");
+    for (n, name) in names.iter().enumerate() {
+        for kind in ["040000", "120000"] {
+            // A directory of this name is any other.
+            if (*name, kind) == (".gitmodules", "040000") {
+                continue;
+            }
+            let url = format!("http://{}/x.git#{kind}-{}", server.host(), n + 1);
+            let refused = env.ctr(["build", &url]).run().exits(1);
+            refused.stderr_has(&format!("invalid path '{name}"));
+        }
+    }
+    assert!(!env.work().join("done").exists());
 }
 
 /// Trees that hold each other two hundred times over, of a few kilobytes: files without end, of their own or of a submodule. What git
