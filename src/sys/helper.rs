@@ -57,7 +57,7 @@ pub fn limit(command: &mut Command, resource: Resource, most: u64) {
         current: most,
         maximum: most,
     };
-    let set = move || Ok(rustix::process::setrlimit(resource, limit.clone())?);
+    let set = move || Ok(rustix::process::setrlimit(resource, limit)?);
     // SAFETY: as in `join_userns`: one system call, on copied integers.
     unsafe { command.pre_exec(set) };
 }
