@@ -125,6 +125,10 @@ fn what_cannot_be_called(env: &TestEnv) {
             "subrequests.describe",
             "--call subrequests.describe is not supported yet",
         ),
+        (
+            "outlines",
+            "invalid --call \"outlines\": use build, check, outline or targets",
+        ),
         ("check,outline", "invalid print value: check,outline"),
         ("check,format=xml", "invalid print field: format=xml"),
     ] {

@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(what_goes_to_stderr_goes_to_a_file).needs(Need::Busybox),
         scenario!(builders_that_are_none),
         scenario!(a_platform_in_parts),
+        scenario!(what_is_wrong_is_refused_with_its_flag),
         scenario!(what_is_not_done_is_refused_by_name),
     ]
 }
@@ -216,6 +217,51 @@ fn a_platform_in_parts(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--platform may not be used with --os, --arch, or --variant");
+}
+
+fn what_is_wrong_is_refused_with_its_flag(env: &TestEnv) {
+    let dir = context(env, "FROM scratch\nCOPY Dockerfile /\n");
+    for (flags, code, words) in [
+        ("-t good -t a:b:c", 1, "invalid tag \"a:b:c\": invalid"),
+        (
+            "-t Bad",
+            1,
+            "invalid tag \"Bad\": invalid reference format: repository name (Bad)",
+        ),
+        (
+            "--shm-size x",
+            125,
+            "invalid argument \"x\" for \"--shm-size\" flag: invalid size: 'x'",
+        ),
+        (
+            "--allow network",
+            1,
+            "unknown entitlement \"network\": use network.host or security.insecure",
+        ),
+        (
+            "--timestamp now",
+            1,
+            "invalid --timestamp: \"now\" is no number of seconds",
+        ),
+        (
+            "--source-date-epoch now",
+            1,
+            "invalid --timestamp: \"now\" is no number of seconds",
+        ),
+        (
+            "--build-arg SOURCE_DATE_EPOCH=now",
+            1,
+            "invalid SOURCE_DATE_EPOCH: \"now\" is no number of seconds",
+        ),
+        (
+            "--provenance=mode=all",
+            1,
+            "invalid mode \"all\" of provenance: use min or max",
+        ),
+    ] {
+        let refused = env.ctr(format!("build {flags} {dir}")).run();
+        refused.exits(code).stdout("").stderr_has(words);
+    }
 }
 
 fn what_is_not_done_is_refused_by_name(env: &TestEnv) {

@@ -62,7 +62,7 @@ impl Wanted {
                 (kind, Some(_)) => {
                     // BuildKit's words.
                     return Err(Failure::message(format!(
-                        "unknown attestation type {kind:?}"
+                        "unknown attestation type {kind:?}: use provenance"
                     )));
                 }
             }
@@ -112,7 +112,11 @@ fn options(attributes: Attributes) -> Result<Options, Failure> {
                 options.mode = match value.as_str() {
                     "min" => Mode::Min,
                     "max" | "full" => Mode::Max,
-                    _ => return Err(Failure::message(format!("invalid mode {value:?}"))),
+                    _ => {
+                        return Err(Failure::message(format!(
+                            "invalid mode {value:?} of provenance: use min or max"
+                        )));
+                    }
                 }
             }
             "version" => {

@@ -68,9 +68,15 @@ impl Call {
             Some("check" | "lint") => Method::Check,
             Some("outline") => Method::Outline,
             Some("targets") => Method::Targets,
-            Some(other) => {
+            // BuildKit's fifth, which tells what a frontend can be asked.
+            Some(other @ "subrequests.describe") => {
                 return Err(Failure::message(format!(
                     "--call {other} is not supported yet"
+                )));
+            }
+            Some(other) => {
+                return Err(Failure::message(format!(
+                    "invalid --call {other:?}: use build, check, outline or targets"
                 )));
             }
         };

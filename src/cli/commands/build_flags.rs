@@ -10,6 +10,7 @@ use crate::cli::command::go_bool;
 use crate::cli::context::Context;
 use crate::cli::environment;
 use crate::cli::error::Failure;
+use crate::cli::exit_code::USAGE_ERROR;
 use crate::cli::output::time::parse_duration;
 use crate::container;
 use crate::network::Mode;
@@ -214,9 +215,13 @@ pub(super) fn shm_size(flag: Option<&str>) -> Result<Option<u64>, Failure> {
     let Some(text) = flag else {
         return Ok(None);
     };
-    units::parse_ram_bytes(text)
-        .map(Some)
-        .ok_or_else(|| Failure::message(format!("invalid size: {text:?}")))
+    units::parse_ram_bytes(text).map(Some).ok_or_else(|| {
+        // Docker's words, and its exit code for what cannot be read.
+        Failure::message(format!(
+            "invalid argument {text:?} for \"--shm-size\" flag: invalid size: '{text}'"
+        ))
+        .with_code(USAGE_ERROR)
+    })
 }
 
 /// `--security-opt`, with the profiles in it.
@@ -312,7 +317,11 @@ pub(super) fn entitlements(flags: &[String]) -> Result<Entitlements, Failure> {
         match entitlement {
             "security.insecure" => allowed.insecure = true,
             "network.host" => allowed.host_network = true,
-            other => return Err(Failure::message(format!("unknown entitlement {other:?}"))),
+            other => {
+                return Err(Failure::message(format!(
+                    "unknown entitlement {other:?}: use network.host or security.insecure"
+                )));
+            }
         }
     }
     Ok(allowed)
@@ -336,19 +345,21 @@ pub(super) fn epoch(
     flag: Option<&str>,
     build_args: &BTreeMap<String, String>,
 ) -> Result<Option<i64>, Failure> {
-    const NAME: &str = "SOURCE_DATE_EPOCH";
-    let text = flag
-        .map(str::to_owned)
-        .or_else(|| build_args.get(NAME).cloned())
-        .or_else(|| environment::set(NAME))
-        .filter(|text| !text.is_empty());
-    let Some(text) = text else {
+    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
+    let (name, text) = match flag {
+        Some(text) => ("--timestamp", Some(text.to_owned())),
+        None => {
+            let given = build_args.get(VARIABLE).cloned();
+            (VARIABLE, given.or_else(|| environment::set(VARIABLE)))
+        }
+    };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     let seconds: Option<i64> = text.parse().ok().filter(|seconds| *seconds >= 0);
     seconds.map(Some).ok_or_else(|| {
         Failure::message(format!(
-            "invalid {NAME}: {text:?} is no number of seconds since 1970"
+            "invalid {name}: {text:?} is no number of seconds since 1970"
         ))
     })
 }

@@ -214,7 +214,10 @@ impl Options {
 
 /// Reads the name of an image that is made.
 pub(super) fn tag(text: &str) -> Result<Reference, Failure> {
-    let name: Reference = text.parse()?;
+    let name = text.parse::<Reference>().map_err(|error| {
+        // buildx's words: of several names it says which.
+        Failure::message(format!("invalid tag {text:?}: {error}"))
+    })?;
     match name.digest() {
         Some(_) => Err(Failure::message(format!(
             "invalid tag {text:?}: it has a digest"
