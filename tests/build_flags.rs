@@ -19,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(what_goes_to_stderr_goes_to_a_file).needs(Need::Busybox),
         scenario!(builders_that_are_none),
         scenario!(a_platform_in_parts),
+        scenario!(names_that_are_mistyped),
         scenario!(what_is_wrong_is_refused_with_its_flag),
         scenario!(what_is_not_done_is_refused_by_name),
     ]
@@ -217,6 +218,35 @@ fn a_platform_in_parts(env: &TestEnv) {
         .run()
         .exits(1)
         .stderr_has("--platform may not be used with --os, --arch, or --variant");
+}
+
+/// BuildKit suggests stages and a few images, too (`frontend/dockerfile/dockerfile2llb/convert.go`).
+fn names_that_are_mistyped(env: &TestEnv) {
+    // Nobody listens there.
+    let unreachable = |line: String| env.ctr(line).env("HTTPS_PROXY", "http://127.0.0.1:1");
+    for (last, flags, words) in [
+        ("FROM biuld", "", "(did you mean build?)"),
+        ("FROM alpin", "", "(did you mean alpine?)"),
+        (
+            "FROM scratch\nCOPY --from=bulid /a /b",
+            "",
+            "(did you mean build?)",
+        ),
+        (
+            "FROM build",
+            "--target buidl",
+            "target stage \"buidl\" could not be found (did you mean build?)",
+        ),
+    ] {
+        let text = format!("FROM scratch AS build\nCOPY Dockerfile /a\n{last}\n");
+        let dir = context(env, &text);
+        let failed = unreachable(format!("build --retry 0 {flags} {dir}")).run();
+        failed.exits(1).stderr_has(words);
+    }
+    // Nothing is like it.
+    let dir = context(env, "FROM scratch AS build\nFROM something-else\n");
+    let failed = unreachable(format!("build --retry 0 {dir}")).run();
+    assert!(!failed.exits(1).err().contains("did you mean"));
 }
 
 fn what_is_wrong_is_refused_with_its_flag(env: &TestEnv) {

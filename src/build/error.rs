@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::dockerfile::suggest::did_you_mean;
 use super::dockerfile::{self, Span};
 use super::ignore::IgnoreError;
 use crate::container::Obstacle;
@@ -85,10 +86,12 @@ pub enum Error {
         why: NotFound,
     },
     /// A base image, or one that `--from` names.
-    #[error("{image}: failed to resolve source metadata")]
+    #[error("{image}: failed to resolve source metadata{hint}", hint = did_you_mean(.near.as_deref()))]
     Image {
         /// As written.
         image: String,
+        /// A stage or a common image with a name like it, which may have been meant.
+        near: Option<String>,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -80,6 +80,7 @@ use crate::image::layer::{Owners, UnpackOptions};
 use crate::userns::IdMap;
 
 use dockerfile::stages::Stages;
+use dockerfile::suggest::did_you_mean;
 use event::{Event, Observer, StepId};
 use schedule::{Outcome, Part};
 
@@ -121,7 +122,8 @@ impl Request {
 pub fn target_of(stages: &Stages, name: Option<&str>) -> Result<usize, Error> {
     stages.target(name).ok_or_else(|| {
         let name = name.unwrap_or_default();
-        Error::Invalid(format!("target stage {name:?} could not be found"))
+        let hint = did_you_mean(stages.near_target(name));
+        Error::Invalid(format!("target stage {name:?} could not be found{hint}"))
     })
 }
 

@@ -190,6 +190,7 @@ impl<'a> Products<'a> {
         };
         let broken = |source| Error::Image {
             image: name.familiar(),
+            near: None,
             source: Box::new(source),
         };
         match image::read_document(store, target).map_err(broken)? {

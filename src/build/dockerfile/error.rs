@@ -1,6 +1,7 @@
 //! What is wrong with a Dockerfile, and where.
 
 use super::Span;
+use super::suggest::did_you_mean;
 
 /// A Dockerfile that cannot be read, with the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,11 +79,6 @@ pub enum Problem {
     /// Anything else, in words of its own.
     #[error("{0}")]
     Other(String),
-}
-
-/// What follows the message where something similar exists.
-pub(super) fn did_you_mean(hint: Option<&str>) -> String {
-    hint.map_or_else(String::new, |hint| format!(" (did you mean {hint}?)"))
 }
 
 impl Problem {

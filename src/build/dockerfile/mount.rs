@@ -3,8 +3,7 @@
 //! Reference: BuildKit, `frontend/dockerfile/docs/reference.md`, "RUN --mount".
 
 use super::Problem;
-use super::error::did_you_mean;
-use super::suggest::nearest;
+use super::suggest::{did_you_mean, nearest};
 
 /// One mount of a RUN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +90,25 @@ pub enum Sharing {
     /// Whoever comes second waits.
     Locked,
 }
+
+/// What may be meant by a key that is none.
+const KEYS: [&str; 15] = [
+    "type",
+    "target",
+    "source",
+    "from",
+    "id",
+    "readonly",
+    "readwrite",
+    "sharing",
+    "size",
+    "mode",
+    "uid",
+    "gid",
+    "required",
+    "env",
+    "destination",
+];
 
 /// The options as they were written, each taken once.
 struct Options(Vec<(String, Option<String>)>);
@@ -306,7 +324,8 @@ impl Options {
         match self.0.first() {
             None => Ok(()),
             Some((key, _)) => Err(invalid(format!(
-                "unexpected key {key:?} for this mount type"
+                "unexpected key {key:?} for this mount type{}",
+                did_you_mean(nearest(key, KEYS))
             ))),
         }
     }
@@ -400,6 +419,13 @@ mod tests {
             "\"type=bind",
         ] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+        for (bad, hint) in [
+            ("type=cache,targt=/a", "(did you mean target?)"),
+            ("type=secret,requierd", "(did you mean required?)"),
+        ] {
+            let words = read(bad).unwrap_err().to_string();
+            assert!(words.ends_with(hint), "{words}");
         }
     }
 }

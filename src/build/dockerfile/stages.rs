@@ -1,7 +1,13 @@
 //! Instructions → global ARGs and stages.
 
 use super::parse::{Argument, Node, Parsed};
+use super::suggest::nearest;
 use super::{Error, Problem};
+
+/// Names of images that are mistyped often; BuildKit has them, too.
+const COMMON_IMAGES: [&str; 7] = [
+    "alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu",
+];
 
 /// The instructions of a Dockerfile, by stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +106,20 @@ impl Stages {
         }
     }
 
+    /// Returns the name of a stage or of a common image that `word`, which names none of the stages before stage `before`, may
+    /// have meant.
+    pub fn near<'a>(&'a self, word: &str, before: usize) -> Option<&'a str> {
+        let earlier = &self.stages[..before.min(self.stages.len())];
+        let names = earlier.iter().filter_map(|stage| stage.name.as_deref());
+        nearest(&word.to_ascii_lowercase(), names.chain(COMMON_IMAGES))
+    }
+
+    /// Returns the name of the stage that `--target`, which names none, may have meant.
+    pub fn near_target(&self, word: &str) -> Option<&str> {
+        let names = self.stages.iter().filter_map(|stage| stage.name.as_deref());
+        nearest(&word.to_ascii_lowercase(), names)
+    }
+
     /// Finds the stage of `--target`: a name or a number of any stage; without one the last.
     pub fn target(&self, word: Option<&str>) -> Option<usize> {
         match word {
@@ -145,6 +165,12 @@ mod tests {
         for (from, of) in [("1", 1), ("one", 0), ("One", 0), ("2", 1), ("7", 2)] {
             assert!(found.source(from, of).is_err(), "{from} in {of}");
         }
+
+        assert_eq!(found.near("oen", 1), Some("one"));
+        assert_eq!(found.near("oen", 0), None);
+        assert_eq!(found.near("Busybux", 0), Some("busybox"));
+        assert_eq!(found.near_target("onee"), Some("one"));
+        assert_eq!(found.near_target("busybux"), None);
         assert_eq!(found.target(None), Some(2));
         assert_eq!(found.target(Some("0")), Some(0));
         assert_eq!(found.target(Some("9")), None);

@@ -30,6 +30,11 @@ pub(in crate::build) fn nearest<'a>(
     best.map(|(_, option)| option)
 }
 
+/// What follows a message where something similar exists.
+pub(in crate::build) fn did_you_mean(hint: Option<&str>) -> String {
+    hint.map_or_else(String::new, |hint| format!(" (did you mean {hint}?)"))
+}
+
 /// Levenshtein's distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

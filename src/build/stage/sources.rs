@@ -59,7 +59,17 @@ impl Worker<'_> {
     pub(in crate::build) fn find_image(&mut self, name: &str) -> Result<Image, Error> {
         let mut looks = 0;
         loop {
-            let image = steps::base::find(self, name)?;
+            let image = match steps::base::find(self, name) {
+                Err(Error::Image { image, source, .. }) => {
+                    let stages = self.request.stages.near(name, self.stage.number);
+                    return Err(Error::Image {
+                        near: stages.map(str::to_owned),
+                        image,
+                        source,
+                    });
+                }
+                found => found?,
+            };
             for digest in image.layers().iter().chain([&image.id, &image.target]) {
                 self.lease(digest)?;
             }

@@ -218,6 +218,7 @@ fn fetch(
     });
     pulled.map_err(|source| Error::Image {
         image: name.to_owned(),
+        near: None,
         source,
     })
 }
@@ -226,6 +227,7 @@ fn failure<E: std::error::Error + Send + Sync + 'static>(name: &str) -> impl FnO
     let image = name.to_owned();
     move |error| Error::Image {
         image,
+        near: None,
         source: Box::new(error),
     }
 }
