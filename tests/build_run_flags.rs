@@ -193,7 +193,6 @@ fn wrong_values_are_told_before_anything_is_done(env: &TestEnv) {
         ("--network nothing", "nothing"),
         ("--device /dev/nonexistent", "/dev/nonexistent"),
         ("--userns nothing", "nothing"),
-        ("--shm-size much", "much"),
         ("--secret id=a,src=/nonexistent", "/nonexistent"),
         ("--ssh default=/nonexistent", "/nonexistent"),
         ("--volume /nonexistent:/x", "/nonexistent"),
@@ -209,6 +208,7 @@ fn wrong_values_are_told_before_anything_is_done(env: &TestEnv) {
         assert!(!told.contains("FROM"), "{flags}: {told}");
     }
     for (flags, words) in [
+        ("--shm-size much", "invalid size: 'much'"),
         ("--ulimit nothing=1", "invalid ulimit type: nothing"),
         ("--add-host a:b", "invalid IP address in add-host: \"b\""),
         ("--dns-search 1", "1 is not a valid domain"),
