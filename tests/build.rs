@@ -29,7 +29,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(much_output_is_no_burden),
         scenario!(stages_are_built_one_by_one_and_all_of_them),
         scenario!(the_manifest_is_oci_s_or_docker_s),
-        scenario!(progress_as_json),
+        scenario!(progress_as_json).needs(Need::UserModeNetwork),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox))

@@ -17,7 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(devices_and_kernel_filesystems),
         scenario!(masked_and_read_only_paths),
         scenario!(kernel_parameters_of_its_own),
-        scenario!(a_domain_for_its_name),
+        scenario!(a_domain_for_its_name).needs(Need::UserModeNetwork),
     ]
     .into_iter()
     .map(|scenario| scenario.needs(Need::Busybox).claimed_of_docker(MEASURED))
